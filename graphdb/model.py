@@ -1,0 +1,202 @@
+"""The vocabulary: what the graph holds, as frozen values. Labels and types are those of docs/design.md."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+IDS = "utf-8"
+
+
+def digest(*parts: str) -> str:
+    """16 hex digits that name content: the same parts give the same name, on any machine."""
+    hasher = blake2b(digest_size=8)
+    for part in parts:
+        hasher.update(part.encode(IDS))
+        hasher.update(b"\0")
+    return hasher.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where the bytes of an image lie: `size` bytes from `offset` in the tar shard."""
+
+    shard: str
+    offset: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """`id` is the first 16 hex digits of the BLAKE2b of the file; `mining` of the settings it was mined with."""
+
+    id: str
+    uri: str
+    fps: float
+    width: int
+    height: int
+    frames: int
+    duration: float
+    mining: str
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A square crop of one frame; x, y and side are pixels of the frame as shown, time is in seconds."""
+
+    id: str
+    frame: int
+    time: float
+    x: int
+    y: int
+    side: int
+    motion: float
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One instance seen twice, `frames` frames apart (Sec. 4.3); `frame` is the whole frame of the start, if kept."""
+
+    start: Patch
+    end: Patch
+    frames: int
+    frame: Location | None
+
+
+def start_id(video: str, frame: int, x: int, y: int, side: int) -> str:
+    return f"{video}-{frame:08d}-{x}-{y}-{side}"
+
+
+def end_id(start: str, frames: int) -> str:
+    return f"{start}-e{frames}"
+
+
+def frame_id(video: str, frame: int) -> str:
+    return f"{video}-{frame:08d}"
+
+
+def video_of(patch: str) -> str:
+    """The id of the video that a patch comes from."""
+    return patch.partition("-")[0]
+
+
+def parent_id(fit: str, number: int) -> str:
+    return f"{fit}-{number:05d}"
+
+
+@dataclass(frozen=True, slots=True)
+class InterEdges:
+    """One version of one parent's INTER edges and child clusters (Sec. 4.2).
+
+    `edges` are (lower id, higher id, cosine similarity), sorted; `children` are four ids each, sorted.
+    `inputs` names what they were computed from: the settings and the members that competed.
+    """
+
+    parent: str
+    inputs: str
+    edges: Sequence[tuple[str, str, float]]
+    children: Sequence[tuple[str, ...]]
+
+    @property
+    def segment(self) -> str:
+        """The id of the segment that holds them."""
+        lines = (f"{a} {b}" for a, b, _ in self.edges)
+        return digest("inter", self.parent, self.inputs, *lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What a snapshot holds."""
+
+    videos: int
+    patches: int
+    intra: int
+    inter: int
+    children: int
+    parents: int
+
+    @property
+    def transitive(self) -> int:
+        """Each INTER edge joins two starts with a track each, and so derives three pairs (Sec. 5)."""
+        return 3 * self.inter
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a trainer trains on: an immutable list of segments. Times are ISO 8601, UTC."""
+
+    id: str
+    created: str
+    published: str
+    fit: str | None
+    frames: int
+    settings: dict[str, Any]
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Segments:
+    """A snapshot's segments, in id order: segment i of a kind holds the keys first[i] … first[i] + count[i] − 1."""
+
+    inter_first: NDArray[np.int64]
+    inter_count: NDArray[np.int64]
+    intra_first: NDArray[np.int64]
+    intra_count: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class PatchRef:
+    """A patch as sampling needs it: its group decides which negatives it may have (Sec. 6)."""
+
+    id: str
+    group: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class InterRows:
+    """Row i answers key i: A –INTER– B, with the ends A' and B' of their tracks."""
+
+    a: Sequence[PatchRef]
+    a_end: Sequence[PatchRef]
+    b: Sequence[PatchRef]
+    b_end: Sequence[PatchRef]
+    similarity: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True)
+class IntraRows:
+    """Row i answers key i: a track, from its start to its end."""
+
+    start: Sequence[PatchRef]
+    end: Sequence[PatchRef]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """A patch one relationship away; `similarity` is set for INTER, `frames` for INTRA."""
+
+    id: str
+    similarity: float | None = None
+    frames: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PatchDetail:
+    """A patch with what is joined to it."""
+
+    patch: Patch
+    role: str
+    """`start` or `end`."""
+    video: str
+    uri: str
+    frame: Location | None
+    parents: Sequence[str]
+    intra: Sequence[Neighbor]
+    inter: Sequence[Neighbor]
