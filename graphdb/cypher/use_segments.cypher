@@ -1,0 +1,5 @@
+// What the snapshot consists of.
+MATCH (s:Snapshot {id: $id})
+UNWIND $segments AS segment
+MATCH (g:Segment {id: segment})
+MERGE (s)-[:USES]->(g)

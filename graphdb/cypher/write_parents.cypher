@@ -1,0 +1,6 @@
+// The k-means cluster of each start, under one centroid fit (Sec. 4.2).
+UNWIND $rows AS row
+MATCH (a:Patch {id: row.start})
+MERGE (p:Parent {id: row.parent})
+ON CREATE SET p.fit = $fit, p.number = row.number
+MERGE (a)-[:IN]->(p)

@@ -1,0 +1,3 @@
+// A video, as it was mined last.
+MERGE (v:Video {id: $video.id})
+SET v += $video

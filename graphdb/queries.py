@@ -1,0 +1,32 @@
+"""The Cypher of the project: one query a file in `cypher/`, as it pastes into Neo4j Browser."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from neo4j import Query
+
+FOLDER = Path(__file__).parent / "cypher"
+
+
+@cache
+def text(name: str) -> str:
+    """The query in `cypher/<name>.cypher`."""
+    return (FOLDER / f"{name}.cypher").read_text()
+
+
+def query(name: str, timeout: float | None = None) -> Query:
+    """The query with a deadline in seconds, tagged with its name for `SHOW TRANSACTIONS` and the query log."""
+    return Query(text(name), metadata={"query": name}, timeout=timeout)  # type: ignore[arg-type]
+
+
+def statements(name: str) -> list[str]:
+    """The statements of a file that holds several, such as `schema`."""
+    lines = (line for line in text(name).splitlines() if not line.startswith("//"))
+    return [statement.strip() for statement in "\n".join(lines).split(";") if statement.strip()]
+
+
+def names() -> list[str]:
+    """Every query there is."""
+    return sorted(path.stem for path in FOLDER.glob("*.cypher"))

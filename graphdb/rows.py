@@ -1,0 +1,70 @@
+"""Between the rows that Bolt carries and the values of `model.py`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from graphdb.model import Counts, Location, Patch, PatchRef, Snapshot, Track, frame_id, video_of
+
+Row = dict[str, Any]
+
+
+def track_row(track: Track) -> Row:
+    frame = None
+    if track.frame:
+        video = video_of(track.start.id)
+        frame = {"id": frame_id(video, track.start.frame), "time": track.start.time, **asdict(track.frame)}
+    return {
+        "start": patch_row(track.start),
+        "end": patch_row(track.end),
+        "frames": track.frames,
+        "frame": frame,
+    }
+
+
+def patch_row(patch: Patch) -> Row:
+    """A patch as flat properties: Neo4j keeps no maps inside a node."""
+    row: Row = asdict(patch)
+    row.update(row.pop("location"))
+    return row
+
+
+def patch_of(node: Mapping[str, Any]) -> Patch:
+    names = ("id", "frame", "time", "x", "y", "side", "motion")
+    return Patch(location=location(node), **{name: node[name] for name in names})
+
+
+def location(row: Mapping[str, Any]) -> Location:
+    return Location(row["shard"], row["offset"], row["size"])
+
+
+def snapshot_of(properties: Mapping[str, Any]) -> Snapshot:
+    return Snapshot(
+        id=properties["id"],
+        created=properties["created"].iso_format(),
+        published=properties["published"].iso_format(),
+        fit=properties.get("fit"),
+        frames=properties["frames"],
+        settings=json.loads(properties["settings"]),
+        counts=Counts(**{name: properties[name] for name in Counts.__dataclass_fields__}),
+    )
+
+
+def row_order(positions: Sequence[int], count: int, kind: str) -> list[int]:
+    """Where the row of each key stands: `collect` promises no order. Raises KeyError where a key has none."""
+    if len(positions) != count:
+        raise KeyError(f"{count - len(positions)} of {count} {kind} keys are not in the graph")
+    order = [0] * count
+    for row, position in enumerate(positions):
+        order[position] = row
+    return order
+
+
+def patches(row: Row, name: str, groups: Sequence[str], order: Sequence[int]) -> list[PatchRef]:
+    """The patches of one column of a sampling query, back in the order of the keys."""
+    ids, shards = row[f"{name}_id"], row[f"{name}_shard"]
+    offsets, sizes = row[f"{name}_offset"], row[f"{name}_size"]
+    return [PatchRef(ids[i], groups[i], Location(shards[i], offsets[i], sizes[i])) for i in order]

@@ -1,0 +1,313 @@
+"""GraphStore: the one place that talks Bolt. A method per `.cypher` file; rows become the values of `model.py`."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
+from neo4j.exceptions import AuthError, ConfigurationError, DriverError, ServiceUnavailable
+
+from graphdb import queries
+from graphdb.errors import GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
+from graphdb.model import (
+    InterEdges,
+    InterRows,
+    IntraRows,
+    Location,
+    Neighbor,
+    PatchDetail,
+    Segments,
+    Snapshot,
+    Track,
+    Video,
+    digest,
+    parent_id,
+    video_of,
+)
+from graphdb.rows import Row, location, patch_of, patches, row_order, snapshot_of, track_row
+from graphdb.settings import DataFolder, ServerSettings
+
+ROWS = 5_000
+"""Rows that one transaction writes: large enough to be fast, small enough for a small heap."""
+
+
+class GraphStore:
+    """The affinity graph in a Neo4j. Safe to share between threads; use it as a context manager.
+
+    Raises GraphUnavailable where no server answers. `timeout` is the deadline of a query, in seconds.
+    """
+
+    def __init__(self, uri: str, user: str, password: str, *, timeout: float = 60.0) -> None:
+        self.uri = uri
+        self._timeout = timeout
+        # Labels and properties that an empty graph does not know yet are no news to us.
+        logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)
+        try:
+            self._driver: Driver = GraphDatabase.driver(
+                uri,
+                auth=(user, password),
+                notifications_min_severity=NotificationMinimumSeverity.OFF,
+                connection_timeout=10,
+                max_transaction_retry_time=timeout,
+            )
+        except (ConfigurationError, ValueError) as error:
+            raise GraphUnavailable(uri, str(error)) from error
+
+    @classmethod
+    def connect(cls, folder: DataFolder, *, timeout: float = 60.0) -> GraphStore:
+        """The graph of a data folder: the server of NEO4J_URI, else the folder's own, started if it is down.
+
+        The schema is there and the store ids match when this returns; raises StoreMismatch where they do not.
+        """
+        from graphdb.identity import claim
+        from graphdb.server import LocalServer
+
+        server = ServerSettings.from_environment() or LocalServer(folder.neo4j).start()
+        store = cls(server.uri, server.user, server.password, timeout=timeout)
+        try:
+            store.ping()
+            store.ensure_schema()
+            claim(store, folder)
+        except BaseException:
+            store.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        self._driver.close()
+
+    def __enter__(self) -> GraphStore:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    # What holds the store together
+
+    def ping(self) -> None:
+        """Raises GraphUnavailable where no server answers, or refuses the password."""
+        try:
+            self._read("ping")
+        except (ServiceUnavailable, AuthError, DriverError, OSError) as error:
+            raise GraphUnavailable(self.uri, str(error) or type(error).__name__) from error
+
+    def ensure_schema(self) -> None:
+        """Create the constraints and indexes that are missing."""
+        for statement in queries.statements("schema"):
+            self._driver.execute_query(statement)
+        self._driver.execute_query("CALL db.awaitIndexes(300)")
+
+    def store_id(self) -> str | None:
+        rows = self._read("store")
+        return rows[0]["id"] if rows else None
+
+    def claim_store(self, id: str) -> str:
+        """Give the graph this id if it has none; the one it has."""
+        return str(self._write("claim_store", id=id)[0]["id"])
+
+    def counts(self) -> dict[str, int]:
+        """How many videos, patches, relationships … the whole graph holds."""
+        return dict(self._read("counts")[0])
+
+    # Ingest: videos and their tracks
+
+    def videos(self) -> dict[str, str]:
+        """The mining digest of every known video."""
+        return {row["id"]: row["mining"] for row in self._read("videos")}
+
+    def shards(self) -> dict[str, int]:
+        """The committed end of every shard of the archive, in bytes."""
+        return {row["id"]: row["end"] for row in self._read("shards")}
+
+    def write_video(self, video: Video, frames: int, tracks: Sequence[Track], shard: str, end: int) -> str:
+        """Store a mined video in one transaction: its tracks of `frames` frames, their segment, the archive's new end.
+
+        Returns the segment's id. Writing what is there already changes nothing.
+        """
+        tracks = sorted(tracks, key=lambda track: track.start.id)
+        lines = (f"{track.start.id} {track.end.id}" for track in tracks)
+        id = digest("intra", video.id, video.mining, str(frames), *lines)
+
+        def work(tx: ManagedTransaction) -> None:
+            run(tx, "write_video", video=asdict(video))
+            run(tx, "write_shard", id=shard, end=end)
+            if run(tx, "segment", id=id):
+                return
+            first = claim_keys(tx, "intra", len(tracks))
+            run(
+                tx,
+                "write_intra_segment",
+                video=video.id,
+                id=id,
+                first=first,
+                count=len(tracks),
+                mining=video.mining,
+                frames=frames,
+            )
+            run(tx, "write_tracks", video=video.id, first=first, tracks=[track_row(track) for track in tracks])
+
+        self._transact(work)
+        return id
+
+    def tracked_starts(self, frames: int) -> dict[str, tuple[str, list[str]]]:
+        """Of every video: its current intra segment of this track length, and the ids of its starts, sorted."""
+        rows = self._read("tracked_starts", frames=frames)
+        return {row["video"]: (row["segment"], sorted(row["starts"])) for row in rows}
+
+    def pixels(self, ids: Sequence[str]) -> dict[str, Location]:
+        """Where the images of these patches lie."""
+        return {row["id"]: location(row) for row in self._read("pixels", ids=list(ids))}
+
+    # Ingest: parents, INTER, snapshots
+
+    def write_parents(self, fit: str, numbers: Mapping[str, int]) -> None:
+        """Place starts (id → number of the cluster) under a centroid fit."""
+        rows = [{"start": id, "parent": parent_id(fit, number), "number": number} for id, number in numbers.items()]
+        for at in range(0, len(rows), ROWS):
+            self._write("write_parents", fit=fit, rows=rows[at : at + ROWS])
+
+    def assigned_starts(self, fit: str) -> dict[str, int]:
+        """The number of the cluster of every start that this fit has placed."""
+        rows = self._read("assigned_starts", fit=fit)
+        return {id: row["number"] for row in rows for id in row["starts"]}
+
+    def segments_by_inputs(self, inputs: Iterable[str]) -> dict[str, str]:
+        """The segments that hold the INTER edges of these inputs already."""
+        return {row["inputs"]: row["id"] for row in self._read("segments_by_inputs", inputs=list(inputs))}
+
+    def write_inter(self, inter: InterEdges) -> str:
+        """Store one version of one parent's INTER edges in one transaction; the segment's id."""
+        id = inter.segment
+
+        def work(tx: ManagedTransaction) -> None:
+            if run(tx, "segment", id=id):
+                return
+            count = len(inter.edges)
+            first = claim_keys(tx, "inter", count)
+            run(
+                tx,
+                "write_inter_segment",
+                parent=inter.parent,
+                id=id,
+                first=first,
+                count=count,
+                inputs=inter.inputs,
+            )
+            run(tx, "write_inter", first=first, edges=[list(edge) for edge in inter.edges])
+            run(tx, "write_children", segment=id, children=[list(child) for child in inter.children])
+
+        self._transact(work)
+        return id
+
+    def publish(self, segments: Sequence[str], frames: int, fit: str | None, settings: dict[str, Any]) -> Snapshot:
+        """Publish a snapshot of these segments; the existing one where its content was published before."""
+        text = json.dumps(settings, sort_keys=True)
+        id = digest("snapshot", fit or "", str(frames), text, *sorted(segments))
+        if not self._write("create_snapshot", id=id, fit=fit, frames=frames, settings=text)[0]["published"]:
+            for at in range(0, len(segments), ROWS):
+                self._write("use_segments", id=id, segments=sorted(segments)[at : at + ROWS])
+            self._write("publish_snapshot", id=id)
+        return self.snapshot(id)
+
+    def sweep_snapshots(self) -> None:
+        """Remove what an interrupted publication left."""
+        self._write("sweep_snapshots")
+
+    # The service: snapshots and samples
+
+    def snapshots(self) -> list[Snapshot]:
+        """The published snapshots, newest first."""
+        return [snapshot_of(row["snapshot"]) for row in self._read("snapshots")]
+
+    def snapshot(self, id: str) -> Snapshot:
+        """A published snapshot by its id, or `latest`. Raises SnapshotNotFound, SnapshotGone."""
+        if id == "latest":
+            if newest := self.snapshots():
+                return newest[0]
+            raise SnapshotNotFound(id)
+        rows = self._read("snapshot", id=id)
+        if not rows:
+            raise SnapshotNotFound(id)
+        properties = rows[0]["snapshot"]
+        if properties.get("ended"):
+            raise SnapshotGone(id, properties.get("successor"))
+        return snapshot_of(properties)
+
+    def segments(self, snapshot: str) -> Segments:
+        """The segments of a snapshot in id order."""
+        rows = self._read("segments", id=snapshot)
+
+        def column(kind: str, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
+            return np.array([row[name] for row in rows if row["kind"] == kind], dtype=np.int64)
+
+        return Segments(
+            column("inter", "first"), column("inter", "count"), column("intra", "first"), column("intra", "count")
+        )
+
+    def touch_snapshot(self, snapshot: str) -> None:
+        """Note that somebody reads it, at most once a minute."""
+        self._write("touch_snapshot", id=snapshot)
+
+    def sample_inter(self, keys: Sequence[int], frames: int, fit: str | None) -> InterRows:
+        """The INTER edges with these keys and both their tracks; row i answers keys[i]."""
+        row = self._read("sample_inter", keys=list(keys), frames=frames, fit=fit)[0]
+        order = row_order(row["i"], len(keys), "INTER")
+        # INTER joins starts of one parent, so all four patches are of its group.
+        a, c, b, d = (patches(row, name, row["parent"], order) for name in ("a", "c", "b", "d"))
+        return InterRows(a, c, b, d, [row["similarity"][i] for i in order])
+
+    def sample_intra(self, keys: Sequence[int], fit: str | None) -> IntraRows:
+        """The tracks with these keys; row i answers keys[i]. A start the fit has not placed has its video as group."""
+        row = self._read("sample_intra", keys=list(keys), fit=fit)[0]
+        order = row_order(row["i"], len(keys), "INTRA")
+        groups = [parent or video_of(id) for parent, id in zip(row["parent"], row["a_id"], strict=True)]
+        return IntraRows(patches(row, "a", groups, order), patches(row, "b", groups, order))
+
+    def patch(self, id: str) -> PatchDetail:
+        """One patch with what is joined to it. Raises PatchNotFound."""
+        rows = self._read("patch", id=id)
+        if not rows:
+            raise PatchNotFound(id)
+        row = rows[0]
+        return PatchDetail(
+            patch=patch_of(row["patch"]),
+            role="start" if row["start"] else "end",
+            video=row["video"],
+            uri=row["uri"],
+            frame=location(row["frame"]) if row["frame"] else None,
+            parents=row["parents"],
+            intra=[Neighbor(id, frames=frames) for id, frames in row["intra"]],
+            inter=[Neighbor(id, similarity=similarity) for id, similarity in row["inter"]],
+        )
+
+    # Bolt
+
+    def _read(self, name: str, **parameters: Any) -> list[Any]:
+        return self._execute(name, parameters, RoutingControl.READ)
+
+    def _write(self, name: str, **parameters: Any) -> list[Any]:
+        return self._execute(name, parameters, RoutingControl.WRITE)
+
+    def _execute(self, name: str, parameters: Row, routing: RoutingControl) -> list[Any]:
+        """Run one query, again where the error is transient; its rows."""
+        query = queries.query(name, self._timeout)
+        return list(self._driver.execute_query(query, parameters, routing_=routing).records)
+
+    def _transact(self, work: Any) -> None:
+        with self._driver.session() as session:
+            session.execute_write(work)
+
+
+def run(tx: ManagedTransaction, name: str, **parameters: Any) -> list[Any]:
+    return list(tx.run(queries.text(name), parameters))
+
+
+def claim_keys(tx: ManagedTransaction, kind: str, count: int) -> int:
+    """The first of `count` consecutive keys that no other relationship of this kind has."""
+    return int(run(tx, "claim_keys", kind=kind, count=count)[0]["first"])
