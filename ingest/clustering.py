@@ -1,0 +1,158 @@
+"""Features to parent clusters, child clusters and INTER edges (Sec. 4.2). Knows arrays and ids, no graph.
+
+fit_centroids, then assign every start, then link_parent for each parent that has members enough. Given the
+centroids everything is deterministic and local to a parent, so a parent is linked again when its members change
+and the result is that of linking all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.cliques import SLACK, cliques, exact_cosine, mutual_pairs, nearest, pairs_within
+from ingest.errors import NothingToCluster
+from ingest.features import normalize
+from ingest.scaling import scaled_neighbors
+from ingest.settings import ClusterSettings
+
+UNCLUSTERED = -1
+CHUNK = 8192
+# A feature shorter than this has no direction: a blank crop, a dead network unit.
+SHORTEST = 1e-6
+
+
+@dataclass(frozen=True, eq=False)
+class Linked:
+    """One parent's result, in rows of the input: `edges` E×2 and `children` C×group by ascending id."""
+
+    edges: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+    children: NDArray[np.int64]
+
+
+def usable(features: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Rows that can be compared: finite, and not of zero length."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        norms = np.linalg.norm(features, axis=1)
+    usable: NDArray[np.bool_] = np.isfinite(norms) & (norms > SHORTEST)
+    return usable
+
+
+def fit_centroids(features: NDArray[np.float32], settings: ClusterSettings) -> NDArray[np.float32]:
+    """Spherical k-means: N×D features in id order to K×D unit centroids.
+
+    K is `settings.parents`, or the number of usable rows where that is smaller. Trains on a seeded sample of
+    `settings.points` rows a centroid, on a GPU where there is one. Raises NothingToCluster without a usable row.
+    """
+    import faiss
+
+    if settings.parents is None:
+        raise ValueError("settings.parents is None: resolve it with ingest.scaling.scaled first")
+    rows = np.flatnonzero(usable(features))
+    if not len(rows):
+        raise NothingToCluster(len(features))
+    num_parents = min(settings.parents, len(rows))
+    chosen = _sample(rows, settings.points * num_parents, settings.seed)
+    kmeans = faiss.Kmeans(
+        features.shape[1],
+        num_parents,
+        niter=settings.iterations,
+        seed=settings.seed,
+        spherical=True,
+        min_points_per_centroid=1,
+        max_points_per_centroid=settings.points,
+        gpu=faiss.get_num_gpus() > 0,
+    )
+    with _one_thread():
+        kmeans.train(normalize(features[chosen]))
+    return normalize(np.asarray(kmeans.centroids, np.float32))
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    # Sums in another order differ in the last bit, and k-means carries a last bit a long way.
+    import faiss
+
+    threads = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(threads)
+
+
+def _sample(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
+
+
+def assign(features: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int32]:
+    """The number of each row's nearest centroid by cosine, UNCLUSTERED (-1) for a row that cannot be compared.
+
+    A row's answer does not depend on the rows that come with it: one video at a time equals all at once.
+    """
+    numbers = np.full(len(features), UNCLUSTERED, np.int32)
+    for i in range(0, len(features), CHUNK):
+        chunk = np.asarray(features[i : i + CHUNK], np.float32)
+        rows = np.flatnonzero(usable(chunk))
+        numbers[i + rows] = _nearest_centroid(normalize(chunk[rows]), centroids)
+    return numbers
+
+
+def _nearest_centroid(rows: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int64]:
+    similarity = rows @ centroids.T
+    numbers: NDArray[np.int64] = similarity.argmax(axis=1)
+    close = similarity >= similarity.max(axis=1, keepdims=True) - SLACK
+    for row in np.flatnonzero(close.sum(axis=1) > 1):
+        candidates = np.flatnonzero(close[row])
+        exact = (centroids[candidates].astype(np.float64) * rows[row]).sum(axis=1)
+        numbers[row] = candidates[exact.argmax()]
+    return numbers
+
+
+def competitors(
+    ids: Sequence[str], videos: Sequence[str], features: NDArray[np.float32], settings: ClusterSettings
+) -> NDArray[np.int64]:
+    """Rows of a parent that may become neighbors, by ascending id: usable, distinct, one a video unless allowed."""
+    order = np.asarray(sorted(np.flatnonzero(usable(features)).tolist(), key=ids.__getitem__), np.int64)
+    if settings.same_video == "representative":
+        order = _first_of_each(order, [videos[row] for row in order])
+    # Copies of one crop fill each other's lists of neighbors; as stored, they are equal to the bit.
+    stored = features[order].astype(np.float16)
+    return _first_of_each(order, [blake2b(row.tobytes(), digest_size=16).digest() for row in stored])
+
+
+def _first_of_each(rows: NDArray[np.int64], keys: Sequence[object]) -> NDArray[np.int64]:
+    first: dict[object, np.int64] = {}
+    for row, key in zip(rows, keys, strict=True):
+        first.setdefault(key, row)
+    return np.asarray(list(first.values()), np.int64)
+
+
+def link_parent(
+    ids: Sequence[str], videos: Sequence[str], features: NDArray[np.float32], settings: ClusterSettings
+) -> Linked:
+    """The child clusters and INTER edges of one parent: `ids`, `videos` and `features` (N×D) of its members.
+
+    A child is a clique of `settings.group` in the mutual k-nearest-neighbor graph; all its pairs are edges.
+    Order of the rows, threads and machine make no difference. A parent too small for a child gives an empty result.
+    """
+    rows = competitors(ids, videos, features, settings)
+    if len(rows) <= settings.group:
+        return _linked(rows, np.empty((0, settings.group), np.int64), features[rows])
+    units = normalize(features[rows])
+    k = settings.neighbors or scaled_neighbors(len(rows), settings.group)
+    return _linked(rows, cliques(mutual_pairs(nearest(units, k)), len(rows), settings.group), units)
+
+
+def _linked(rows: NDArray[np.int64], children: NDArray[np.int64], units: NDArray[np.float32]) -> Linked:
+    edges = pairs_within(children)
+    similarity = exact_cosine(units, edges[:, 0], edges[:, 1]).astype(np.float32)
+    return Linked(edges=rows[edges], similarity=similarity, children=rows[children])

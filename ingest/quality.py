@@ -1,0 +1,108 @@
+"""How pure the INTER edges are, where labels exist: the share that joins one class, beside the share by chance.
+
+Chance is over all pairs of labeled starts from different videos, which is what linking at random would give.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphdb.model import video_of
+from ingest.errors import BadLabels
+
+_Key = Callable[[str], Hashable]
+
+COLUMNS = ("video", "class", "instance", "lookalike")
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a video shows. Instances of one look-alike group can hardly be told apart, as two sizes of one model."""
+
+    kind: str
+    instance: str
+    lookalike: str
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """`share` of the edges and of pairs by `chance`, with the number of edges looked at; None where there are none."""
+
+    share: float | None
+    chance: float | None
+    edges: int
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times chance; None if either is unknown or chance is zero."""
+        return self.share / self.chance if self.share is not None and self.chance else None
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeQuality:
+    """Edges that join one class, instance or look-alike group; `labeled` of `edges` have a label at both ends.
+
+    `same_class_apart` leaves out all pairs of one look-alike group, among the edges and by chance: the honest headline.
+    """
+
+    edges: int
+    labeled: int
+    same_class: Share
+    same_instance: Share
+    same_lookalike: Share
+    same_class_apart: Share
+
+
+def read_labels(path: Path) -> dict[str, Label]:
+    """File name of a video to its label, from a CSV with the columns of COLUMNS. Raises BadLabels."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise BadLabels(path, str(error)) from error
+    for line, row in enumerate(rows, 2):
+        if missing := [name for name in COLUMNS if not row.get(name)]:
+            raise BadLabels(path, f"line {line} has no {' and no '.join(missing)}")
+    return {row["video"]: Label(row["class"], row["instance"], row["lookalike"]) for row in rows}
+
+
+def edge_quality(
+    edges: Iterable[tuple[str, str]], starts: Iterable[str], labels: Mapping[str, Label]
+) -> EdgeQuality:
+    """Judge INTER `edges` (pairs of start ids) among all `starts`; `labels` by video id, unlabeled videos left out."""
+    pairs = [(video_of(a), video_of(b)) for a, b in edges]
+    joined = [(a, b) for a, b in pairs if a in labels and b in labels]
+    shown = [video for video in map(video_of, starts) if video in labels]
+
+    def share(same: _Key, apart: _Key) -> Share:
+        """Among pairs that differ by `apart`, those that agree by `same`."""
+        differing = [(a, b) for a, b in joined if apart(a) != apart(b)]
+        agreeing = sum(same(a) == same(b) for a, b in differing)
+        possible = _pairs_within(shown, lambda _: ()) - _pairs_within(shown, apart)
+        by_chance = _pairs_within(shown, same) - _pairs_within(shown, lambda v: (same(v), apart(v)))
+        return Share(_ratio(agreeing, len(differing)), _ratio(by_chance, possible), len(differing))
+
+    def itself(video: str) -> Hashable:
+        return video
+
+    return EdgeQuality(
+        edges=len(pairs),
+        labeled=len(joined),
+        same_class=share(lambda v: labels[v].kind, itself),
+        same_instance=share(lambda v: labels[v].instance, itself),
+        same_lookalike=share(lambda v: labels[v].lookalike, itself),
+        same_class_apart=share(lambda v: labels[v].kind, lambda v: labels[v].lookalike),
+    )
+
+
+def _pairs_within(videos: Iterable[str], key: _Key) -> int:
+    """Pairs of starts, given by their videos, that agree by `key`."""
+    return sum(n * (n - 1) // 2 for n in Counter(map(key, videos)).values())
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None

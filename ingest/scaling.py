@@ -1,0 +1,60 @@
+"""The paper's numbers are for 100,000 videos; this is how they come down to the data at hand.
+
+| setting | paper | here, where it is not set |
+|---|---|---|
+| parents | 5000 | videos / 50, from 8 to 5000 |
+| members | 100 | starts / (4 × parents), from 12 to 100 |
+| neighbors | 10 | competing starts of the parent / 8, from 4 to 10 |
+
+At the paper's size each rule gives the paper's number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ingest.settings import ClusterSettings
+
+PAPER = ClusterSettings(parents=5000, members=100, neighbors=10, same_video="allow")
+
+
+def scaled(settings: ClusterSettings, *, videos: int, starts: int) -> ClusterSettings:
+    """`settings` with parents and members decided. Neighbors are decided by each parent (scaled_neighbors)."""
+    parents = settings.parents or _clamp(videos // 50, 8, 5000)
+    return replace(settings, parents=parents, members=settings.members or _clamp(starts // (4 * parents), 12, 100))
+
+
+def scaled_neighbors(competing: int, group: int = 4) -> int:
+    """k for a parent in which `competing` starts may become neighbors.
+
+    Decided inside the parent, so that a new video changes no parent but those it touches.
+    """
+    return max(_clamp(competing // 8, 4, 10), group - 1)
+
+
+def _clamp(value: int, least: int, most: int) -> int:
+    return max(least, min(value, most))
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A line of the table that shows what was chosen beside what the paper used."""
+
+    setting: str
+    value: str
+    paper: str
+
+
+def describe(settings: ClusterSettings) -> list[Choice]:
+    """What a run uses beside the paper's value, for people to read; `settings` as `scaled` returned them."""
+    by_size = "4 to 10, by the parent's size"
+    return [
+        Choice("parents", str(settings.parents), f"{PAPER.parents}"),
+        Choice("members", str(settings.members), f"{PAPER.members}"),
+        Choice("neighbors", str(settings.neighbors or by_size), f"{PAPER.neighbors}"),
+        Choice("group", str(settings.group), f"{PAPER.group}"),
+        Choice("same_video", settings.same_video, f"not stated ({PAPER.same_video})"),
+        Choice("seed", str(settings.seed), "not stated"),
+        Choice("iterations", str(settings.iterations), "not stated"),
+        Choice("points", str(settings.points), "not stated"),
+    ]
