@@ -1,1 +1,53 @@
-def main() -> None: ...
+"""The front door: one command, `affinity`, that mounts what each package offers. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from types import FrameType
+
+import typer
+
+import api.cli
+import graphdb.cli
+import ingest.cli
+import trainer.cli
+from affinity_demo import demo
+
+OURS = ("graphdb", "ingest", "api", "trainer", "affinity_demo")
+
+app = typer.Typer(
+    help="Unlabeled video to a visual representation, through an affinity graph in Neo4j.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(graphdb.cli.app, name="graph")
+app.command()(ingest.cli.ingest)
+app.command()(ingest.cli.cluster)
+app.command()(api.cli.serve)
+app.command()(trainer.cli.train)
+app.add_typer(trainer.cli.evaluate_app, name="evaluate")
+app.command()(demo)
+
+
+def main() -> None:
+    """Run the command. An error of our own is a sentence for its reader; any other is a bug and keeps its traceback."""
+    signal.signal(signal.SIGTERM, terminate)
+    try:
+        app()
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] not in OURS:
+            raise
+        typer.secho(f"affinity: {error}", fg="red", err=True)
+        sys.exit(1)
+
+
+def terminate(signum: int, frame: FrameType | None) -> None:
+    """SIGTERM ends a command as Ctrl-C does, with every `finally` on the way out, and its own exit status."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(128 + signum)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+# `make demo` and `make test` need Python 3.11 and make, nothing else; both build the environment first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed
+
+.PHONY: install demo test check bench lock clean
+
+## Build .venv with everything pinned in constraints.txt.
+install: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Affinity Graph needs Python 3.11 or newer; name one with: make PYTHON=python3.11"; exit 1; }
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV) \
+		|| { echo "Python cannot make an environment here; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+## The main job, from videos to a trained model: make demo [VIDEOS=folder].
+demo: install
+	$(BIN)/affinity demo $(if $(VIDEOS),--videos "$(VIDEOS)")
+
+## Every test, against a real local Neo4j.
+test: install
+	$(BIN)/pytest
+
+## What must hold before a commit: formatting, types, imports.
+check: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+## Measure; the report is docs/benchmarks.md.
+bench: install
+	$(BIN)/pytest tests/performance --override-ini 'addopts=' -s
+
+## Pin the versions that were resolved today.
+lock: install
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
+		--no-annotate --no-header --extra dev --output-file constraints.txt pyproject.toml
+
+clean:
+	rm -rf $(VENV) .demo
