@@ -40,9 +40,7 @@ class Fit:
         return digest("fit", self.extractor, self.settings.digest, self.inputs, values)
 
 
-def make_fit(
-    ids: Sequence[str], features: NDArray[np.float32], extractor: str, settings: ClusterSettings
-) -> Fit:
+def make_fit(ids: Sequence[str], features: NDArray[np.float32], extractor: str, settings: ClusterSettings) -> Fit:
     """Fit centroids to the starts `ids` (ascending) with `features` N×D. Raises NothingToCluster."""
     import faiss
 
@@ -77,7 +75,8 @@ def load_fit(folder: Path, id: str) -> Fit:
     """Read a fit. Raises DamagedFit if the file is missing, unreadable or does not hold what its name says."""
     path = fit_path(folder, id)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here: numpy leaves a file that it cannot read open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             fit = _fit(stored["centroids"], json.loads(str(stored["about"])))
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise DamagedFit(path, str(error)) from error
@@ -88,3 +87,20 @@ def load_fit(folder: Path, id: str) -> Fit:
 
 def _fit(centroids: NDArray[np.float32], about: dict[str, Any]) -> Fit:
     return Fit(centroids=centroids, **{**about, "settings": ClusterSettings(**about["settings"])})
+
+
+def current_fit(folder: Path, key: str) -> Fit | None:
+    """The fit in force under `key`, which stands for what was asked for; None where nothing was fitted yet."""
+    pointer = _pointer(folder, key)
+    return load_fit(folder, pointer.read_text().strip()) if pointer.exists() else None
+
+
+def set_current_fit(folder: Path, key: str, fit: Fit) -> None:
+    """Put a saved fit in force."""
+    temporary = _pointer(folder, key).with_suffix(f".{os.getpid()}.tmp")
+    temporary.write_text(fit.id + "\n")
+    temporary.replace(_pointer(folder, key))
+
+
+def _pointer(folder: Path, key: str) -> Path:
+    return folder / f"{key}.current"

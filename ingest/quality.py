@@ -61,18 +61,19 @@ def read_labels(path: Path) -> dict[str, Label]:
     """File name of a video to its label, from a CSV with the columns of COLUMNS. Raises BadLabels."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+            reader = csv.DictReader(file)
+            rows = list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadLabels(path, str(error)) from error
+    if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
+        raise BadLabels(path, f"it has no column {' and no column '.join(missing)}")
     for line, row in enumerate(rows, 2):
-        if missing := [name for name in COLUMNS if not row.get(name)]:
-            raise BadLabels(path, f"line {line} has no {' and no '.join(missing)}")
+        if empty := [name for name in COLUMNS if not row[name]]:
+            raise BadLabels(path, f"line {line} has no {' and no '.join(empty)}")
     return {row["video"]: Label(row["class"], row["instance"], row["lookalike"]) for row in rows}
 
 
-def edge_quality(
-    edges: Iterable[tuple[str, str]], starts: Iterable[str], labels: Mapping[str, Label]
-) -> EdgeQuality:
+def edge_quality(edges: Iterable[tuple[str, str]], starts: Iterable[str], labels: Mapping[str, Label]) -> EdgeQuality:
     """Judge INTER `edges` (pairs of start ids) among all `starts`; `labels` by video id, unlabeled videos left out."""
     pairs = [(video_of(a), video_of(b)) for a, b in edges]
     joined = [(a, b) for a, b in pairs if a in labels and b in labels]

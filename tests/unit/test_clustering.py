@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from graphdb.model import video_of
+from ingest.clustering import UNCLUSTERED, Linked, assign, competitors, fit_centroids, link_parent
+from ingest.errors import NothingToCluster
+from ingest.features import normalize
+from ingest.settings import ClusterSettings
+
+SETTINGS = ClusterSettings(parents=5, members=12, neighbors=10)
+
+
+def world(starts: int, per_video: int, kinds: int = 12, seed: int = 0) -> tuple[list[str], NDArray[np.float32]]:
+    """Start ids, ascending, and features of `kinds` loose heaps."""
+    random = np.random.default_rng(seed)
+    heaps = random.standard_normal((kinds, 48))
+    rows = heaps[random.integers(0, kinds, starts)] + random.standard_normal((starts, 48))
+    ids = [f"{i // per_video:016x}-{i % per_video:08d}-0-0-96" for i in range(starts)]
+    return ids, normalize(rows.astype(np.float32)).astype(np.float16).astype(np.float32)
+
+
+def link(ids: list[str], features: NDArray[np.float32], settings: ClusterSettings = SETTINGS) -> Linked:
+    return link_parent(ids, [video_of(id) for id in ids], features, settings)
+
+
+def named(ids: list[str], linked: Linked) -> tuple[list[list[str]], list[float], list[list[str]]]:
+    edges = [[ids[row] for row in edge] for edge in linked.edges]
+    return edges, linked.similarity.tolist(), [[ids[row] for row in child] for child in linked.children]
+
+
+def test_centroids_are_unit_rows_and_the_same_again() -> None:
+    _, features = world(600, 1)
+    first, again = (fit_centroids(features, SETTINGS) for _ in range(2))
+    assert first.shape == (5, 48)
+    np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1, atol=1e-6)
+    np.testing.assert_array_equal(first, again)
+
+
+def test_another_seed_gives_other_centroids() -> None:
+    _, features = world(600, 1)
+    other = ClusterSettings(parents=5, seed=1)
+    assert not np.array_equal(fit_centroids(features, SETTINGS), fit_centroids(features, other))
+
+
+def test_k_means_finds_separate_heaps() -> None:
+    random = np.random.default_rng(0)
+    kind = np.repeat(np.arange(3), 50)
+    features = normalize((np.eye(3)[kind] + 0.05 * random.standard_normal((150, 3))).astype(np.float32))
+    numbers = assign(features, fit_centroids(features, ClusterSettings(parents=3)))
+    assert sorted(len(set(numbers[kind == k].tolist())) for k in range(3)) == [1, 1, 1]
+    assert len(set(numbers.tolist())) == 3
+
+
+def test_fewer_starts_than_parents_give_a_parent_each() -> None:
+    _, features = world(3, 1)
+    assert fit_centroids(features, SETTINGS).shape == (3, 48)
+
+
+def test_rows_that_cannot_be_compared_are_left_out() -> None:
+    _, features = world(60, 1)
+    features[3], features[7, 2], features[11, 0] = 0, np.nan, np.inf
+    centroids = fit_centroids(features, SETTINGS)
+    assert np.isfinite(centroids).all()
+    numbers = assign(features, centroids)
+    assert np.flatnonzero(numbers == UNCLUSTERED).tolist() == [3, 7, 11]
+    linked = link([f"{i:016x}-00000000-0-0-96" for i in range(60)], features)
+    assert len(linked.edges)
+    assert not np.isin([3, 7, 11], linked.edges).any()
+
+
+def test_nothing_to_cluster_says_so() -> None:
+    with pytest.raises(NothingToCluster, match="None of 9 starts") as caught:
+        fit_centroids(np.zeros((9, 4), np.float32), SETTINGS)
+    assert caught.value.starts == 9
+
+
+def test_assignment_does_not_depend_on_the_batch() -> None:
+    _, features = world(900, 1)
+    centroids = fit_centroids(features, ClusterSettings(parents=60))
+    together = assign(features, centroids)
+    for size in (1, 7, 256):
+        parts = [assign(features[i : i + size], centroids) for i in range(0, len(features), size)]
+        np.testing.assert_array_equal(np.concatenate(parts), together)
+
+
+def test_equal_centroids_give_the_lower_number() -> None:
+    _, features = world(50, 1)
+    assert set(assign(features, np.repeat(features[:1], 9, axis=0)).tolist()) == {0}
+
+
+def test_edges_are_the_pairs_of_children_from_lower_to_higher_id() -> None:
+    ids, features = world(400, 1)
+    edges, similarity, children = named(ids, link(ids, features))
+    assert children
+    assert all(child == sorted(child) and len(set(child)) == 4 for child in children)
+    assert edges == sorted([list(pair) for pair in {pair for child in children for pair in combinations(child, 2)}])
+    units = dict(zip(ids, normalize(features), strict=True))
+    np.testing.assert_allclose(similarity, [units[a] @ units[b] for a, b in edges], atol=1e-6)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1_000_000))
+def test_the_order_of_rows_makes_no_difference(seed: int) -> None:
+    ids, features = world(150, 2)
+    order = np.random.default_rng(seed).permutation(len(ids))
+    shuffled = [ids[i] for i in order]
+    assert named(shuffled, link(shuffled, features[order])) == named(ids, link(ids, features))
+
+
+def test_one_start_a_video_competes_and_it_is_the_lowest() -> None:
+    ids, features = world(400, 4)
+    linked = link(ids, features)
+    rows = set(linked.edges.reshape(-1).tolist())
+    assert rows
+    assert all(row % 4 == 0 for row in rows)
+
+
+def test_an_unusable_first_start_gives_way_to_the_next_of_its_video() -> None:
+    ids, features = world(8, 4)
+    features[0] = 0
+    assert competitors(ids, [video_of(id) for id in ids], features, SETTINGS).tolist() == [1, 4]
+
+
+def test_allow_links_starts_of_one_video() -> None:
+    ids, features = world(400, 4)
+    allow = ClusterSettings(neighbors=10, same_video="allow")
+    joined = link(ids, features, allow).edges // 4
+    assert (joined[:, 0] == joined[:, 1]).any()
+
+
+def test_copies_of_a_crop_compete_once() -> None:
+    ids, features = world(300, 1)
+    features[100:140] = features[100]
+    rows = set(link(ids, features).edges.reshape(-1).tolist())
+    assert not rows & set(range(101, 140))
+
+
+@pytest.mark.parametrize("starts", range(6))
+def test_a_parent_too_small_is_empty_or_complete(starts: int) -> None:
+    ids, features = world(starts, 1)
+    linked = link(ids, features)
+    assert linked.edges.shape == ((10, 2) if starts == 5 else (0, 2))
+    assert linked.children.shape == ((5, 4) if starts == 5 else (0, 4))
+    assert linked.similarity.dtype == np.float32
+
+
+LINK_ELSEWHERE = """
+import sys
+from test_clustering import SETTINGS, link, named, world
+from ingest.clustering import fit_centroids
+ids, features = world(800, 2)
+sys.stdout.write(fit_centroids(features, SETTINGS).tobytes().hex() + repr(named(ids, link(ids, features))))
+"""
+
+
+def test_threads_make_no_difference() -> None:
+    def run(threads: int) -> str:
+        counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
+        command = [sys.executable, "-c", LINK_ELSEWHERE]
+        here, root = Path(__file__).parent, Path(__file__).parents[2]
+        environment = os.environ | counts | {"PYTHONPATH": f"{here}{os.pathsep}{root}"}
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    assert run(1) == run(2)

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from numpy.typing import NDArray
+
+from ingest.errors import DamagedFeatures, UnknownExtractor
+from ingest.features import HogExtractor, features_path, load_extractor, normalize, read_features, write_features
+
+EXTRACTOR = "0123456789abcdef"
+VIDEO = "00000000000000aa"
+
+
+def photographs() -> NDArray[np.uint8]:
+    image: NDArray[np.uint8] = skimage.data.astronaut()  # type: ignore[no-untyped-call]
+    return np.stack([image[y : y + 96, x : x + 96] for y, x in ((0, 150), (60, 180), (300, 50), (400, 400))])
+
+
+def test_hog_gives_unit_rows_of_4356_numbers() -> None:
+    rows = load_extractor("hog")(photographs())
+    assert rows.shape == (4, 4356)
+    assert rows.dtype == np.float32
+    np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
+
+
+def test_dims_are_known_before_extraction() -> None:
+    assert load_extractor("hog").dims == 4356
+    assert HogExtractor(cell=16).dims == HogExtractor(cell=16)(photographs()).shape[1]
+
+
+def test_hog_of_a_crop_does_not_depend_on_its_batch() -> None:
+    extractor, crops = load_extractor("hog"), photographs()
+    together = extractor(crops)
+    alone = np.concatenate([extractor(crops[i : i + 1]) for i in range(len(crops))])
+    np.testing.assert_array_equal(together, alone)
+
+
+def test_a_blank_crop_gives_a_row_of_zeros() -> None:
+    rows = load_extractor("hog")(np.full((1, 96, 96, 3), 128, np.uint8))
+    np.testing.assert_array_equal(rows, np.zeros_like(rows))
+
+
+def test_hog_of_no_crops_is_empty() -> None:
+    assert load_extractor("hog")(np.empty((0, 96, 96, 3), np.uint8)).shape == (0, 4356)
+
+
+def test_hog_refuses_crops_of_another_size() -> None:
+    with pytest.raises(ValueError, match="96×96×3"):
+        load_extractor("hog")(np.zeros((1, 64, 64, 3), np.uint8))
+
+
+def test_a_digest_names_the_parameters() -> None:
+    assert load_extractor("hog").digest == HogExtractor().digest
+    assert len(HogExtractor().digest) == 16
+    assert replace(HogExtractor(), cell=16).digest != HogExtractor().digest
+
+
+def test_an_unknown_extractor_is_refused_with_those_that_exist() -> None:
+    with pytest.raises(UnknownExtractor, match="hog") as caught:
+        load_extractor("sift")
+    assert caught.value.name == "sift"
+
+
+def test_normalize_leaves_zero_rows_alone() -> None:
+    rows = normalize(np.array([[3, 4], [0, 0]], np.float32))
+    np.testing.assert_allclose(rows, np.array([[0.6, 0.8], [0, 0]]), rtol=1e-6)
+
+
+def test_features_come_back_as_written_in_half_precision(tmp_path: Path) -> None:
+    rows = load_extractor("hog")(photographs())
+    write_features(tmp_path, EXTRACTOR, VIDEO, rows)
+    back = read_features(tmp_path, EXTRACTOR, VIDEO)
+    assert back.dtype == np.float32
+    np.testing.assert_array_equal(back, rows.astype(np.float16))
+
+
+def test_writing_again_replaces_and_leaves_nothing_else(tmp_path: Path) -> None:
+    write_features(tmp_path, EXTRACTOR, VIDEO, np.zeros((3, 4), np.float32))
+    write_features(tmp_path, EXTRACTOR, VIDEO, np.ones((2, 4), np.float32))
+    np.testing.assert_array_equal(read_features(tmp_path, EXTRACTOR, VIDEO), np.ones((2, 4)))
+    assert [path.name for path in (tmp_path / EXTRACTOR).iterdir()] == [f"{VIDEO}.npy"]
+
+
+@pytest.mark.parametrize("kept", [0, 5, 100, 300])
+def test_a_cut_feature_file_is_named_with_the_remedy(tmp_path: Path, kept: int) -> None:
+    write_features(tmp_path, EXTRACTOR, VIDEO, np.ones((50, 40), np.float32))
+    path = features_path(tmp_path, EXTRACTOR, VIDEO)
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(DamagedFeatures, match="Delete it") as caught:
+        read_features(tmp_path, EXTRACTOR, VIDEO)
+    assert caught.value.path == path
+
+
+def test_a_missing_or_foreign_feature_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DamagedFeatures):
+        read_features(tmp_path, EXTRACTOR, VIDEO)
+    path = features_path(tmp_path, EXTRACTOR, VIDEO)
+    path.parent.mkdir()
+    np.save(path, np.ones(7))
+    with pytest.raises(DamagedFeatures, match="1-d float64"):
+        read_features(tmp_path, EXTRACTOR, VIDEO)

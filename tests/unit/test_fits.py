@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ingest.errors import DamagedFit
+from ingest.features import normalize
+from ingest.fits import Fit, fit_path, load_fit, make_fit, save_fit
+from ingest.settings import ClusterSettings
+
+EXTRACTOR = "0123456789abcdef"
+
+
+def fit(seed: int = 0) -> Fit:
+    features = normalize(np.random.default_rng(0).standard_normal((90, 16)).astype(np.float32))
+    ids = [f"{i:016x}-00000000-0-0-96" for i in range(90)]
+    return make_fit(ids, features, EXTRACTOR, ClusterSettings(parents=4, members=12, seed=seed))
+
+
+def test_the_same_input_gives_the_same_id() -> None:
+    assert fit().id == fit().id
+    assert len(fit().id) == 16
+
+
+def test_an_id_names_settings_extractor_inputs_and_centroids() -> None:
+    made = fit()
+    others = [
+        fit(seed=1),
+        replace(made, extractor="f" * 16),
+        replace(made, inputs="f" * 16),
+        replace(made, centroids=-made.centroids),
+        replace(made, settings=replace(made.settings, members=13)),
+    ]
+    assert len({made.id, *(other.id for other in others)}) == 6
+
+
+def test_a_fit_comes_back_as_saved(tmp_path: Path) -> None:
+    made = fit()
+    save_fit(tmp_path / "fits", made)
+    back = load_fit(tmp_path / "fits", made.id)
+    np.testing.assert_array_equal(back.centroids, made.centroids)
+    assert (back.id, back.settings, back.extractor) == (made.id, made.settings, EXTRACTOR)
+    assert back.backend.startswith("faiss ")
+    assert [path.name for path in (tmp_path / "fits").iterdir()] == [f"{made.id}.npz"]
+
+
+@pytest.mark.parametrize("kept", [0, 10, 400])
+def test_a_cut_fit_is_named_with_the_remedy(tmp_path: Path, kept: int) -> None:
+    path = save_fit(tmp_path, fit())
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(DamagedFit, match="--refit") as caught:
+        load_fit(tmp_path, path.stem)
+    assert caught.value.path == path
+
+
+def test_a_missing_fit_or_one_under_a_wrong_name_is_refused(tmp_path: Path) -> None:
+    made = fit()
+    with pytest.raises(DamagedFit):
+        load_fit(tmp_path, made.id)
+    save_fit(tmp_path, made).rename(fit_path(tmp_path, "f" * 16))
+    with pytest.raises(DamagedFit, match=made.id):
+        load_fit(tmp_path, "f" * 16)
