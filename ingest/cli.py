@@ -1,0 +1,131 @@
+"""`affinity ingest` and `affinity cluster`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from ingest.report import Report
+    from ingest.summary import Summary
+
+SKIPPED = 3
+"""Exit status of an ingest that worked, but could not use some of the files."""
+
+Data = Annotated[Path | None, typer.Option(help="Data folder. Default: AFFINITY_DATA, else the platform's.")]
+TrackFrames = Annotated[int, typer.Option(min=1, help="Frames from the start of a track to its end. Paper: 30.")]
+Features = Annotated[str, typer.Option(help="Feature extractor that clustering compares by.")]
+Parents = Annotated[int | None, typer.Option(min=1, help="k-means clusters. Paper: 5000. Default: by the data's size.")]
+Members = Annotated[
+    int | None, typer.Option(min=1, help="Starts a parent needs. Paper: 100. Default: by the data's size.")
+]
+Neighbors = Annotated[
+    int | None, typer.Option(min=3, help="k of the mutual nearest neighbors. Paper: 10. Default: by the parent's size.")
+]
+SameVideo = Annotated[
+    str, typer.Option(help="representative: a video competes once in a parent; allow: the literal paper.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the clustering.")]
+HoldOut = Annotated[
+    float,
+    typer.Option(min=0, max=0.9, help="Fraction of the videos to keep out of a first snapshot, for training on it."),
+]
+Refit = Annotated[bool, typer.Option("--refit", help="Make new centroids instead of using those in force.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes. Default: one a core.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")]
+
+
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(help="Video files, or folders that hold some.", show_default=False)],
+    data: Data = None,
+    track_frames: TrackFrames = 30,
+    features: Features = "hog",
+    parents: Parents = None,
+    members: Members = None,
+    neighbors: Neighbors = None,
+    same_video: SameVideo = "representative",
+    seed: Seed = 0,
+    hold_out: HoldOut = 0.0,
+    max_patches: Annotated[int, typer.Option(min=1, help="Starts of one video at most.")] = 8,
+    frames: Annotated[
+        bool | None,
+        typer.Option("--frames/--no-frames", help="Keep whole frames. Default: yes, below 100,000 patches."),
+    ] = None,
+    remine: Annotated[bool, typer.Option("--remine", help="Mine videos again that have other settings.")] = False,
+    refit: Refit = False,
+    no_link: Annotated[bool, typer.Option("--no-link", help="Stop after mining, before clustering.")] = False,
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Mine and track the patches of videos, link them, and publish a snapshot to train on."""
+    from graphdb.settings import DataFolder
+    from ingest import pipeline
+    from ingest.report import Report
+    from ingest.settings import ClusterSettings, IngestSettings, MiningSettings
+    from ingest.summary import resumable
+
+    settings = IngestSettings(
+        mining=MiningSettings(track_frames=track_frames, max_patches=max_patches),
+        clustering=ClusterSettings(
+            parents=parents, members=members, neighbors=neighbors, same_video=same_video, seed=seed
+        ),
+        features=features,
+        hold_out=hold_out,
+        frames=frames,
+        remine=remine,
+        refit=refit,
+        link=not no_link,
+        workers=workers,
+    )
+    report = Report()
+    with resumable(report):
+        summary = pipeline.ingest(paths, DataFolder.resolve(data), settings, report)
+    finish(summary, report, json)
+
+
+def cluster(
+    data: Data = None,
+    track_frames: TrackFrames = 30,
+    features: Features = "hog",
+    parents: Parents = None,
+    members: Members = None,
+    neighbors: Neighbors = None,
+    same_video: SameVideo = "representative",
+    seed: Seed = 0,
+    hold_out: HoldOut = 0.0,
+    refit: Refit = False,
+    workers: Workers = None,
+    json: Json = False,
+) -> None:
+    """Link what was mined before, and publish a snapshot."""
+    from graphdb.settings import DataFolder
+    from ingest import pipeline
+    from ingest.report import Report
+    from ingest.settings import ClusterSettings, IngestSettings, MiningSettings
+    from ingest.summary import resumable
+
+    settings = IngestSettings(
+        mining=MiningSettings(track_frames=track_frames),
+        clustering=ClusterSettings(
+            parents=parents, members=members, neighbors=neighbors, same_video=same_video, seed=seed
+        ),
+        features=features,
+        hold_out=hold_out,
+        refit=refit,
+        workers=workers,
+    )
+    report = Report()
+    with resumable(report):
+        summary = pipeline.cluster(DataFolder.resolve(data), settings, report)
+    finish(summary, report, json)
+
+
+def finish(summary: Summary, report: Report, json: bool) -> None:
+    """Show what was done, and say by the exit status whether a file was left out."""
+    summary.show(report)
+    if json:
+        print(summary.as_json(report))
+    if summary.skipped:
+        raise typer.Exit(SKIPPED)

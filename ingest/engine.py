@@ -1,0 +1,101 @@
+"""Where stage functions run: processes of this machine. The stages know only `map`, so another engine can take over."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for_end
+from types import TracebackType
+from typing import TypeVar
+
+from ingest.errors import WorkerDied
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+AHEAD = 2
+"""Tasks in flight a worker: enough to keep it busy, few enough to bound the memory of what waits to be written."""
+
+
+class LocalEngine:
+    """A pool of worker processes. Tasks and results are pickled; results come as they are done, in any order."""
+
+    def __init__(self, workers: int | None = None) -> None:
+        self.workers = workers or available_cores()
+        self._pool: ProcessPoolExecutor | None = None
+
+    def map(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R | Exception]]:
+        """Each task with its result, or with the exception it ended in. Raises WorkerDied if a process was killed."""
+        pool = self._start()
+        waiting: dict[Future[R], T] = {}
+        remaining = iter(tasks)
+        try:
+            while True:
+                for task in remaining:
+                    waiting[pool.submit(function, task)] = task
+                    if len(waiting) >= AHEAD * self.workers:
+                        break
+                if not waiting:
+                    return
+                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                    task, result = waiting.pop(future), outcome(future)
+                    yield task, result
+        except BrokenProcessPool as error:
+            raise WorkerDied() from error
+
+    def close(self) -> None:
+        """End the workers at once: what they were doing is done again by the next run."""
+        if self._pool is not None:
+            processes = list(self._pool._processes.values())
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            for process in processes:
+                process.terminate()
+            for process in processes:
+                process.join()
+            self._pool = None
+
+    def __enter__(self) -> LocalEngine:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def _start(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            # Spawned, not forked: the driver and the native libraries have threads, which a fork would break.
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.workers, mp_context=context, initializer=prepare_worker)
+        return self._pool
+
+
+def available_cores() -> int:
+    """The cores that this process may use; the scheduler's answer where there is one, since containers limit it."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def outcome(future: Future[R]) -> R | Exception:
+    """The result, or the exception that ended the task; a broken pool is nobody's result."""
+    error = future.exception()
+    if isinstance(error, Exception) and not isinstance(error, BrokenProcessPool):
+        return error
+    return future.result()
+
+
+def prepare_worker() -> None:
+    """Leave Ctrl-C to the parent, one thread to each worker, and end with the parent however it ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait_for_end([parent.sentinel])
+    os._exit(1)

@@ -1,0 +1,135 @@
+"""Everything that can go wrong between videos and the graph.
+
+IngestError
+  x SettingsError        a setting has a value that cannot be used
+  x MissingPath          nothing is at a path that was given
+  x UnreadableVideo      a file cannot be decoded as video
+  x WrongOpenCV          the installed OpenCV has no KCF tracker
+  x UnknownExtractor     no feature extractor has this name
+  x DamagedFeatures      a feature file is missing or cannot be read
+  x DamagedFit           a centroid fit is missing or cannot be read
+  x NothingToCluster     no start has a usable feature
+  x BadLabels            a file of labels cannot be read
+  x WorkerDied           a worker process was killed
+  x NothingIngested      the graph holds no track to publish
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+
+class IngestError(Exception):
+    """The root: its message says what happened, to what, and what to do next."""
+
+
+class SettingsError(IngestError):
+    """A setting has a value that cannot be used."""
+
+    def __init__(self, setting: str, value: object, allowed: str) -> None:
+        self.setting = setting
+        self.value = value
+        super().__init__(f"The setting {setting} is {value!r}; it must be {allowed}.")
+
+
+class MissingPath(IngestError):
+    """Nothing is at a path that was given."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(f"Nothing is at {path}. Give video files, or folders that hold some.")
+
+
+class UnreadableVideo(IngestError):
+    """A file cannot be decoded as video."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(f"{path} cannot be read as video: {reason}.")
+
+    # Exceptions are pickled as their message alone, and this one comes back from worker processes.
+    def __reduce__(self) -> tuple[type[UnreadableVideo], tuple[Path, str]]:
+        return type(self), (self.path, self.reason)
+
+
+class WrongOpenCV(IngestError):
+    """The installed OpenCV has no KCF tracker."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        super().__init__(
+            f"The installed OpenCV ({version}) has no KCF tracker: another opencv package took the folder of the "
+            "contrib one. Uninstall every opencv-* package, then install opencv-contrib-python-headless alone."
+        )
+
+    def __reduce__(self) -> tuple[type[WrongOpenCV], tuple[str]]:
+        return type(self), (self.version,)
+
+
+class UnknownExtractor(IngestError):
+    """No feature extractor has this name."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        super().__init__(f"No feature extractor is called {name!r}. Use one of: {', '.join(known)}.")
+
+
+class DamagedFeatures(IngestError):
+    """A feature file is missing or cannot be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"The feature file {path} is unusable: {reason}. Delete it; the next ingest makes it again.")
+
+
+class DamagedFit(IngestError):
+    """A centroid fit is missing or cannot be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"The centroid fit {path} is unusable: {reason}. Make a new one: `affinity cluster --refit`.")
+
+
+class NothingToCluster(IngestError):
+    """No start has a usable feature."""
+
+    def __init__(self, starts: int) -> None:
+        self.starts = starts
+        super().__init__(
+            f"None of {starts} starts has a usable feature (all are blank or not finite). "
+            "Ingest more videos, or other ones: mining must find patches that show something."
+        )
+
+
+class BadLabels(IngestError):
+    """A file of labels cannot be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(
+            f"The labels {path} cannot be used: {reason}. "
+            "A CSV with the columns video, class, instance and lookalike is needed."
+        )
+
+
+class WorkerDied(IngestError):
+    """A worker process was killed, usually by the kernel for want of memory."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A worker process was killed, most likely because memory ran out. What was stored is kept: "
+            "run the same command again to go on, with fewer --workers if it happens again."
+        )
+
+
+class NothingIngested(IngestError):
+    """The graph holds no video with tracks of this length."""
+
+    def __init__(self, frames: int) -> None:
+        self.frames = frames
+        super().__init__(
+            f"The graph holds no video that was mined with tracks of {frames} frames. "
+            "Ingest some first: `affinity ingest PATH`; or name another length with --track-frames."
+        )

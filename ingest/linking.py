@@ -1,0 +1,178 @@
+"""From stored tracks to a published snapshot: describe, fit, assign, link (Sec. 4.2).
+
+Each step asks the graph and the data folder what is done already, so a run that was cut goes on where it was, and new
+videos cost only the parents that they touch.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphdb.model import InterEdges, Snapshot, digest, parent_id, video_of
+from graphdb.settings import DataFolder
+from graphdb.store import GraphStore
+from ingest.clustering import UNCLUSTERED, assign, link_parent
+from ingest.describing import DescribeTask, describe_video
+from ingest.engine import LocalEngine
+from ingest.features import Extractor, features_path, read_features
+from ingest.fits import Fit, current_fit, make_fit, save_fit, set_current_fit
+from ingest.report import Report
+from ingest.scaling import scaled
+from ingest.settings import ClusterSettings
+
+Starts = Mapping[str, tuple[str, list[str]]]
+"""Of every video: its intra segment, and the ids of its starts in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTask:
+    """One parent: its members as (start id, row in the features of its video)."""
+
+    parent: str
+    inputs: str
+    members: list[tuple[str, int]]
+    features: Path
+    extractor: str
+    settings: ClusterSettings
+
+
+def link(task: LinkTask) -> InterEdges:
+    """The child clusters and INTER edges of one parent."""
+    ids = [id for id, _ in task.members]
+    videos = [video_of(id) for id in ids]
+    of_video = {video: read_features(task.features, task.extractor, video) for video in set(videos)}
+    rows = np.stack([of_video[video][row] for video, (_, row) in zip(videos, task.members, strict=True)])
+    linked = link_parent(ids, videos, rows, task.settings)
+    edges = [
+        (ids[a], ids[b], round(float(similarity), 6))
+        for (a, b), similarity in zip(linked.edges.tolist(), linked.similarity, strict=True)
+    ]
+    children = [tuple(sorted(ids[row] for row in child)) for child in linked.children.tolist()]
+    return InterEdges(task.parent, task.inputs, sorted(edges), sorted(children))
+
+
+class Linker:
+    """Clusters and links the tracks of one length, with one extractor and one set of settings."""
+
+    def __init__(
+        self,
+        store: GraphStore,
+        folder: DataFolder,
+        engine: LocalEngine,
+        extractor: Extractor,
+        settings: ClusterSettings,
+        report: Report,
+    ) -> None:
+        self._store = store
+        self._folder = folder
+        self._engine = engine
+        self._extractor = extractor
+        self._settings = settings
+        self._report = report
+
+    def describe(self, starts: Starts) -> None:
+        """Compute the features that are missing."""
+        path = self._folder.features
+        missing = {
+            video: ids
+            for video, (_, ids) in starts.items()
+            if ids and not features_path(path, self._extractor.digest, video).exists()
+        }
+        tasks = (self._describe_task(video, ids) for video, ids in missing.items())
+        for _, result in self._report.stage("features", self._engine.map(describe_video, tasks), len(missing)):
+            if isinstance(result, Exception):
+                raise result
+
+    def fit(self, starts: Starts, refit: bool = False) -> Fit:
+        """The centroids in force for these settings; made from these starts where there are none, or on `refit`."""
+        key = digest("fit of", self._extractor.digest, self._settings.digest)
+        fit = None if refit else current_fit(self._folder.fits, key)
+        if fit is None:
+            ids, features = self._features(starts)
+            settings = scaled(self._settings, videos=len(starts), starts=len(ids))
+            fit = make_fit(ids, features, self._extractor.digest, settings)
+            save_fit(self._folder.fits, fit)
+            set_current_fit(self._folder.fits, key, fit)
+        return fit
+
+    def assign(self, fit: Fit, starts: Starts) -> dict[str, int]:
+        """The parent of every start under the fit; those that are new to it are placed and stored."""
+        known = self._store.assigned_starts(fit.id)
+        new = {video: entry for video, entry in starts.items() if any(id not in known for id in entry[1])}
+        for video, (_, ids) in self._report.stage("parents", new.items(), len(new)):
+            numbers = assign(read_features(self._folder.features, self._extractor.digest, video), fit.centroids)
+            known |= {id: n for id, n in zip(ids, numbers.tolist(), strict=True) if n != UNCLUSTERED}
+        placed = {id: known[id] for _, ids in new.values() for id in ids if id in known}
+        self._store.write_parents(fit.id, placed)
+        return {id: known[id] for _, ids in starts.values() for id in ids if id in known}
+
+    def link(self, fit: Fit, numbers: Mapping[str, int], starts: Starts) -> list[str]:
+        """The segments of INTER edges of every parent that is large enough; computed where its members changed."""
+        tasks = self._link_tasks(fit, numbers, starts)
+        segments = self._store.segments_by_inputs([task.inputs for task in tasks])
+        new = [task for task in tasks if task.inputs not in segments]
+        for task, result in self._report.stage("children", self._engine.map(link, new), len(new)):
+            if isinstance(result, Exception):
+                raise result
+            segments[task.inputs] = self._store.write_inter(result)
+        return [segments[task.inputs] for task in tasks]
+
+    def publish(self, starts: Starts, frames: int, refit: bool = False, **settings: Any) -> Snapshot:
+        """Cluster, link and publish these starts. An empty graph of INTER edges is published too, and said."""
+        segments = [segment for segment, _ in starts.values()]
+        fit = None
+        if any(ids for _, ids in starts.values()):
+            self.describe(starts)
+            fit = self.fit(starts, refit)
+            segments += self.link(fit, self.assign(fit, starts), starts)
+            settings |= {"features": self._extractor.name, "clustering": asdict(fit.settings)}
+        snapshot = self._store.publish(segments, frames, fit.id if fit else None, settings | {"track_frames": frames})
+        self._explain(snapshot)
+        return snapshot
+
+    def _describe_task(self, video: str, ids: list[str]) -> DescribeTask:
+        where = self._store.pixels(ids)
+        folder = self._folder
+        return DescribeTask(video, [where[id] for id in ids], folder.archive, folder.features, self._extractor.name)
+
+    def _features(self, starts: Starts) -> tuple[list[str], NDArray[np.float32]]:
+        """The ids and features of all starts, in id order."""
+        videos = sorted(video for video, (_, ids) in starts.items() if ids)
+        rows = [read_features(self._folder.features, self._extractor.digest, video) for video in videos]
+        return [id for video in videos for id in starts[video][1]], np.concatenate(rows)
+
+    def _link_tasks(self, fit: Fit, numbers: Mapping[str, int], starts: Starts) -> list[LinkTask]:
+        members: dict[int, list[tuple[str, int]]] = defaultdict(list)
+        for _, ids in starts.values():
+            for row, id in enumerate(ids):
+                if id in numbers:
+                    members[numbers[id]].append((id, row))
+        least = fit.settings.members or 1
+        kept = {number: sorted(of) for number, of in sorted(members.items()) if len(of) >= least}
+        if not kept:
+            largest = max(map(len, members.values()), default=0)
+            self._report.note(
+                f"No parent cluster was kept, so there is no INTER: the largest of {len(members)} has {largest} "
+                f"starts, and `members` asks for {least}. Ingest more videos, or lower --members."
+            )
+        return [self._link_task(fit, number, of) for number, of in kept.items()]
+
+    def _link_task(self, fit: Fit, number: int, members: list[tuple[str, int]]) -> LinkTask:
+        parent = parent_id(fit.id, number)
+        inputs = digest("link", parent, fit.settings.digest, *(id for id, _ in members))
+        return LinkTask(parent, inputs, members, self._folder.features, self._extractor.digest, fit.settings)
+
+    def _explain(self, snapshot: Snapshot) -> None:
+        counts = snapshot.counts
+        if counts.parents and not counts.inter:
+            self._report.note(
+                f"None of {counts.parents} parents holds a child cluster, so there is no INTER: no four starts are "
+                "all among each other's nearest neighbors. Ingest more videos, or raise --neighbors."
+            )

@@ -1,0 +1,148 @@
+"""Video in, graph out. Reads in the order of the paper: mine and track, then describe, cluster, link and publish."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from graphdb.archive import ArchiveWriter
+from graphdb.settings import DataFolder
+from graphdb.store import GraphStore
+from ingest.engine import LocalEngine
+from ingest.errors import NothingIngested, UnreadableVideo
+from ingest.features import load_extractor
+from ingest.linking import Linker
+from ingest.mining import explain, mine_video
+from ingest.report import Report
+from ingest.settings import IngestSettings
+from ingest.storing import store_video
+from ingest.summary import Summary
+from ingest.videos import find_videos, video_id
+
+FRAMES_UP_TO = 100_000
+"""Patches in the graph from which whole frames are no longer kept, unless asked for."""
+
+
+def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, report: Report) -> Summary:
+    """Mine the videos among `paths`, and publish a snapshot of all that the graph holds then.
+
+    Raises MissingPath, ArchiveLocked, GraphUnavailable, StoreMismatch. A file that cannot be used is no error: it is
+    skipped, and the summary says so. What was stored when a run is cut short is not done again by the next.
+    """
+    summary = Summary()
+    files = find_videos(paths)
+    with GraphStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
+        store.sweep_snapshots()
+        with LocalEngine(settings.workers) as engine:
+            new = choose(name(files, engine, report, summary), store, settings, report, summary)
+            mine(new, store, archive, engine, settings, report, summary)
+            if settings.link:
+                publish(store, folder, engine, settings, report, summary)
+    return summary
+
+
+def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Summary:
+    """Describe, cluster, link and publish what was mined before."""
+    summary = Summary()
+    with GraphStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()):
+        store.sweep_snapshots()
+        with LocalEngine(settings.workers) as engine:
+            publish(store, folder, engine, settings, report, summary)
+    return summary
+
+
+def name(files: Sequence[Path], engine: LocalEngine, report: Report, summary: Summary) -> dict[str, Path]:
+    """The files by video id: the same bytes under two names are one video."""
+    ids: dict[Path, str] = {}
+    for path, id in report.stage("videos", engine.map(video_id, files), len(files)):
+        if isinstance(id, Exception):
+            skip(path, id, report, summary)
+        else:
+            ids[path] = id
+    named: dict[str, Path] = {}
+    for path in files:
+        if path in ids:
+            named.setdefault(ids[path], path)
+    summary.copies = len(ids) - len(named)
+    return named
+
+
+def choose(
+    named: dict[str, Path], store: GraphStore, settings: IngestSettings, report: Report, summary: Summary
+) -> list[Path]:
+    """The files to mine: those the graph does not know, and with `remine` those it knows under other settings."""
+    known = store.videos()
+    current = settings.mining.digest
+    summary.known = sum(known.get(id) == current for id in named)
+    outdated = [path for id, path in named.items() if id in known and known[id] != current]
+    if outdated and not settings.remine:
+        summary.outdated = outdated
+        report.note(
+            f"{len(outdated)} videos were mined with other settings, and are left as they are: "
+            "--remine mines them again, and leaves older snapshots whole."
+        )
+        outdated = []
+    return [path for id, path in named.items() if id not in known] + outdated
+
+
+def mine(
+    files: Sequence[Path],
+    store: GraphStore,
+    archive: ArchiveWriter,
+    engine: LocalEngine,
+    settings: IngestSettings,
+    report: Report,
+    summary: Summary,
+) -> None:
+    """Mine and track (Sec. 4.1, 4.3); each video is stored, pixels first, as soon as it is done."""
+    keep = store.counts()["patches"] < FRAMES_UP_TO if settings.frames is None else settings.frames
+    mining = replace(settings.mining, frames=keep)
+    funnel: Counter[str] = Counter()
+    results = engine.map(partial(mine_video, settings=mining), files)
+    for path, mined in report.stage("mining", results, len(files)):
+        if isinstance(mined, Exception):
+            skip(path, mined, report, summary)
+            continue
+        store_video(mined, mining, store, archive)
+        summary.mined += 1
+        summary.tracks += len(mined.tracks)
+        funnel.update(mined.funnel)
+    if summary.mined and not summary.tracks:
+        report.note("No patch was mined. " + explain(funnel))
+
+
+def skip(path: Path, error: Exception, report: Report, summary: Summary) -> None:
+    """A file that cannot be used is left out and named; any other error is not the file's, and is raised."""
+    if not isinstance(error, UnreadableVideo):
+        raise error
+    summary.skipped.append((path, error.reason))
+    report.say(f"skipped {path}: {error.reason}")
+
+
+def publish(
+    store: GraphStore,
+    folder: DataFolder,
+    engine: LocalEngine,
+    settings: IngestSettings,
+    report: Report,
+    summary: Summary,
+) -> None:
+    """Publish the videos that are not held out, if any are, and then all of them."""
+    extractor = load_extractor(settings.features)
+    linker = Linker(store, folder, engine, extractor, settings.clustering, report)
+    frames = settings.mining.track_frames
+    starts = store.tracked_starts(frames)
+    if not starts:
+        raise NothingIngested(frames)
+    if settings.hold_out:
+        training = {video: entry for video, entry in starts.items() if not held_out(video, settings.hold_out)}
+        summary.training = linker.publish(training, frames, settings.refit, hold_out=settings.hold_out)
+    summary.snapshot = linker.publish(starts, frames, settings.refit and not settings.hold_out)
+
+
+def held_out(video: str, fraction: float) -> bool:
+    """Whether the video is among the fraction kept from training: a property of its content, the same for ever."""
+    return int(video, 16) < fraction * 2**64
