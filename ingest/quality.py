@@ -62,10 +62,10 @@ def read_labels(path: Path) -> dict[str, Label]:
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
+            columns, rows = reader.fieldnames or (), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise BadLabels(path, str(error)) from error
-    if missing := [name for name in COLUMNS if name not in (reader.fieldnames or ())]:
+    if missing := [name for name in COLUMNS if name not in columns]:
         raise BadLabels(path, f"it has no column {' and no column '.join(missing)}")
     for line, row in enumerate(rows, 2):
         if empty := [name for name in COLUMNS if not row[name]]:
