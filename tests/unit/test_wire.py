@@ -1,0 +1,147 @@
+"""A batch comes out of its body as it went in, or not at all."""
+
+from __future__ import annotations
+
+import dataclasses
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from api import wire
+from api.wire import TripletBatch, WireError, WireVersionError, decode, encode
+
+GOLDEN = "sha256:5ce666befa086774464f4a56de767ad5d0e157141d2938338d08b47d8aa9621c"
+
+
+def a_batch(num_pairs: int = 4, extra: int = 0) -> TripletBatch:
+    """Each image differs in content and size; the last `extra` rows bring their own negative."""
+    negative_idx = (np.arange(num_pairs) + 1) % (2 * num_pairs)
+    negative_idx[num_pairs - extra :] = 2 * num_pairs + np.arange(extra)
+    return TripletBatch(
+        snapshot="0123456789abcdef",
+        query={"seed": 7, "mix": "transitive:7,intra:2", "negatives": "batch", "position": 90, "count": num_pairs},
+        position=np.arange(90, 90 + num_pairs),
+        epoch=np.arange(num_pairs) // 2,
+        kind=["intra" if i % 3 == 1 else "transitive" for i in range(num_pairs)],
+        anchor_id=[f"anchor-{i}" for i in range(num_pairs)],
+        positive_id=[f"positive-{i}" for i in range(num_pairs)],
+        negative_id=[f"négative-{i}" for i in range(num_pairs)],
+        anchor_group=[f"group-{i}" for i in range(num_pairs)],
+        positive_group=[f"group-{i}" for i in range(num_pairs)],
+        negative_group=[f"group-{i + 1}" for i in range(num_pairs)],
+        images=[b"\xff\xd8" + bytes([i % 256]) * (i + 1) for i in range(2 * num_pairs + extra)],
+        negative_idx=negative_idx,
+    )
+
+
+def assert_equal(left: TripletBatch, right: TripletBatch) -> None:
+    for field in dataclasses.fields(TripletBatch):
+        if field.name != "digest":
+            np.testing.assert_equal(getattr(left, field.name), getattr(right, field.name), field.name)
+
+
+@given(num_pairs=st.integers(1, 40), data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_decode_returns_what_was_encoded(num_pairs: int, data: st.DataObject) -> None:
+    batch = a_batch(num_pairs, extra=data.draw(st.integers(0, num_pairs)))
+    body, digest = encode(batch)
+    decoded = decode(bytes(body))
+    assert_equal(decoded, batch)
+    assert decoded.digest == digest
+    assert decoded.positive_idx.tolist() == list(range(num_pairs, 2 * num_pairs))
+
+
+def test_the_same_batch_gives_the_same_bytes() -> None:
+    assert bytes(encode(a_batch(extra=2))[0]) == bytes(encode(a_batch(extra=2))[0])
+
+
+def test_the_digest_is_pinned() -> None:
+    """A change here is a change of the contract: raise VERSION with it."""
+    assert encode(a_batch(extra=1))[1] == GOLDEN
+
+
+def test_any_arrow_reader_can_read_a_body() -> None:
+    table = pa.ipc.open_stream(encode(a_batch(extra=1))[0]).read_all()
+    assert table["negative"].to_pylist() == [1, 2, 3, -1]
+    assert table["negative_jpeg"].null_count == 3
+    assert table.schema.metadata[b"snapshot"] == b"0123456789abcdef"
+
+
+def test_a_body_cut_anywhere_is_refused() -> None:
+    body = bytes(encode(a_batch())[0])
+    for end in range(len(body)):
+        with pytest.raises(WireError):
+            decode(body[:end])
+
+
+def test_a_body_with_something_after_it_is_refused() -> None:
+    body = bytes(encode(a_batch())[0])
+    for more in (b"x", wire.END_OF_STREAM, body):
+        with pytest.raises(WireError):
+            decode(body + more)
+
+
+def test_a_body_with_a_changed_byte_is_refused_or_unchanged() -> None:
+    """Arrow pads its buffers: a byte there means nothing, any other one must be noticed."""
+    batch = a_batch(extra=1)
+    body = bytes(encode(batch)[0])
+    for place in range(0, len(body), 3):
+        damaged = bytearray(body)
+        damaged[place] ^= 0x10
+        with suppress(WireError):
+            assert_equal(decode(bytes(damaged)), batch)
+
+
+def test_reordered_rows_are_refused() -> None:
+    table = pa.ipc.open_stream(encode(a_batch())[0]).read_all()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table.take([1, 0, 2, 3]).combine_chunks())
+    with pytest.raises(WireError, match="digest"):
+        decode(sink.getvalue().to_pybytes())
+
+
+def test_another_version_is_told_apart_from_damage() -> None:
+    schema = wire.SCHEMA.with_metadata({"version": "0"})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, schema) as stream:
+        stream.write_batch(pa.RecordBatch.from_pylist([], schema))
+    with pytest.raises(WireVersionError, match="version 0") as error:
+        decode(sink.getvalue().to_pybytes())
+    assert error.value.version == "0"
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=200, deadline=None)
+def test_noise_is_refused(noise: bytes) -> None:
+    for body in (noise, noise + wire.END_OF_STREAM):
+        with pytest.raises(WireError):
+            decode(body)
+
+
+@pytest.mark.parametrize("negative", [-2, 8, 2**31 - 1], ids=str)
+def test_a_negative_outside_the_batch_is_refused(negative: int) -> None:
+    """Also where the digest is right: a service of ours would not send it, but nobody must train on it."""
+    table = pa.ipc.open_stream(encode(a_batch())[0]).read_all()
+    column = pa.array([negative, 1, 2, 3], pa.int32())
+    rows = table.set_column(9, wire.SCHEMA.field("negative"), column).combine_chunks().to_batches()[0]
+    about = {k.decode(): v.decode() for k, v in table.schema.metadata.items() if k != b"digest"}
+    rows = rows.replace_schema_metadata({**about, "digest": wire._digest(about, rows)})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, rows.schema) as stream:
+        stream.write_batch(rows)
+    with pytest.raises(WireError, match="contradicts"):
+        decode(sink.getvalue().to_pybytes())
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(TripletBatch) if field.name != "digest"])
+def test_the_digest_covers(name: str) -> None:
+    value = getattr(a_batch(), name)
+    other: Any = {**value, "seed": 8} if isinstance(value, dict) else value[::-1]
+    changes: dict[str, Any] = {name: other}
+    assert encode(dataclasses.replace(a_batch(), **changes))[1] != encode(a_batch())[1]
