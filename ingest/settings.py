@@ -12,7 +12,7 @@ from ingest.errors import SettingsError
 
 @dataclass(frozen=True, kw_only=True)
 class MiningSettings:
-    """How a video becomes tracks (Sec. 4.1 and 4.3). Work pixels are those of the reduced frame that motion is seen in."""
+    """How a video becomes tracks (Sec. 4.1, 4.3). Work pixels are those of the small frame that motion is seen in."""
 
     track_frames: int = 30
     """Frames from the start of a track to its end. Paper: 30; 15 in the ablation."""
@@ -78,7 +78,7 @@ class MiningSettings:
     """Correlation of the two frames at a cut at most; a change of exposure leaves it high."""
 
     track_side: int = 240
-    """Short side of the frame that the tracker sees, pixels (half of 480); larger ones cost time and track no better."""
+    """Short side of the frame that the tracker sees, pixels (half of 480); larger ones track no better."""
 
     jpeg_quality: int = 95
     """JPEG quality of crops; color is kept at full resolution."""

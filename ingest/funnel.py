@@ -1,0 +1,76 @@
+"""What became of a video's frames on their way to tracks, so that an empty result can say why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ingest.settings import MiningSettings
+
+
+class Reason(StrEnum):
+    """Why a frame gave no start, or a start no track; `setting` names what decided, if a setting did."""
+
+    SMALL = "box too small"
+    CUT = "shot cut before the track could end"
+    ENDED = "video ended before the track"
+    FLAT = "too few corners"
+    CAMERA = "camera motion unclear"
+    LITTLE = "too little motion"
+    MUCH = "too much motion"
+    SPARSE = "motion too thin for a box"
+    SCATTERED = "motion spread beyond a box"
+    TRACKER = "tracker lost"
+    LEFT = "left the frame"
+
+    @property
+    def setting(self) -> str | None:
+        return _SETTINGS.get(self)
+
+
+_SETTINGS = {
+    Reason.SMALL: "min_side",
+    Reason.CUT: "track_frames",
+    Reason.ENDED: "track_frames",
+    Reason.FLAT: "texture",
+    Reason.CAMERA: "min_inliers",
+    Reason.LITTLE: "min_moving",
+    Reason.MUCH: "max_moving",
+    Reason.SPARSE: "min_density",
+    Reason.SCATTERED: "min_share",
+}
+
+
+@dataclass
+class Funnel:
+    """Counts of one video, or of many added up: judged = rejected + candidates, starts = lost + tracks."""
+
+    frames: int = 0
+    """Intact frames decoded."""
+    corrupt: int = 0
+    """Frames that arrived damaged."""
+    judged: int = 0
+    """Frames that could have been a start: every `stride`-th."""
+    rejected: Counter[Reason] = field(default_factory=Counter)
+    candidates: int = 0
+    """Frames with a moving box."""
+    starts: int = 0
+    """Candidates left by `gap` and `max_patches`."""
+    lost: Counter[Reason] = field(default_factory=Counter)
+    tracks: int = 0
+
+    def __add__(self, other: Funnel) -> Funnel:
+        return Funnel(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+    def explain(self, settings: MiningSettings) -> str:
+        """One clause: how many tracks, or what took most of the frames or starts and the setting behind it."""
+        if self.tracks:
+            return f"{self.tracks} tracks from {self.starts} starts"
+        if not self.judged:
+            return "no frame could be decoded"
+        stage = (self.lost, self.starts, "starts") if self.starts else (self.rejected, self.judged, "frames")
+        losses, total, noun = stage
+        (reason, count), *_ = losses.most_common(1)
+        named = f" ({reason.setting} is {getattr(settings, reason.setting):g})" if reason.setting else ""
+        return f"no patch, {count} of {total} {noun}: {reason}{named}"
