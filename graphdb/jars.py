@@ -1,0 +1,184 @@
+"""The jars that make up the local Neo4j: named by a lock, fetched once a user, verified before use.
+
+`jars.lock` holds a line a jar, in class path order: SHA-256, bytes, and the coordinate
+`group:artifact:version[:classifier]`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
+from filelock import FileLock
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+from graphdb.errors import GraphdbError
+
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext
+
+LOCK = Path(__file__).with_name("jars.lock")
+DOWNLOADS = 6
+"""Jars fetched at a time: most are small, and each costs a round trip or two."""
+ATTEMPTS = 4
+
+
+class JarsUnavailable(GraphdbError):
+    """A jar could not be fetched: no network, or nobody answers."""
+
+    def __init__(self, coordinate: str, reason: str) -> None:
+        self.coordinate = coordinate
+        super().__init__(
+            f"Neo4j's {coordinate} could not be downloaded: {reason}. What is already there stays: check the "
+            "network and run the command again, or name a server of yours with NEO4J_URI."
+        )
+
+
+class JarMismatch(GraphdbError):
+    """A jar's bytes are not the ones that the lock names."""
+
+    def __init__(self, coordinate: str, expected: str, found: str) -> None:
+        self.coordinate = coordinate
+        self.expected = expected
+        self.found = found
+        super().__init__(
+            f"{coordinate} was refused and removed: its SHA-256 is {found}, the lock says {expected}. Run the command "
+            "again; where it stays so, something between here and the registry changes files."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Jar:
+    """One line of the lock."""
+
+    sha256: str
+    size: int
+    group: str
+    artifact: str
+    version: str
+    classifier: str = ""
+
+    @property
+    def coordinate(self) -> str:
+        return ":".join(filter(None, (self.group, self.artifact, self.version, self.classifier)))
+
+    @property
+    def name(self) -> str:
+        return "-".join(filter(None, (self.artifact, self.version, self.classifier))) + ".jar"
+
+
+def read_lock(path: Path = LOCK) -> list[Jar]:
+    """The jars in class path order."""
+    lines = (line.split() for line in path.read_text().splitlines())
+    return [Jar(sha256, int(size), *coordinate.split(":")) for sha256, size, coordinate in lines]
+
+
+def cache_folder() -> Path:
+    """What every data folder shares: AFFINITY_CACHE, else the platform's cache folder of the user."""
+    return Path(os.environ.get("AFFINITY_CACHE") or platformdirs.user_cache_path("affinity-graph")).expanduser()
+
+
+class JarFolder:
+    """The jars on disk. A jar that carries its final name has been verified."""
+
+    def __init__(self, folder: Path, jars: Sequence[Jar]) -> None:
+        self.folder = folder
+        self.jars = jars
+
+    @property
+    def paths(self) -> list[Path]:
+        return [self.folder / jar.name for jar in self.jars]
+
+    def complete(self, fetch: Callable[[Jar, Path], Path], console: Console) -> list[Path]:
+        """The class path, after fetching what is missing.
+
+        `fetch` puts a jar into a folder and names the file. Raises JarsUnavailable and JarMismatch; what was verified
+        before stays, so a download that was cut goes on where it stopped.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / ".lock"):
+            missing = [jar for jar in self.jars if not self._verified(jar)]
+            if missing:
+                self._fetch(missing, fetch, console)
+        return self.paths
+
+    def _verified(self, jar: Jar) -> bool:
+        path = self.folder / jar.name
+        return path.is_file() and path.stat().st_size == jar.size
+
+    def _fetch(self, missing: list[Jar], fetch: Callable[[Jar, Path], Path], console: Console) -> None:
+        # Whoever holds the lock owns the folder, so what an interrupted download left behind can go.
+        for left in self.folder.glob(".fetch-*"):
+            shutil.rmtree(left, ignore_errors=True)
+        with (
+            TemporaryDirectory(prefix=".fetch-", dir=self.folder, ignore_cleanup_errors=True) as scratch,
+            progress(sum(jar.size for jar in missing), console) as advance,
+            ThreadPoolExecutor(DOWNLOADS) as pool,
+        ):
+            try:
+                for jar in pool.map(lambda jar: self._fetch_one(jar, fetch, Path(scratch)), missing):
+                    advance(jar.size)
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+
+    def _fetch_one(self, jar: Jar, fetch: Callable[[Jar, Path], Path], scratch: Path) -> Jar:
+        path = fetch(jar, scratch)
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+        if found != jar.sha256:
+            path.unlink()
+            raise JarMismatch(jar.coordinate, jar.sha256, found)
+        path.replace(self.folder / jar.name)
+        return jar
+
+
+@contextmanager
+def progress(total: int, console: Console) -> Iterator[Callable[[int], object]]:
+    """A bar over `total` bytes, and the function that moves it."""
+    console.print(f"Fetching Neo4j ({total / 1e6:.0f} MB, once) …", highlight=False)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("Neo4j", total=total)
+        yield lambda size: bar.advance(task, size)
+
+
+class Registry:
+    """Fetches jars by jgo, which knows where they are published."""
+
+    def __init__(self) -> None:
+        self._context: MavenContext | None = None
+
+    def __call__(self, jar: Jar, folder: Path) -> Path:
+        """Put the jar somewhere under the folder. Raises JarsUnavailable after a few attempts."""
+        import requests
+
+        reason: Exception | None = None
+        for _ in range(ATTEMPTS):
+            artifact = self._artifact(jar, folder)
+            try:
+                path: Path = artifact.resolve()
+                return path
+            except (requests.RequestException, RuntimeError, OSError) as error:
+                reason = error
+                artifact.cached_path.unlink(missing_ok=True)
+        raise JarsUnavailable(jar.coordinate, str(reason)) from reason
+
+    def _artifact(self, jar: Jar, folder: Path) -> Any:
+        if self._context is None:
+            from jgo.maven import MavenContext
+
+            # No local repository beside the scratch folder: every jar is fetched, then verified.
+            self._context = MavenContext(repo_cache=folder, local_repos=[], timeout=30)
+        component = self._context.project(jar.group, jar.artifact).at_version(jar.version)
+        return component.artifact(classifier=jar.classifier)
