@@ -7,11 +7,11 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
-from neo4j.exceptions import AuthError, ConfigurationError, DriverError, ServiceUnavailable
+from neo4j.exceptions import ConfigurationError, DriverError, Neo4jError
 
 from graphdb import queries
 from graphdb.errors import GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
@@ -32,6 +32,9 @@ from graphdb.model import (
 )
 from graphdb.rows import Row, location, patch_of, patches, row_order, snapshot_of, track_row
 from graphdb.settings import DataFolder, ServerSettings
+
+if TYPE_CHECKING:
+    from graphdb.server import Connection
 
 ROWS = 5_000
 """Rows that one transaction writes: large enough to be fast, small enough for a small heap."""
@@ -66,9 +69,8 @@ class GraphStore:
         The schema is there and the store ids match when this returns; raises StoreMismatch where they do not.
         """
         from graphdb.identity import claim
-        from graphdb.server import LocalServer
 
-        server = ServerSettings.from_environment() or LocalServer(folder.neo4j).start()
+        server = ServerSettings.from_environment() or local_server(folder)
         store = cls(server.uri, server.user, server.password, timeout=timeout)
         try:
             store.ping()
@@ -94,7 +96,7 @@ class GraphStore:
         """Raises GraphUnavailable where no server answers, or refuses the password."""
         try:
             self._read("ping")
-        except (ServiceUnavailable, AuthError, DriverError, OSError) as error:
+        except (DriverError, Neo4jError, OSError) as error:
             raise GraphUnavailable(self.uri, str(error) or type(error).__name__) from error
 
     def ensure_schema(self) -> None:
@@ -223,7 +225,7 @@ class GraphStore:
 
     def snapshots(self) -> list[Snapshot]:
         """The published snapshots, newest first."""
-        return [snapshot_of(row["snapshot"]) for row in self._read("snapshots")]
+        return [snapshot_of(row["snapshot"]) for row in self._read("snapshots") if not row["snapshot"].get("ended")]
 
     def snapshot(self, id: str) -> Snapshot:
         """A published snapshot by its id, or `latest`. Raises SnapshotNotFound, SnapshotGone."""
@@ -302,6 +304,14 @@ class GraphStore:
     def _transact(self, work: Any) -> None:
         with self._driver.session() as session:
             session.execute_write(work)
+
+
+def local_server(folder: DataFolder) -> Connection:
+    """The data folder's own server, started if it is down."""
+    # Only here: with NEO4J_URI set, neither the Java runtime nor the resolver of the jars has to be there.
+    from graphdb.server import LocalServer
+
+    return LocalServer(folder.neo4j).start()
 
 
 def run(tx: ManagedTransaction, name: str, **parameters: Any) -> list[Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -25,7 +25,7 @@ Neighbors = Annotated[
     int | None, typer.Option(min=3, help="k of the mutual nearest neighbors. Paper: 10. Default: by the parent's size.")
 ]
 SameVideo = Annotated[
-    str, typer.Option(help="representative: a video competes once in a parent; allow: the literal paper.")
+    Literal["representative", "allow"], typer.Option(help="representative: a video competes once in a parent; allow: the literal paper.")
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the clustering.")]
 HoldOut = Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,8 +13,9 @@ from graphdb.store import GraphStore
 from ingest.engine import LocalEngine
 from ingest.errors import NothingIngested, UnreadableVideo
 from ingest.features import load_extractor
+from ingest.funnel import Funnel
 from ingest.linking import Linker
-from ingest.mining import explain, mine_video
+from ingest.mining import mine_video
 from ingest.report import Report
 from ingest.settings import IngestSettings
 from ingest.storing import store_video
@@ -100,7 +100,7 @@ def mine(
     """Mine and track (Sec. 4.1, 4.3); each video is stored, pixels first, as soon as it is done."""
     keep = store.counts()["patches"] < FRAMES_UP_TO if settings.frames is None else settings.frames
     mining = replace(settings.mining, frames=keep)
-    funnel: Counter[str] = Counter()
+    funnel = Funnel()
     results = engine.map(partial(mine_video, settings=mining), files)
     for path, mined in report.stage("mining", results, len(files)):
         if isinstance(mined, Exception):
@@ -109,9 +109,9 @@ def mine(
         store_video(mined, mining, store, archive)
         summary.mined += 1
         summary.tracks += len(mined.tracks)
-        funnel.update(mined.funnel)
+        funnel += mined.funnel
     if summary.mined and not summary.tracks:
-        report.note("No patch was mined. " + explain(funnel))
+        report.note(f"No track in {summary.mined} videos: {funnel.explain(mining)}.")
 
 
 def skip(path: Path, error: Exception, report: Report, summary: Summary) -> None:

@@ -66,14 +66,14 @@ def snapshot_json(snapshot: Snapshot | None) -> dict[str, Any] | None:
 
 
 def snapshot_table(snapshot: Snapshot, training: Snapshot | None) -> Table:
-    table = Table("snapshot", title_justify="left")
-    names = [*Counts.__dataclass_fields__, "transitive"]
-    for name in names:
-        table.add_column(name, justify="right")
-    rows = [(snapshot, "all videos")] if training else [(snapshot, "")]
-    for each, role in ([(training, "training")] if training else []) + rows:
-        counts = [str(getattr(each.counts, name)) for name in names]
-        table.add_row(f"{each.id} {role}".strip(), *counts)
+    """The counts of a snapshot, beside those of the training snapshot where videos are held out."""
+    table = Table(box=None, pad_edge=False)
+    shown = [(snapshot, "snapshot")] if training is None else [(training, "training snapshot"), (snapshot, "all videos")]
+    table.add_column("")
+    for each, role in shown:
+        table.add_column(f"{role}\n{each.id}", justify="right")
+    for name in [*Counts.__dataclass_fields__, "transitive"]:
+        table.add_row(name, *(f"{getattr(each.counts, name):,}" for each, _ in shown))
     return table
 
 

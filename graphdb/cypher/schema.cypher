@@ -9,6 +9,7 @@ CREATE CONSTRAINT parent_id IF NOT EXISTS FOR (p:Parent) REQUIRE p.id IS UNIQUE;
 CREATE INDEX parent_fit IF NOT EXISTS FOR (p:Parent) ON (p.fit);
 CREATE CONSTRAINT child_id IF NOT EXISTS FOR (c:Child) REQUIRE c.id IS UNIQUE;
 CREATE CONSTRAINT segment_id IF NOT EXISTS FOR (s:Segment) REQUIRE s.id IS UNIQUE;
+CREATE INDEX segment_kind IF NOT EXISTS FOR (s:Segment) ON (s.kind, s.frames);
 CREATE INDEX segment_inputs IF NOT EXISTS FOR (s:Segment) ON (s.inputs);
 CREATE CONSTRAINT snapshot_id IF NOT EXISTS FOR (s:Snapshot) REQUIRE s.id IS UNIQUE;
 CREATE INDEX snapshot_created IF NOT EXISTS FOR (s:Snapshot) ON (s.created);

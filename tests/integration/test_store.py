@@ -1,0 +1,185 @@
+"""GraphStore: writing twice changes nothing, keys are consecutive, snapshots are immutable, stores do not mix."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from graphdb.errors import GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound, StoreMismatch
+from graphdb.identity import claim
+from graphdb.model import InterEdges, Location, Patch, Track, Video, end_id, parent_id, start_id
+from graphdb.settings import DataFolder
+from graphdb.store import GraphStore
+from tests.conftest import Graph
+
+VIDEOS = [f"{number:016x}" for number in range(1, 7)]
+FRAMES = 30
+
+
+def video(id: str) -> Video:
+    return Video(id, f"file:///{id}.mp4", 25.0, 320, 180, 60, 2.4, "mining")
+
+
+def track(video: str, frame: int) -> Track:
+    start = start_id(video, frame, 10, 20, 100)
+    a = Patch(start, frame, frame / 25, 10, 20, 100, 0.5, Location("000000", 512, 7))
+    b = Patch(end_id(start, FRAMES), frame + FRAMES, 1.0, 11, 20, 100, 0.0, Location("000000", 1536, 7))
+    return Track(a, b, FRAMES, Location("000000", 2560, 7))
+
+
+def write(graph: Graph, videos: list[str]) -> list[str]:
+    """Two tracks a video; the ids of the segments."""
+    return [graph.store.write_video(video(id), FRAMES, [track(id, 5), track(id, 30)], "000000", 4096) for id in videos]
+
+
+def link(graph: Graph, videos: list[str], fit: str = "fit") -> tuple[InterEdges, str]:
+    """The first starts of four videos in one parent, as one child; the segment of their edges."""
+    starts = [track(id, 5).start.id for id in videos[:4]]
+    graph.store.write_parents(fit, dict.fromkeys(starts, 3))
+    edges = [(a, b, 0.5) for i, a in enumerate(starts) for b in starts[i + 1 :]]
+    inter = InterEdges(parent_id(fit, 3), "inputs", edges, [tuple(starts)])
+    return inter, graph.store.write_inter(inter)
+
+
+def test_writing_twice_changes_nothing(graph: Graph) -> None:
+    segments = write(graph, VIDEOS)
+    _, segment = link(graph, VIDEOS)
+    before = graph.store.counts()
+    assert write(graph, VIDEOS) == segments
+    assert link(graph, VIDEOS)[1] == segment
+    assert graph.store.counts() == before
+    assert (before["videos"], before["patches"], before["intra"], before["inter"]) == (6, 24, 12, 6)
+
+
+def test_a_segment_holds_consecutive_keys(graph: Graph) -> None:
+    write(graph, VIDEOS)
+    link(graph, VIDEOS)
+    for kind in ("INTRA", "INTER"):
+        keys = [row["key"] for row in graph.cypher(f"MATCH ()-[r:{kind}]->() RETURN r.key AS key ORDER BY key")]
+        assert keys == list(range(len(keys)))
+    rows = graph.cypher("MATCH (g:Segment {kind: 'intra'}) RETURN g.first AS first, g.count AS count ORDER BY first")
+    assert [row["first"] for row in rows] == [0, 2, 4, 6, 8, 10]
+
+
+def test_samples_come_back_in_the_order_of_the_keys(graph: Graph) -> None:
+    write(graph, VIDEOS)
+    inter, _ = link(graph, VIDEOS)
+    keys = [4, 0, 3, 4]
+    rows = graph.store.sample_inter(keys, FRAMES, "fit")
+    assert [(a.id, b.id) for a, b in zip(rows.a, rows.b, strict=True)] == [inter.edges[key][:2] for key in keys]
+    assert [a.id for a in rows.a_end] == [end_id(inter.edges[key][0], FRAMES) for key in keys]
+    assert {patch.group for patch in [*rows.a, *rows.a_end, *rows.b, *rows.b_end]} == {parent_id("fit", 3)}
+
+
+def test_a_start_without_a_parent_has_its_video_as_group(graph: Graph) -> None:
+    write(graph, VIDEOS)
+    link(graph, VIDEOS)
+    rows = graph.store.sample_intra(range(12), "fit")
+    groups = {row.id: row.group for row in [*rows.start, *rows.end]}
+    assert groups[track(VIDEOS[0], 5).start.id] == parent_id("fit", 3)
+    assert groups[track(VIDEOS[0], 5).end.id] == parent_id("fit", 3)
+    assert groups[track(VIDEOS[0], 30).start.id] == VIDEOS[0]
+    assert {row.group for row in graph.store.sample_intra(range(12), None).start} == set(VIDEOS)
+
+
+def test_publishing_the_same_content_returns_the_snapshot_that_exists(graph: Graph) -> None:
+    segments = write(graph, VIDEOS)
+    first = graph.store.publish(segments, FRAMES, None, {"a": 1})
+    assert graph.store.publish(segments[::-1], FRAMES, None, {"a": 1}) == first
+    assert graph.store.publish(segments[:2], FRAMES, None, {"a": 1}).id != first.id
+    assert (first.counts.videos, first.counts.intra, first.counts.patches) == (6, 12, 24)
+
+
+def test_latest_is_the_one_published_last(graph: Graph) -> None:
+    segments = write(graph, VIDEOS)
+    with pytest.raises(SnapshotNotFound, match="affinity ingest"):
+        graph.store.snapshot("latest")
+    for count in (2, 4, 6):
+        published = graph.store.publish(segments[:count], FRAMES, None, {})
+        assert graph.store.snapshot("latest") == published
+    assert [snapshot.counts.videos for snapshot in graph.store.snapshots()] == [6, 4, 2]
+
+
+def test_a_snapshot_that_was_not_published_is_invisible_and_swept(graph: Graph) -> None:
+    segments = write(graph, VIDEOS)
+    graph.cypher("CREATE (:Snapshot {id: 'half', created: datetime(), frames: 30, settings: '{}'})")
+    with pytest.raises(SnapshotNotFound):
+        graph.store.snapshot("half")
+    graph.store.publish(segments, FRAMES, None, {})
+    graph.store.sweep_snapshots()
+    assert graph.store.counts()["snapshots"] == 1
+
+
+def test_a_snapshot_that_ended_names_its_successor(graph: Graph) -> None:
+    snapshot = graph.store.publish(write(graph, VIDEOS), FRAMES, None, {})
+    graph.cypher("MATCH (s:Snapshot) SET s.ended = datetime(), s.successor = 'next'")
+    with pytest.raises(SnapshotGone, match="use next"):
+        graph.store.snapshot(snapshot.id)
+    assert graph.store.snapshots() == []
+
+
+def test_a_patch_knows_its_neighbors(graph: Graph) -> None:
+    write(graph, VIDEOS)
+    link(graph, VIDEOS)
+    start = track(VIDEOS[0], 5).start
+    detail = graph.store.patch(start.id)
+    assert (detail.patch, detail.role, detail.video) == (start, "start", VIDEOS[0])
+    assert [neighbor.id for neighbor in detail.intra] == [end_id(start.id, FRAMES)]
+    assert [neighbor.id for neighbor in detail.inter] == [track(id, 5).start.id for id in VIDEOS[1:4]]
+    assert detail.frame is not None
+    assert graph.store.patch(end_id(start.id, FRAMES)).role == "end"
+    with pytest.raises(PatchNotFound):
+        graph.store.patch("nothing")
+
+
+def test_reading_is_stamped_at_most_once_a_minute(graph: Graph) -> None:
+    snapshot = graph.store.publish(write(graph, VIDEOS), FRAMES, None, {})
+    stamp = "MATCH (s:Snapshot) RETURN s.read AS read"
+    graph.store.touch_snapshot(snapshot.id)
+    [first] = graph.cypher(stamp)
+    graph.store.touch_snapshot(snapshot.id)
+    assert graph.cypher(stamp) == [first]
+    graph.cypher("MATCH (s:Snapshot) SET s.read = datetime() - duration('PT2M')")
+    graph.store.touch_snapshot(snapshot.id)
+    assert graph.cypher(stamp)[0]["read"] > first["read"]
+
+
+def test_a_video_mined_again_gets_another_segment_and_leaves_the_old_one(graph: Graph) -> None:
+    [old] = write(graph, VIDEOS[:1])
+    snapshot = graph.store.publish([old], FRAMES, None, {})
+    new = graph.store.write_video(
+        replace(video(VIDEOS[0]), mining="other"), FRAMES, [track(VIDEOS[0], 5)], "000000", 4096
+    )
+    assert graph.store.tracked_starts(FRAMES) == {VIDEOS[0]: (new, [track(VIDEOS[0], 5).start.id])}
+    assert graph.store.snapshot(snapshot.id) == snapshot
+    assert graph.store.segments(snapshot.id).intra_count.tolist() == [2]
+
+
+def test_graph_and_data_folder_of_different_stores_are_refused_before_anything_changes(
+    graph: Graph, tmp_path: Path
+) -> None:
+    write(graph, VIDEOS)
+    other = DataFolder.resolve(tmp_path / "other")
+    with pytest.raises(StoreMismatch, match="none"):
+        claim(graph.store, other)
+    other.store_file.write_text("somebodys\n")
+    with pytest.raises(StoreMismatch, match="somebodys"):
+        claim(graph.store, other)
+    assert other.store_file.read_text() == "somebodys\n"
+    assert graph.store.store_id() == graph.folder.store_file.read_text().strip()
+
+
+def test_a_server_that_does_not_answer_is_named() -> None:
+    with GraphStore("bolt://127.0.0.1:9", "neo4j", "x", timeout=1) as store, pytest.raises(GraphUnavailable) as caught:
+        store.ping()
+    assert "bolt://127.0.0.1:9" in str(caught.value)
+
+
+def test_a_wrong_password_is_named(graph: Graph) -> None:
+    with (
+        GraphStore(graph.server.uri, "neo4j", "wrong") as store,
+        pytest.raises(GraphUnavailable, match="NEO4J_PASSWORD"),
+    ):
+        store.ping()

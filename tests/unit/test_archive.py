@@ -1,0 +1,110 @@
+"""The archive: what is committed is read back; what an ingest left without a commit is cut off."""
+
+from __future__ import annotations
+
+import tarfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from graphdb.archive import ArchiveReader, ArchiveWriter, shard_path
+from graphdb.errors import ArchiveLocked, DamagedArchive
+from graphdb.model import Location
+
+
+def jpeg(text: str) -> bytes:
+    return b"\xff\xd8" + text.encode()
+
+
+def fill(folder: Path, ends: dict[str, int], names: list[str], **options: int) -> tuple[list[Location], dict[str, int]]:
+    """Append one image a name, and the ends that a graph would commit."""
+    with ArchiveWriter(folder, ends, **options) as writer:
+        locations = []
+        for name in names:
+            locations += writer.append([(name, jpeg(name))])
+            ends = ends | {writer.shard: writer.end}
+    return locations, ends
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    locations, _ = fill(tmp_path, {}, ["a", "b" * 90, "c"])
+    reader = ArchiveReader(tmp_path)
+    assert [reader.read(location) for location in locations] == [jpeg("a"), jpeg("b" * 90), jpeg("c")]
+
+
+def test_shards_are_tars(tmp_path: Path) -> None:
+    fill(tmp_path, {}, ["a", "b"])
+    with tarfile.open(shard_path(tmp_path, "000000")) as tar:
+        assert tar.getnames() == ["a.jpg", "b.jpg"]
+        member = tar.extractfile("b.jpg")
+        assert member is not None and member.read() == jpeg("b")
+
+
+def test_a_full_shard_is_sealed_and_the_next_one_begins(tmp_path: Path) -> None:
+    locations, ends = fill(tmp_path, {}, ["a", "b", "c"], shard_bytes=2048)
+    assert [location.shard for location in locations] == ["000000", "000000", "000001"]
+    assert set(ends) == {"000000", "000001"}
+    assert shard_path(tmp_path, "000000").read_bytes().endswith(bytes(1024))
+
+
+def test_bytes_without_a_commit_are_cut_off(tmp_path: Path) -> None:
+    _, committed = fill(tmp_path, {}, ["a"])
+    fill(tmp_path, committed, ["lost", "too"], shard_bytes=1024)
+    assert shard_path(tmp_path, "000001").exists()
+    locations, _ = fill(tmp_path, committed, ["b"])
+    assert not shard_path(tmp_path, "000001").exists()
+    with tarfile.open(shard_path(tmp_path, "000000")) as tar:
+        assert tar.getnames() == ["a.jpg", "b.jpg"]
+    assert ArchiveReader(tmp_path).read(locations[0]) == jpeg("b")
+
+
+def test_a_second_writer_is_refused_with_words(tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path, {}), pytest.raises(ArchiveLocked, match="Another ingest is writing"):
+        ArchiveWriter(tmp_path, {})
+    ArchiveWriter(tmp_path, {}).close()
+
+
+def test_a_shard_shorter_than_the_graph_says_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    _, ends = fill(tmp_path, {}, ["a"])
+    path = shard_path(tmp_path, "000000")
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(DamagedArchive, match="Restore"):
+        ArchiveWriter(tmp_path, ends)
+    assert path.stat().st_size == 100
+    path.write_bytes(bytes(ends["000000"]))
+    ArchiveWriter(tmp_path, ends).close()
+
+
+def test_readers_see_what_a_writer_appends_meanwhile(tmp_path: Path) -> None:
+    reader = ArchiveReader(tmp_path)
+    with ArchiveWriter(tmp_path, {}) as writer:
+        for name in ("a", "b", "c"):
+            [location] = writer.append([(name, jpeg(name))])
+            assert reader.read(location) == jpeg(name)
+
+
+def test_many_threads_read_at_once(tmp_path: Path) -> None:
+    names = [f"{i}" for i in range(50)]
+    locations, _ = fill(tmp_path, {}, names, shard_bytes=8192)
+    reader = ArchiveReader(tmp_path)
+    wrong: list[str] = []
+
+    def check() -> None:
+        for name, location in zip(names, locations, strict=True):
+            if reader.read(location) != jpeg(name):
+                wrong.append(name)
+
+    threads = [threading.Thread(target=check) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("location", [Location("000000", 0, 5), Location("000000", 10**9, 5), Location("000009", 0, 5)])
+def test_bytes_that_are_no_image_are_an_error(tmp_path: Path, location: Location) -> None:
+    fill(tmp_path, {}, ["a"])
+    with pytest.raises(DamagedArchive, match="Restore"):
+        ArchiveReader(tmp_path).read(location)
