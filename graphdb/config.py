@@ -112,8 +112,19 @@ def neo4j_conf(ports: Ports, memory: Memory) -> str:
         # A data folder costs what it holds, not 256 MiB for each database's first log.
         "db.tx_log.preallocate": "false",
         "db.tx_log.rotation.retention_policy": "256M size",
+        # Nothing leaves the machine, and nothing listens but Bolt and HTTP.
         "dbms.usage_report.enabled": "false",
         "client.allow_telemetry": "false",
+        "dbms.fleet_manager.enabled": "false",
+        "server.fleet_discovery.enabled": "false",
+        "server.http.x_forward.enabled": "false",
+        # LOAD CSV would otherwise read this very folder.
+        "dbms.security.allow_csv_import_from_file_urls": "false",
+        # Network threads linger for ten seconds after the last connection is closed; the store is clean before.
+        "internal.server.bolt.thread_pool_shutdown_wait_time": "0s",
+        "internal.server.bolt.connection_shutdown_wait_time": "0s",
+        "internal.dbms.bolt.netty_server_shutdown_quiet_period_duration": "0s",
+        "internal.dbms.bolt.netty_server_shutdown_timeout": "1s",
         # The guide of the Browser comes from this machine.
         "browser.remote_content_hostname_whitelist": f"localhost,{HOST}",
         "browser.post_connect_cmd": "",

@@ -31,6 +31,7 @@ from graphdb.java import SERVER, Java, server_arguments
 USER = "neo4j"
 START_SECONDS = 180.0
 STOP_SECONDS = 60.0
+START_ATTEMPTS = 3
 TAIL_LINES = 30
 
 
@@ -176,14 +177,27 @@ class LocalServer:
 
     def _start(self) -> Connection:
         java = Java(JarFolder(cache_folder() / "jars", read_lock()).complete(Registry(), self._console))
-        ports = self._choose_ports()
-        memory = Memory.of_machine()
         for name in ("conf", "logs", "plugins", "run"):
             (self.folder / name).mkdir(exist_ok=True)
-        write_private(self.folder / "conf" / "neo4j.conf", neo4j_conf(ports, memory))
-        self._console.print(f"Starting Neo4j {version()} in {self.folder} …", highlight=False, soft_wrap=True)
         began = time.monotonic()
+        self._say(f"Starting Neo4j {version()} in {self.folder} …")
         self._set_password(java)
+        for attempt in range(START_ATTEMPTS):
+            ports = self._choose_ports()
+            try:
+                self._launch(java, ports)
+                break
+            except ServerDied:
+                if attempt == START_ATTEMPTS - 1 or ports.are_free:
+                    raise
+                # Somebody took a port between our look and the server's.
+        seconds = time.monotonic() - began
+        self._say(f"Neo4j answers at {self.connection.uri} ({seconds:.0f} s). `affinity graph stop` ends it.")
+        return self.connection
+
+    def _launch(self, java: Java, ports: Ports) -> None:
+        memory = Memory.of_machine()
+        write_private(self.folder / "conf" / "neo4j.conf", neo4j_conf(ports, memory))
         process = psutil.Process(java.start_server(self.folder, memory, self.log))
         known = {"pid": process.pid, "started": process.create_time()}
         write_private(self.folder / "process", json.dumps(known))
@@ -192,14 +206,6 @@ class LocalServer:
         except BaseException:
             self._stop()
             raise
-        connection = self.connection
-        self._console.print(
-            f"Neo4j answers at {connection.uri} ({time.monotonic() - began:.0f} s); it stays up until "
-            "`affinity graph stop`.",
-            highlight=False,
-            soft_wrap=True,
-        )
-        return connection
 
     def _choose_ports(self) -> Ports:
         ports = self.ports
@@ -207,6 +213,9 @@ class LocalServer:
             ports = Ports.free()
         write_private(self.folder / "ports", json.dumps(asdict(ports)))
         return ports
+
+    def _say(self, words: str) -> None:
+        self._console.print(words, highlight=False, soft_wrap=True)
 
     def _password(self) -> str:
         path = self.folder / "password"
