@@ -1,0 +1,82 @@
+"""A service without a graph: pairs of striped images, made from their position alone. Its requests are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+
+from api.wire import TripletBatch
+
+GROUPS = 4
+VIDEOS = 8
+SIDE = 96
+SNAPSHOT = "toy"
+
+
+class ToyService:
+    """Answers as `TripletClient` does. Images of one group are stripes of one direction, whatever their colors."""
+
+    def __init__(self, *, transitive: int = 10_000, intra: int = 10_000) -> None:
+        counts = {"transitive": transitive, "intra": intra, "inter": transitive // 3}
+        self.description: dict[str, Any] = {"id": SNAPSHOT, "counts": counts, "settings": {}}
+        self.positions: list[int] = []
+
+    def snapshot(self, id: str = "latest") -> Mapping[str, Any]:
+        return self.description
+
+    def triplets(
+        self, snapshot: str, *, seed: int, mix: str, negatives: str, position: int, count: int
+    ) -> TripletBatch:
+        self.positions.append(position)
+        rows = [Row(seed, at) for at in range(position, position + count)]
+        extra = [draw_patch(row.negative, seed, row.position, 2) for row in rows]
+        return TripletBatch(
+            snapshot=snapshot,
+            query={},
+            position=np.arange(position, position + count),
+            epoch=np.zeros(count, np.int64),
+            kind=[mix.partition(":")[0]] * count,
+            anchor_id=[patch_id(row.group, row.videos[0]) for row in rows],
+            positive_id=[patch_id(row.group, row.videos[1], end=True) for row in rows],
+            negative_id=[patch_id(row.negative, row.videos[2]) for row in rows],
+            anchor_group=[str(row.group) for row in rows],
+            positive_group=[str(row.group) for row in rows],
+            negative_group=[str(row.negative) for row in rows],
+            images=[
+                *(draw_patch(row.group, seed, row.position, 0) for row in rows),
+                *(draw_patch(row.group, seed, row.position, 1) for row in rows),
+                *extra,
+            ],
+            negative_idx=2 * count + np.arange(count),
+        )
+
+
+class Row:
+    """What stands at a position."""
+
+    def __init__(self, seed: int, position: int) -> None:
+        random = np.random.default_rng((seed, position))
+        self.position = position
+        self.group = int(random.integers(GROUPS))
+        self.negative = (self.group + int(random.integers(1, GROUPS))) % GROUPS
+        self.videos = [int(number) for number in random.permutation(VIDEOS)[:3]]
+
+
+def patch_id(group: int, video: int, *, end: bool = False) -> str:
+    """The id of a patch of the group's `video`-th video; a group's videos spread over all ids."""
+    number = (video * GROUPS + group) * 2**64 // (VIDEOS * GROUPS)
+    return f"{number:016x}-00000030-10-20-96{'-e30' if end else ''}"
+
+
+def draw_patch(group: int, seed: int, position: int, role: int) -> bytes:
+    """A JPEG of 96×96 pixels."""
+    random = np.random.default_rng((seed, position, role, 7))
+    angle = np.pi * (group + random.uniform(-0.2, 0.2)) / GROUPS
+    across, down = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
+    wave = np.sin((across * np.cos(angle) + down * np.sin(angle)) / random.uniform(3, 5) + random.uniform(0, 6))
+    low, high = random.uniform(0, 255, (2, 3))
+    pixels = low + (high - low) * (wave[..., None] + 1) / 2 + random.normal(0, 12, (SIDE, SIDE, 3))
+    return bytes(cv2.imencode(".jpg", np.clip(pixels, 0, 255).astype(np.uint8))[1])

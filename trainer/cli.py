@@ -1,0 +1,131 @@
+"""`affinity train` and `affinity evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from trainer.settings import Machine, TrainSettings, sentence
+
+DEFAULTS, MACHINE = TrainSettings(), Machine()
+
+evaluate_app = typer.Typer(no_args_is_help=True, help="Measure what a network has learned.")
+
+
+def option(name: str, of: type[TrainSettings] | type[Machine] = TrainSettings) -> Any:
+    """The option of a setting: its sentence is its help."""
+    return typer.Option(help=sentence(of, name))
+
+
+Data = Annotated[Path | None, typer.Option(help="The data folder; unset: AFFINITY_DATA, or the platform's.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+Url = Annotated[str, option("url", Machine)]
+ApiKey = Annotated[str | None, typer.Option(envvar="AFFINITY_API_KEY", help="The service's key, where it has one.")]
+
+
+def train(
+    context: typer.Context,
+    run: Annotated[str | None, typer.Option(help="The run's name; one that exists goes on. Unset: a new one.")] = None,
+    snapshot: Annotated[str, option("snapshot")] = DEFAULTS.snapshot,
+    mix: Annotated[str, option("mix")] = DEFAULTS.mix,
+    negatives: Annotated[str, option("negatives")] = DEFAULTS.negatives,
+    seed: Annotated[int, option("seed")] = DEFAULTS.seed,
+    steps: Annotated[int, option("steps")] = DEFAULTS.steps,
+    batch: Annotated[int, option("batch")] = DEFAULTS.batch,
+    trunk: Annotated[str, option("trunk")] = DEFAULTS.trunk,
+    image_size: Annotated[int, option("image_size")] = DEFAULTS.image_size,
+    head: Annotated[str, option("head")] = DEFAULTS.head,
+    init: Annotated[str | None, option("init")] = DEFAULTS.init,
+    augment: Annotated[str, option("augment")] = DEFAULTS.augment,
+    margin: Annotated[float, option("margin")] = DEFAULTS.margin,
+    lr: Annotated[float, option("lr")] = DEFAULTS.lr,
+    momentum: Annotated[float, option("momentum")] = DEFAULTS.momentum,
+    weight_decay: Annotated[float, option("weight_decay")] = DEFAULTS.weight_decay,
+    url: Url = MACHINE.url,
+    api_key: ApiKey = None,
+    device: Annotated[str, option("device", Machine)] = MACHINE.device,
+    threads: Annotated[int | None, option("threads", Machine)] = MACHINE.threads,
+    loaders: Annotated[int, option("loaders", Machine)] = MACHINE.loaders,
+    checkpoint_every: Annotated[int, option("checkpoint_every", Machine)] = MACHINE.checkpoint_every,
+    patience: Annotated[float, option("patience", Machine)] = MACHINE.patience,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Train a network on a snapshot, over HTTP. A run of the same name goes on where its last checkpoint was."""
+    from trainer.command import run_training
+
+    given = {
+        name: value
+        for name, value in context.params.items()
+        if (source := context.get_parameter_source(name)) is not None and source.name != "DEFAULT"
+    }
+    code = run_training(run, given, api_key=api_key, data=data, json_output=json)
+    raise typer.Exit(code)
+
+
+@evaluate_app.command()
+def knn(
+    folder: Annotated[Path, typer.Argument(help="A folder of labelled images: one folder a class.")],
+    features: Annotated[
+        list[str] | None,
+        typer.Option(help="random (the network untrained), hog or pixels; may be repeated. Unset: all three."),
+    ] = None,
+    checkpoint: Annotated[
+        list[str] | None, typer.Option(help="A run, a checkpoint (.pt) or a trunk (.safetensors); may be repeated.")
+    ] = None,
+    instance_pattern: Annotated[
+        str, typer.Option(help="Regular expression whose first group is the instance in a file's stem.")
+    ] = r"(.+)_",
+    k: Annotated[int, typer.Option(help="Neighbors that vote.")] = 20,
+    temperature: Annotated[float, typer.Option(help="A neighbor's vote weighs exp(cosine / temperature).")] = 0.07,
+    seed: Annotated[int, typer.Option(help="Decides the bootstrap, and the random weights.")] = 0,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Nearest neighbors among the other instances of a labelled folder: does the class agree?"""
+    from trainer.evaluate.command import run_knn
+
+    sources = (features if features is not None or checkpoint else ["random", "hog", "pixels"]) or []
+    run_knn(
+        folder,
+        features=sources,
+        checkpoints=checkpoint or [],
+        instance_pattern=instance_pattern,
+        k=k,
+        temperature=temperature,
+        seed=seed,
+        data=data,
+        json_output=json,
+    )
+
+
+@evaluate_app.command()
+def distances(
+    checkpoint: Annotated[str, typer.Option(help="A run or a checkpoint (.pt): the embedding is measured.")],
+    snapshot: Annotated[str, typer.Option(help="The snapshot whose transitive pairs are measured.")] = "latest",
+    hold_out: Annotated[
+        float, typer.Option(help="Share of the videos that `affinity ingest --hold-out` kept out of training.")
+    ] = 0.25,
+    pairs: Annotated[int, typer.Option(help="Held-out pairs to measure, at most.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Decides the order of the pairs, and the bootstrap.")] = 0,
+    url: Url = MACHINE.url,
+    api_key: ApiKey = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Mean D(A, B') and D(A, C) on the transitive pairs of held-out videos, trained and untrained."""
+    from trainer.evaluate.command import run_distances
+
+    run_distances(
+        checkpoint,
+        snapshot=snapshot,
+        hold_out=hold_out,
+        pairs=pairs,
+        seed=seed,
+        url=url,
+        api_key=api_key,
+        data=data,
+        json_output=json,
+    )

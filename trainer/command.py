@@ -1,0 +1,73 @@
+"""`affinity train`, once its options are read: settings, client, signals, and what is printed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from api.client import TripletClient
+from trainer.metrics import Summary
+from trainer.progress import Progress
+from trainer.run import Run, unused_name
+from trainer.settings import Machine, TrainSettings, runs_folder
+from trainer.signals import StopRequest
+from trainer.train import train
+
+FIRST_PATIENCE = 30.0
+"""Seconds that a new run waits for the service: nothing is lost yet, and the address may be wrong."""
+
+
+def run_training(
+    name: str | None, given: Mapping[str, Any], *, api_key: str | None, data: Path | None, json_output: bool
+) -> int:
+    """Train the run of this name with the settings that were given; the exit code."""
+    runs = runs_folder(data)
+    settings_given, machine_given = _of(TrainSettings, given), _of(Machine, given)
+    if init := settings_given.get("init"):
+        settings_given["init"] = str(Path(init).absolute())
+    with Run(runs / (name or unused_name(runs, settings_given.get("trunk", TrainSettings.trunk)))) as run:
+        machine = run.machine(machine_given)
+        with TripletClient(machine.url, api_key=api_key, patience=min(FIRST_PATIENCE, machine.patience)) as client:
+            settings, snapshot = run.settings(settings_given, client.snapshot, _say)
+        run.write(settings, snapshot, machine)
+        _say(f"Run {run.name}: {settings.trunk} on snapshot {settings.snapshot} ({settings.mix}), in {run.folder}")
+        with (
+            TripletClient(machine.url, api_key=api_key, patience=machine.patience) as client,
+            Progress(settings.steps) as progress,
+            StopRequest() as stop,
+        ):
+            summary = train(run, settings, machine, client, progress, stop.event)
+        _report(run, settings, summary, json_output=json_output)
+        if not stop.signum:
+            return 0
+        done = summary.steps if summary else 0
+        _say(f"Stopped after step {done} of {settings.steps}. To go on: affinity train --run {run.name}")
+        return stop.exit_code
+
+
+def _of(kind: type[TrainSettings] | type[Machine], given: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: given[field.name] for field in fields(kind) if field.name in given}
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _report(run: Run, settings: TrainSettings, summary: Summary | None, *, json_output: bool) -> None:
+    if json_output:
+        about = {"run": run.name, "folder": str(run.folder), "settings": asdict(settings)}
+        print(json.dumps({**about, **(asdict(summary) if summary else {"steps": 0})}))
+    elif summary is not None:
+        seen = ", ".join(f"{count} {kind} ({summary.epochs[kind]:.2f} epochs)" for kind, count in summary.pairs.items())
+        fresh = "each was fresh" if summary.fresh else "some came more than once"
+        print(
+            f"{summary.steps} steps on {seen} pairs; {fresh}.\n"
+            f"Mean loss {summary.loss_first:.4f} in the first 20 steps, {summary.loss_last:.4f} in the last 20; "
+            f"there D(a,p) {summary.ap_dist_last:.3f} and D(a,n) {summary.an_dist_last:.3f}.\n"
+            f"{summary.images_per_second:.0f} images/s, {summary.waited_share:.1%} of the time waiting for data.\n"
+            f"Trunk: {run.trunk_file}"
+        )

@@ -1,0 +1,148 @@
+"""Is D(A, B') below D(A, C) on videos that training never saw? The invariance that the graph is for (Sec. 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from trainer.distance import cosine_distance
+from trainer.errors import BenchmarkError
+from trainer.evaluate.features import batches
+from trainer.evaluate.holdout import is_held_out
+from trainer.evaluate.interval import Estimate, bootstrap_mean
+from trainer.images import Image, decode_image, resize
+from trainer.model import TripletSiamese
+from trainer.stream import TripletSource
+
+PAGE = 100
+"""Pairs a request."""
+
+# P = pairs, S = side, C = channels, D = embedding
+
+
+class Patch(NamedTuple):
+    """A patch as the service sends it."""
+
+    id: str
+    group: str
+    jpeg: bytes
+
+    @property
+    def video(self) -> str:
+        return self.id.partition("-")[0]
+
+
+@dataclass(frozen=True)
+class HeldOutPairs:
+    """P transitive pairs A, B' of held-out videos. Each has a C, a patch of one of these pairs of another group."""
+
+    images_2PSSC: Image
+    """The anchors, then the positives."""
+    negative_idx_P: NDArray[np.int64]
+    """Where each pair's C is among the images."""
+    videos_P: NDArray[np.int64]
+    """Number of the anchor's video."""
+    seen: int
+    """Pairs of the epoch that were looked at."""
+
+    def __len__(self) -> int:
+        return len(self.negative_idx_P)
+
+    @property
+    def num_videos(self) -> int:
+        return len(np.unique(self.videos_P))
+
+
+@dataclass(frozen=True, slots=True)
+class DistanceScore:
+    """Mean distances of one network; intervals by bootstrap over the anchors' videos."""
+
+    name: str
+    ab_dist: Estimate
+    """D(A, B')."""
+    ac_dist: Estimate
+    """D(A, C)."""
+    gap: Estimate
+    """D(A, C) − D(A, B'), pair by pair."""
+    closer: Estimate
+    """Share of the pairs with D(A, B') < D(A, C)."""
+
+
+def collect_pairs(
+    source: TripletSource, snapshot: str, total: int, *, hold_out: float, wanted: int, seed: int, size: int
+) -> HeldOutPairs:
+    """The first `wanted` pairs of held-out videos in one epoch of `total` transitive pairs, at size × size pixels.
+
+    A negative is drawn from the patches of all these pairs, so that its video is held out too. Raises BenchmarkError
+    where no pair, or no negative, is to be had.
+    """
+    pairs: list[tuple[Patch, Patch]] = []
+    seen = 0
+    while seen < total and len(pairs) < wanted:
+        count = min(PAGE, total - seen)
+        pairs += islice(_held_out(source, snapshot, seed, seen, count, hold_out), wanted - len(pairs))
+        seen += count
+    if not pairs:
+        raise BenchmarkError(
+            f"None of the {total} transitive pairs of snapshot {snapshot} joins two videos that --hold-out {hold_out} "
+            "keeps out of training. Hold out more, or ingest more videos."
+        )
+    patches = [anchor for anchor, _ in pairs] + [positive for _, positive in pairs]
+    _, videos_P = np.unique([anchor.video for anchor, _ in pairs], return_inverse=True)
+    pixels = np.stack([resize(decode_image(patch.jpeg, patch.id), size) for patch in patches])
+    return HeldOutPairs(pixels, _draw_negatives(patches, len(pairs), seed), videos_P, seen)
+
+
+def _held_out(
+    source: TripletSource, snapshot: str, seed: int, position: int, count: int, hold_out: float
+) -> Iterator[tuple[Patch, Patch]]:
+    batch = source.triplets(snapshot, seed=seed, mix="transitive:1", negatives="batch", position=position, count=count)
+    for i, (a, p) in enumerate(zip(batch.anchor_idx, batch.positive_idx, strict=True)):
+        if is_held_out(batch.anchor_id[i], hold_out) and is_held_out(batch.positive_id[i], hold_out):
+            yield (
+                Patch(batch.anchor_id[i], batch.anchor_group[i], batch.images[a]),
+                Patch(batch.positive_id[i], batch.positive_group[i], batch.images[p]),
+            )
+
+
+def _draw_negatives(patches: list[Patch], num_pairs: int, seed: int) -> NDArray[np.int64]:
+    """For each anchor, the first `num_pairs` of the patches, a patch of another group."""
+    random = np.random.default_rng(seed)
+    groups = np.array([patch.group for patch in patches])
+    if np.all(groups == groups[0]):
+        raise BenchmarkError(
+            f"All {num_pairs} held-out pairs are of one group, so there is no C to compare with. Hold out more."
+        )
+    return np.array([random.choice(np.flatnonzero(groups != group)) for group in groups[:num_pairs]])
+
+
+def score_distances(name: str, siamese: TripletSiamese, pairs: HeldOutPairs, *, seed: int) -> DistanceScore:
+    """What a network makes of the pairs."""
+    embeddings_2PD = embed(siamese, pairs.images_2PSSC)
+    anchors_PD, positives_PD = embeddings_2PD.chunk(2)
+    ab_P = cosine_distance(anchors_PD, positives_PD).double().numpy()
+    ac_P = cosine_distance(anchors_PD, embeddings_2PD[torch.from_numpy(pairs.negative_idx_P)]).double().numpy()
+
+    def estimate(values_P: NDArray[np.float64]) -> Estimate:
+        return bootstrap_mean(values_P, pairs.videos_P, seed)
+
+    return DistanceScore(
+        name=name,
+        ab_dist=estimate(ab_P),
+        ac_dist=estimate(ac_P),
+        gap=estimate(ac_P - ab_P),
+        closer=estimate((ab_P < ac_P).astype(np.float64)),
+    )
+
+
+@torch.no_grad()
+def embed(siamese: TripletSiamese, images_NSSC: Image) -> torch.Tensor:
+    """Embeddings, N×D."""
+    siamese.eval()
+    return torch.cat([siamese(batch_NCHW) for batch_NCHW in batches(images_NSSC)])

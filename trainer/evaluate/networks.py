@@ -1,0 +1,70 @@
+"""Finding the network that a name means: a run, a checkpoint, a trunk; or the same network untrained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+from trainer import checkpoint
+from trainer.errors import BenchmarkError, RunNotFound
+from trainer.model import TripletSiamese, Trunk
+from trainer.settings import TrainSettings
+from trainer.state import build_model
+from trainer.weights import load_trunk
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network with its weights, in evaluation mode, and the settings it was trained with."""
+
+    name: str
+    settings: TrainSettings
+    trunk: Trunk
+    siamese: TripletSiamese | None
+    """None where only a trunk was kept."""
+    steps: int
+
+    def embedding(self) -> TripletSiamese:
+        """The whole network. Raises BenchmarkError where there is only the trunk."""
+        if self.siamese is None:
+            raise BenchmarkError(f"{self.name} holds a trunk without its embedding. Name a run or a checkpoint (.pt).")
+        return self.siamese
+
+
+def load_network(name: str, runs: Path) -> Network:
+    """The network of a run (by name or folder), a checkpoint (.pt) or a trunk (.safetensors). Raises RunNotFound."""
+    path = Path(name)
+    if path.suffix == ".safetensors" and path.is_file():
+        return _load_trunk_file(path)
+    if path.suffix == ".pt" and path.is_file():
+        return _load_checkpoint(name, checkpoint.load(path))
+    for folder in (runs / name, path):
+        if folder.is_dir():
+            content, _ = checkpoint.load_latest(folder)
+            if content is not None:
+                return _load_checkpoint(folder.name, content)
+    raise RunNotFound(name, runs)
+
+
+def untrained(settings: TrainSettings) -> Network:
+    """The network as a run with these settings would begin, had it no weights to begin with."""
+    with torch.random.fork_rng(devices=[]):
+        siamese = build_model(replace(settings, init=None)).eval()
+    return Network("random", settings, siamese.trunk, siamese, 0)
+
+
+def _load_checkpoint(name: str, content: checkpoint.Checkpoint) -> Network:
+    settings = TrainSettings(**content["settings"])
+    siamese = TripletSiamese(settings.trunk, settings.image_size, settings.head_widths)
+    siamese.load_state_dict(content["model"])
+    siamese.eval()
+    return Network(name, settings, siamese.trunk, siamese, content["step"])
+
+
+def _load_trunk_file(path: Path) -> Network:
+    trunk, card = load_trunk(path)
+    trunk.eval()
+    settings = TrainSettings(**card["settings"])
+    return Network(path.stem, settings, trunk, None, card["steps"])

@@ -1,0 +1,53 @@
+"""What the evaluations print for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich.table import Table
+
+from trainer.evaluate.distances import DistanceScore, HeldOutPairs
+from trainer.evaluate.knn import PRECISION_AT, KnnScore
+from trainer.evaluate.labelled import LabelledImages
+
+
+def knn_table(images: LabelledImages, scores: Sequence[KnnScore], k: int, chance: float) -> Table:
+    """One feature a row, means with their 95 % intervals."""
+    table = Table(
+        title=f"Nearest neighbors among other instances: {len(images.paths)} images, {images.num_instances} instances, "
+        f"{len(images.classes)} classes, chance {chance:.3f}",
+        caption="Mean [95 % interval, bootstrap over instances]",
+    )
+    for heading in ("feature", "dims", f"{k}-NN accuracy", "1-NN accuracy", f"precision@{PRECISION_AT}"):
+        table.add_column(heading, justify="left" if heading == "feature" else "right")
+    for score in scores:
+        table.add_row(score.name, str(score.dims), str(score.accuracy), str(score.top1), str(score.precision))
+    return table
+
+
+def class_table(images: LabelledImages, scores: Sequence[KnnScore]) -> Table:
+    """One class a row, one feature a column."""
+    table = Table(title="Accuracy by class")
+    table.add_column("class")
+    for heading in ("instances", "images", *(score.name for score in scores)):
+        table.add_column(heading, justify="right")
+    for number, label in enumerate(images.classes):
+        mine_N = images.labels_N == number
+        instances = len(np.unique(images.instances_N[mine_N]))
+        accuracies = (f"{score.per_class[label]:.3f}" for score in scores)
+        table.add_row(label, str(instances), str(int(mine_N.sum())), *accuracies)
+    return table
+
+
+def distance_table(pairs: HeldOutPairs, scores: Sequence[DistanceScore]) -> Table:
+    """One network a row."""
+    table = Table(
+        title=f"{len(pairs)} transitive pairs of {pairs.num_videos} held-out videos",
+        caption="Mean [95 % interval, bootstrap over videos]; C is a patch of another group, also of a held-out video",
+    )
+    for heading in ("network", "D(A, B')", "D(A, C)", "difference", "D(A, B') < D(A, C)"):
+        table.add_column(heading, justify="left" if heading == "network" else "right")
+    for score in scores:
+        table.add_row(score.name, str(score.ab_dist), str(score.ac_dist), str(score.gap), str(score.closer))
+    return table

@@ -1,0 +1,27 @@
+"""Which negatives a batch is trained on: index triples into its images."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+# T = triplets
+
+
+class Triplets(NamedTuple):
+    """Row t says: image anchor_idx[t] is nearer to image positive_idx[t] than to image negative_idx[t]. Each int64."""
+
+    anchor_idx_T: Tensor
+    positive_idx_T: Tensor
+    negative_idx_T: Tensor
+
+    def to(self, device: torch.device) -> Triplets:
+        """The same triplets on a device."""
+        return Triplets(*(index.to(device, non_blocking=True) for index in self))
+
+
+def given_negatives(triplets: Triplets) -> Triplets:
+    """The negatives that came with the batch, one a pair: another group's, chosen by the service (Sec. 6)."""
+    return triplets

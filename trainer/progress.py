@@ -1,0 +1,78 @@
+"""What a person sees of a training: one live line on a terminal, a plain line now and then elsewhere. On stderr."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from trainer.metrics import Metrics
+
+SECONDS_BETWEEN_LINES = 10.0
+
+
+class Progress:
+    """Shows the steps of a run as they are done, and what the client reports of a service that does not answer."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._bar = Bar(
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=20),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._bar.add_task("", total=total)
+        self._shown = float("-inf")
+        self._reports = _Reports(self)
+
+    def __enter__(self) -> Progress:
+        logging.getLogger("api.client").addHandler(self._reports)
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+        logging.getLogger("api.client").removeHandler(self._reports)
+
+    def say(self, text: str) -> None:
+        """A sentence that stays."""
+        self.console.print(text, markup=False)
+
+    def show(self, metrics: Metrics) -> None:
+        """The step just done."""
+        text = describe(metrics)
+        self._bar.update(self._task, completed=metrics.step, description=text)
+        due = time.monotonic() - self._shown >= SECONDS_BETWEEN_LINES or metrics.step == self.total
+        if due and not self.console.is_terminal:
+            self._shown = time.monotonic()
+            self.say(f"step {metrics.step}/{self.total}  {text}")
+
+
+class _Reports(logging.Handler):
+    """All loaders meet a dead service at once; one line in a while says it for all."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(logging.WARNING)
+        self.progress = progress
+        self._said = float("-inf")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if time.monotonic() - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = time.monotonic()
+            self.progress.say(f"Waiting: {record.getMessage()}")
+
+
+def describe(metrics: Metrics) -> str:
+    """One step in words."""
+    return (
+        f"loss {metrics.loss:.4f}  D(a,p) {metrics.ap_dist:.3f}  D(a,n) {metrics.an_dist:.3f}  "
+        f"{metrics.images_per_second:.0f} images/s  {metrics.waited / metrics.seconds:.1%} waiting"
+    )

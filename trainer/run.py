@@ -1,0 +1,119 @@
+"""A run's folder: `<data>/runs/<name>/` with settings.json, metrics.jsonl, checkpoints and, at the end, the trunk."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from trainer.errors import RunBusy, SettingsDiffer
+from trainer.files import write_whole
+from trainer.settings import Machine, TrainSettings
+
+KINDS = ("transitive", "intra", "inter")
+WITHOUT_INTER = "intra:1"
+"""The mix of a run that names none, where the snapshot has no transitive pairs."""
+
+Snapshot = Mapping[str, Any]
+"""As the service describes one."""
+
+
+class Run:
+    """Held by one trainer at a time, while entered. Entering raises RunBusy where another holds it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings_file = folder / "settings.json"
+        self.metrics_file = folder / "metrics.jsonl"
+        self.trunk_file = folder / "trunk.safetensors"
+        self._lock = FileLock(folder / "lock")
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    def __enter__(self) -> Run:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as error:
+            raise RunBusy(self.folder) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+        if not self.settings_file.exists():
+            # It came to nothing: its name stays free.
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+            self.folder.rmdir()
+
+    def machine(self, given: Mapping[str, Any]) -> Machine:
+        """Where to run: as given, and for the rest as last time."""
+        return Machine(**{**self._read().get("machine", {}), **given})
+
+    def settings(
+        self, given: Mapping[str, Any], find_snapshot: Callable[[str], Snapshot], say: Callable[[str], None]
+    ) -> tuple[TrainSettings, Snapshot]:
+        """What to train with, from the settings that were given, and the snapshot.
+
+        A new run takes the defaults for the rest. A run that exists keeps its own, its snapshot among them, and
+        raises SettingsDiffer where one that was given is another.
+        """
+        stored = self._read()
+        if stored:
+            return resume_settings(self.name, TrainSettings(**stored["settings"]), given), stored["snapshot"]
+        snapshot = find_snapshot(given.get("snapshot", TrainSettings.snapshot))
+        return begin_settings(given, snapshot, say), snapshot
+
+    def write(self, settings: TrainSettings, snapshot: Snapshot, machine: Machine) -> None:
+        """Keep all three for the next time."""
+        content = {"settings": asdict(settings), "snapshot": snapshot, "machine": asdict(machine)}
+        write_whole(self.settings_file, lambda file: file.write(json.dumps(content, indent=2).encode() + b"\n"))
+
+    def available_pairs(self) -> dict[str, int]:
+        """How many pairs of each kind the run's snapshot has."""
+        counts = self._read()["snapshot"]["counts"]
+        return {kind: counts[kind] for kind in KINDS}
+
+    def _read(self) -> dict[str, Any]:
+        content: dict[str, Any] = json.loads(self.settings_file.read_text()) if self.settings_file.exists() else {}
+        return content
+
+
+def begin_settings(given: Mapping[str, Any], snapshot: Snapshot, say: Callable[[str], None]) -> TrainSettings:
+    """The settings of a new run: its snapshot an id, its mix one that the snapshot can give."""
+    settings = TrainSettings(**{**given, "snapshot": snapshot["id"]})
+    if "mix" not in given and not snapshot["counts"]["transitive"]:
+        say(f"Snapshot {settings.snapshot} has no INTER edges: training on tracks alone (--mix {WITHOUT_INTER}).")
+        settings = replace(settings, mix=WITHOUT_INTER)
+    return settings
+
+
+def resume_settings(name: str, stored: TrainSettings, given: Mapping[str, Any]) -> TrainSettings:
+    """The settings of a run that goes on: its own, with `steps` perhaps grown. Raises SettingsDiffer."""
+    # The run's snapshot was the latest when it began; `latest` does not ask for another.
+    asked = {key: value for key, value in given.items() if (key, value) != ("snapshot", "latest")}
+    steps = asked.pop("steps", stored.steps)
+    differences = differing(asdict(stored), asked)
+    if steps < stored.steps:
+        differences["steps"] = (stored.steps, steps)
+    if differences:
+        raise SettingsDiffer(name, differences)
+    return replace(stored, steps=steps)
+
+
+def differing(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """For each setting that was given and differs: what is stored, and what was given."""
+    return {key: (stored.get(key), value) for key, value in given.items() if value != stored.get(key)}
+
+
+def unused_name(runs: Path, trunk: str) -> str:
+    """A name for a run that was given none: `<trunk>-<n>`, the first that is free."""
+    number = 1
+    while (runs / f"{trunk}-{number}").exists():
+        number += 1
+    return f"{trunk}-{number}"

@@ -1,0 +1,111 @@
+"""What a run is trained with, and where it runs. Nothing here is read at import."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from trainer.errors import SettingsError
+
+ARCHITECTURES = ("resnet18", "vgg16")
+AUGMENTATIONS = ("mirror", "crop", "color")
+
+
+def setting(default: Any, sentence: str) -> Any:
+    """A field with its sentence, which is also the help of the command's option."""
+    return field(default=default, metadata={"help": sentence})
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainSettings:
+    """What decides the weights. A run keeps these for life; only `steps` may grow.
+
+    The defaults are the paper's (Sec. 5 and 6); momentum and weight decay are those of the authors' earlier code.
+    """
+
+    snapshot: str = setting("latest", "The snapshot to train on; `latest` is resolved once and kept.")
+    mix: str = setting("transitive:7,intra:2", "Kinds of positives and their shares; the paper has 7 M and 2 M.")
+    negatives: str = setting("batch", "Negatives from the same `batch` (the paper) or from the whole `graph`.")
+    seed: int = setting(0, "Decides the order of the pairs, the first weights and the augmentation.")
+    steps: int = setting(200_000, "Steps to have done at the end; may grow when a run is resumed.")
+    batch: int = setting(100, "Pairs a step (two images and one negative each).")
+    trunk: str = setting("resnet18", f"The convolutional trunk: {' or '.join(ARCHITECTURES)} (the paper's).")
+    image_size: int = setting(96, "Side of the square the network sees, in pixels.")
+    head: str = setting("4096,1024", "Widths of the two layers after the trunk.")
+    init: str | None = setting(None, "File of trunk weights to begin with (.safetensors, or a torch state dict).")
+    augment: str = setting("none", f"Any of {','.join(AUGMENTATIONS)}; none, as the paper states none.")
+    margin: float = setting(0.5, "By how much a negative must be farther than the positive.")
+    lr: float = setting(0.001, "Learning rate of SGD.")
+    momentum: float = setting(0.9, "Momentum of SGD.")
+    weight_decay: float = setting(5e-4, "Weight decay of SGD; biases and normalization are spared.")
+
+    def __post_init__(self) -> None:
+        check(self.negatives in ("batch", "graph"), f"negatives must be `batch` or `graph`, not {self.negatives!r}")
+        check(self.seed >= 0, f"seed must not be negative, but is {self.seed}")
+        check(self.steps >= 1, f"steps must be at least 1, but is {self.steps}")
+        check(self.batch >= 1, f"batch must be at least 1, but is {self.batch}")
+        check(self.trunk in ARCHITECTURES, f"trunk must be {' or '.join(ARCHITECTURES)}, not {self.trunk!r}")
+        check(self.image_size >= 32, f"image-size must be at least 32 (the trunk's stride), but is {self.image_size}")
+        for name in ("lr", "margin"):
+            check(getattr(self, name) > 0, f"{name} must be above zero, but is {getattr(self, name)}")
+        for name in ("momentum", "weight_decay"):
+            check(0 <= getattr(self, name) < 1, f"{name} must be in [0, 1), but is {getattr(self, name)}")
+        self.head_widths  # noqa: B018  (both raise where the text does not parse)
+        self.augmentations  # noqa: B018
+
+    @property
+    def head_widths(self) -> tuple[int, int]:
+        """The widths of the hidden layer and of the embedding."""
+        widths = self.head.split(",")
+        check(
+            len(widths) == 2 and all(width.strip().isdecimal() and int(width) > 0 for width in widths),
+            f"head must be two widths such as 4096,1024, not {self.head!r}",
+        )
+        return int(widths[0]), int(widths[1])
+
+    @property
+    def augmentations(self) -> frozenset[str]:
+        """The augmentations that are on."""
+        names = frozenset(name.strip() for name in self.augment.split(",")) - {"none", ""}
+        check(names <= set(AUGMENTATIONS), f"augment takes {', '.join(AUGMENTATIONS)} or none, not {self.augment!r}")
+        return names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """Where a run runs. It may change from one resume to the next."""
+
+    url: str = setting("http://127.0.0.1:8477", "Address of the service.")
+    device: str = setting("auto", "cpu, cuda, or auto: a GPU where there is one.")
+    threads: int | None = setting(
+        None, "CPU threads of the network; unset: one a core. Resumes are exact with as many."
+    )
+    loaders: int = setting(4, "Threads that fetch and decode batches ahead of the network.")
+    checkpoint_every: int = setting(500, "Steps between checkpoints; the last two are kept.")
+    patience: float = setting(600.0, "Seconds that a service may be gone before the trainer gives up.")
+
+    def __post_init__(self) -> None:
+        check(self.threads is None or self.threads >= 1, f"threads must be at least 1, but is {self.threads}")
+        check(self.loaders >= 1, f"loaders must be at least 1, but is {self.loaders}")
+        check(self.checkpoint_every >= 1, f"checkpoint-every must be at least 1, but is {self.checkpoint_every}")
+
+
+def sentence(of: type[TrainSettings] | type[Machine], name: str) -> str:
+    """The help of one setting."""
+    return next(str(setting.metadata["help"]) for setting in fields(of) if setting.name == name)
+
+
+def runs_folder(data: Path | None = None) -> Path:
+    """`runs/` in the data folder: that of `--data`, else of AFFINITY_DATA, else the platform's. Not made here."""
+    import platformdirs
+
+    root = data or Path(os.environ.get("AFFINITY_DATA") or platformdirs.user_data_path("affinity-graph"))
+    return root.expanduser().absolute() / "runs"
+
+
+def check(holds: bool, complaint: str) -> None:
+    """Raise SettingsError where a setting does not hold."""
+    if not holds:
+        raise SettingsError(f"The setting {complaint}.")

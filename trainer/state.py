@@ -1,0 +1,85 @@
+"""What training changes: the network, its optimizer, and how far they have come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.optim import SGD, Optimizer
+
+from trainer import checkpoint
+from trainer.errors import SettingsDiffer
+from trainer.model import TripletSiamese
+from trainer.run import differing
+from trainer.settings import TrainSettings
+from trainer.weights import initialize_trunk
+
+
+@dataclass
+class TrainState:
+    """After `step` steps; `position` is that of the first pair nobody was given; `saved` the last checkpoint's step."""
+
+    settings: TrainSettings
+    model: TripletSiamese
+    optimizer: Optimizer
+    step: int = 0
+    position: int = 0
+    saved: int = 0
+
+    @classmethod
+    def begin(cls, settings: TrainSettings, device: torch.device) -> TrainState:
+        """A run before its first step."""
+        model = build_model(settings).to(device)
+        return cls(settings, model, build_optimizer(model, settings))
+
+    def resume(self, folder: Path, say: Callable[[str], None]) -> None:
+        """Come back from the newest checkpoint that can be read, where there is one.
+
+        Raises SettingsDiffer where it was made with other settings than these, and DamagedCheckpoint.
+        """
+        content, damaged = checkpoint.load_latest(folder)
+        for error in damaged:
+            say(f"{error}. Going on from the one before it.")
+        if content is not None:
+            own = {**asdict(self.settings), "steps": content["settings"]["steps"]}
+            if differences := differing(content["settings"], own):
+                raise SettingsDiffer(folder.name, differences)
+            checkpoint.restore(content, self.model, self.optimizer)
+            self.step = self.saved = content["step"]
+            self.position = content["position"]
+            say(f"Resuming {folder.name} after step {self.step}.")
+
+    def advance(self, num_pairs: int) -> None:
+        """One step was done, on this many pairs of the order."""
+        self.step += 1
+        self.position += num_pairs
+
+    def save(self, folder: Path) -> None:
+        """Write a checkpoint, unless the last one is of this step."""
+        if self.step == self.saved:
+            return
+        content = checkpoint.capture(
+            self.model, self.optimizer, step=self.step, position=self.position, settings=asdict(self.settings)
+        )
+        checkpoint.save(folder, content)
+        self.saved = self.step
+
+
+def build_model(settings: TrainSettings) -> TripletSiamese:
+    """The network as a run begins with it; its seed decides the weights that no file gives."""
+    torch.manual_seed(settings.seed)
+    model = TripletSiamese(settings.trunk, settings.image_size, settings.head_widths)
+    if settings.init:
+        initialize_trunk(model.trunk, Path(settings.init))
+    return model
+
+
+def build_optimizer(model: nn.Module, settings: TrainSettings) -> Optimizer:
+    """SGD; biases and normalization, the parameters of one dimension, do not decay."""
+    decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
+    spared = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
+    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": spared, "weight_decay": 0.0}]
+    return SGD(groups, lr=settings.lr, momentum=settings.momentum)
