@@ -6,9 +6,9 @@ import signal
 import sys
 from types import FrameType
 
+import api.cli
 import typer
 
-import api.cli
 import graphdb.cli
 import ingest.cli
 import trainer.cli
@@ -23,6 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.add_typer(graphdb.cli.app, name="graph")
+graphdb.cli.app.command()(ingest.cli.quality)
 app.command()(ingest.cli.ingest)
 app.command()(ingest.cli.cluster)
 app.command()(api.cli.serve)

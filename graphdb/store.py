@@ -252,6 +252,15 @@ class GraphStore:
             column("inter", "first"), column("inter", "count"), column("intra", "first"), column("intra", "count")
         )
 
+    def snapshot_inter(self, snapshot: str) -> list[tuple[str, str]]:
+        """The ids that every INTER edge of a snapshot joins."""
+        rows = self._read("snapshot_inter", id=snapshot)
+        return [pair for row in rows for pair in zip(row["a"], row["b"], strict=True)]
+
+    def snapshot_starts(self, snapshot: str) -> dict[str, list[str]]:
+        """The ids of the starts of every video of a snapshot, by the video's URI."""
+        return {row["uri"]: row["starts"] for row in self._read("snapshot_starts", id=snapshot)}
+
     def touch_snapshot(self, snapshot: str) -> None:
         """Note that somebody reads it, at most once a minute."""
         self._write("touch_snapshot", id=snapshot)

@@ -1,4 +1,4 @@
-"""`affinity ingest` and `affinity cluster`."""
+"""`affinity ingest`, `affinity cluster` and `affinity graph quality`."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ Neighbors = Annotated[
     int | None, typer.Option(min=3, help="k of the mutual nearest neighbors. Paper: 10. Default: by the parent's size.")
 ]
 SameVideo = Annotated[
-    Literal["representative", "allow"], typer.Option(help="representative: a video competes once in a parent; allow: the literal paper.")
+    Literal["representative", "allow"],
+    typer.Option(help="representative: a video competes once in a parent; allow: the literal paper."),
 ]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the clustering.")]
 HoldOut = Annotated[
@@ -129,3 +130,27 @@ def finish(summary: Summary, report: Report, json: bool) -> None:
         print(summary.as_json(report))
     if summary.skipped:
         raise typer.Exit(SKIPPED)
+
+
+def quality(
+    labels: Annotated[Path, typer.Option(help="CSV with the columns video (file name), class, instance, lookalike.")],
+    snapshot: Annotated[str, typer.Option(help="The snapshot to judge: an id, or latest.")] = "latest",
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Judge the INTER edges of a snapshot where labels exist: do they join one class, more often than by chance?"""
+    import json as encoder
+    from dataclasses import asdict
+
+    from rich.console import Console
+
+    from graphdb.settings import DataFolder
+    from graphdb.store import GraphStore
+    from ingest.judging import judge, quality_table
+
+    with GraphStore.connect(DataFolder.resolve(data)) as store:
+        id = store.snapshot(snapshot).id
+        judged = judge(store, id, labels)
+    Console(stderr=json).print(quality_table(id, judged))
+    if json:
+        print(encoder.dumps(asdict(judged) | {"snapshot": id}))

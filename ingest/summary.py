@@ -68,7 +68,9 @@ def snapshot_json(snapshot: Snapshot | None) -> dict[str, Any] | None:
 def snapshot_table(snapshot: Snapshot, training: Snapshot | None) -> Table:
     """The counts of a snapshot, beside those of the training snapshot where videos are held out."""
     table = Table(box=None, pad_edge=False)
-    shown = [(snapshot, "snapshot")] if training is None else [(training, "training snapshot"), (snapshot, "all videos")]
+    shown = (
+        [(snapshot, "snapshot")] if training is None else [(training, "training snapshot"), (snapshot, "all videos")]
+    )
     table.add_column("")
     for each, role in shown:
         table.add_column(f"{role}\n{each.id}", justify="right")

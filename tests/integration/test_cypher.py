@@ -25,6 +25,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "segments": {"id": "s"},
     "segments_by_inputs": {"inputs": ["i"]},
     "snapshot": {"id": "s"},
+    "snapshot_inter": {"id": "s"},
+    "snapshot_starts": {"id": "s"},
     "touch_snapshot": {"id": "s"},
     "tracked_starts": {"frames": 30},
     "use_segments": {"id": "s", "segments": ["g"]},
