@@ -47,6 +47,17 @@ class ServerDied(ServerError):
     """The server ended before it answered."""
 
 
+class NotOurServer(ServerError):
+    """NEO4J_URI names a server that somebody else runs."""
+
+    def __init__(self, uri: str, verb: str) -> None:
+        self.uri = uri
+        super().__init__(
+            f"NEO4J_URI names {uri}: that server is not ours to {verb}. "
+            "Unset NEO4J_URI to use the local server of the data folder."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Connection:
     """How to reach a server."""
@@ -220,7 +231,8 @@ class LocalServer:
     def _password(self) -> str:
         path = self.folder / "password"
         if not path.exists():
-            write_private(path, secrets.token_urlsafe(24) + "\n")
+            # Hexadecimal: one that began with a dash would read as an option of Neo4j's command.
+            write_private(path, secrets.token_hex(16) + "\n")
         return path.read_text().strip()
 
     def _set_password(self, java: Java) -> None:
@@ -230,15 +242,12 @@ class LocalServer:
             raise ServerError(f"Neo4j in {self.folder} took no first password.", said)
 
     def _wait(self, process: psutil.Process) -> None:
-        """Until the server answers a query and serves its Browser."""
-        from graphdb.probe import answers_query
-
+        """Until the server answers a query and serves its Browser. Raises ServerDied and ServerError."""
         deadline = time.monotonic() + START_SECONDS
-        connection = self.connection
-        ports = self.ports
+        ports, connection = self.ports, self.connection
         with self._console.status("Waiting for Neo4j …"):
-            while not (answers(ports.bolt) and answers_query(connection) and answers(ports.http)):
-                if not self._is_ours(process) or process.status() == psutil.STATUS_ZOMBIE:
+            while not _is_up(ports, connection):
+                if not self._is_ours(process):
                     raise ServerDied(f"Neo4j in {self.folder} ended while starting. Its last words:", self.log_tail())
                 if time.monotonic() > deadline:
                     raise ServerError(
@@ -258,6 +267,15 @@ class LocalServer:
                 process.wait(STOP_SECONDS)
         (self.folder / "process").unlink(missing_ok=True)
         return process is not None
+
+
+def _is_up(ports: Ports, connection: Connection) -> bool:
+    from graphdb.probe import agent
+
+    # A refused connection costs nothing, a driver some: ask the port first.
+    if not (answers(ports.bolt) and answers(ports.http)):
+        return False
+    return agent(connection.uri, connection.user, connection.password) is not None
 
 
 def version() -> str:

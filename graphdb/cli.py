@@ -1,0 +1,118 @@
+"""`affinity graph`: the local Neo4j of a data folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from graphdb.server import Connection, Status
+    from graphdb.settings import DataFolder, ServerSettings
+
+app = typer.Typer(no_args_is_help=True, help="The local Neo4j that holds the graph.")
+
+Data = Annotated[Path | None, typer.Option(help="Data folder. Default: AFFINITY_DATA, else the platform's.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+@app.command()
+def start(data: Data = None, json: Json = False) -> None:
+    """Start Neo4j where it is down, and say how to reach it. The first start fetches it."""
+    folder = own_folder(data, "start")
+    from graphdb.server import LocalServer
+
+    server = LocalServer(folder.neo4j)
+    server.start()
+    show(facts(server.status()), json)
+
+
+@app.command()
+def stop(data: Data = None) -> None:
+    """End Neo4j; the graph stays."""
+    folder = own_folder(data, "stop")
+    from graphdb.server import LocalServer
+
+    stopped = LocalServer(folder.neo4j).stop()
+    typer.echo("Neo4j has stopped." if stopped else f"No Neo4j was running in {folder.neo4j}.")
+
+
+@app.command()
+def status(data: Data = None, json: Json = False) -> None:
+    """Say whether Neo4j runs, how to reach it, and what the graph holds. Starts nothing."""
+    from graphdb.server import LocalServer
+    from graphdb.settings import DataFolder, ServerSettings
+
+    given = ServerSettings.from_environment()
+    if given:
+        show(given_status(given), json)
+        return
+    server = LocalServer(DataFolder.resolve(data).neo4j)
+    known = facts(server.status())
+    show(known | {"counts": counts(server.connection) if known["running"] else None}, json)
+
+
+@app.command()
+def reset(
+    data: Data = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+) -> None:
+    """Delete the graph, and the pixels, features and fits that belong to it. Trained runs stay."""
+    folder = own_folder(data, "reset")
+    from graphdb.reset import reset_folder
+
+    if not yes:
+        typer.confirm(f"Delete the graph of {folder.root}, with its pixels, features and fits?", abort=True)
+    reset_folder(folder)
+    typer.echo(f"{folder.root} is empty; trained runs are kept. `affinity ingest PATH` fills it again.")
+
+
+def own_folder(data: Path | None, verb: str) -> DataFolder:
+    """The data folder, whose server is ours. Raises NotOurServer where NEO4J_URI names another."""
+    from graphdb.server import NotOurServer
+    from graphdb.settings import DataFolder, ServerSettings
+
+    given = ServerSettings.from_environment()
+    if given:
+        raise NotOurServer(given.uri, verb)
+    return DataFolder.resolve(data)
+
+
+def facts(status: Status) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(status)
+
+
+def counts(connection: Connection | ServerSettings) -> dict[str, int]:
+    """What the graph holds. Raises GraphUnavailable where it does not answer."""
+    from graphdb.store import GraphStore
+
+    with GraphStore(connection.uri, connection.user, connection.password) as store:
+        store.ping()
+        return store.counts()
+
+
+def given_status(given: ServerSettings) -> dict[str, Any]:
+    """What can be known of a server that somebody else runs. Raises GraphUnavailable where it does not answer."""
+    from graphdb.probe import agent
+
+    held = counts(given)
+    version = (agent(given.uri, given.user, given.password) or "").removeprefix("Neo4j/")
+    place = {"running": True, "uri": given.uri, "user": given.user, "password_file": None, "browser": None}
+    return place | {"pid": None, "version": version, "counts": held}
+
+
+def show(facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        from json import dumps
+
+        typer.echo(dumps(facts))
+        return
+    for name, value in facts.items():
+        if isinstance(value, dict):
+            value = ", ".join(f"{number:,} {what}" for what, number in value.items())
+        if value is not None:
+            text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
+            typer.echo(f"{name.replace('_', ' '):<14}{text}")
