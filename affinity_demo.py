@@ -143,8 +143,8 @@ def show(demo: Demo, ingested: dict[str, Any], trained: dict[str, Any], apart: d
     say("\n== Result")
     counts = ingested["snapshot"]["counts"]
     say("  graph      " + ", ".join(f"{counts[name]:,} {name}" for name in COUNTS))
-    for path in ingested["skipped"]:
-        say(f"  skipped    {path['path']}: {path['reason']}")
+    for skipped in ingested["skipped"]:
+        say(f"  skipped    {skipped['path']}: {skipped['reason']}")
     fresh = "fresh pairs" if trained["fresh"] else "pairs, some of which came before"
     say(
         f"  loss       {trained['loss_first']:.4f} in the first 20 steps, "

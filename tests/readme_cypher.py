@@ -1,0 +1,22 @@
+"""Runs a query of the README, from standard input, on the local server of AFFINITY_DATA, and wants rows."""
+
+from __future__ import annotations
+
+import sys
+
+from neo4j import GraphDatabase
+
+from graphdb.server import LocalServer
+from graphdb.settings import DataFolder
+
+
+def main() -> None:
+    server = LocalServer(DataFolder.resolve().neo4j).start()
+    with GraphDatabase.driver(server.uri, auth=(server.user, server.password)) as driver:
+        rows = driver.execute_query(sys.stdin.read()).records  # type: ignore[arg-type]
+    assert rows, "the query found nothing"
+    print(f"{len(rows)} rows")
+
+
+if __name__ == "__main__":
+    main()
