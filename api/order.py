@@ -8,12 +8,14 @@ order. The pairs of a kind come in passes, each a keyed permutation of all of th
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
+
+from api.errors import MixError
 
 KINDS = ("transitive", "intra", "inter")
 MAX_WEIGHT = 1000
@@ -25,17 +27,6 @@ ROUNDS = 24
 
 Words = NDArray[np.uint64]
 Integers = NDArray[np.int64]
-
-
-class MixError(Exception):
-    """A mix is not written as `kind:weight,kind:weight`."""
-
-    def __init__(self, mix: str, reason: str) -> None:
-        self.mix = mix
-        super().__init__(
-            f"The mix {mix[:MAX_MIX]!r} cannot be used: {reason}. Write kinds ({', '.join(KINDS)}) with "
-            f"weights from 1 to {MAX_WEIGHT}, such as transitive:7,intra:2; the first kind sets the epoch."
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +61,12 @@ class Mix:
     def block(self) -> int:
         """How many positions hold each kind as often as its weight says."""
         return sum(self.weights)
+
+    def workable(self, sizes: Mapping[str, int]) -> list[str]:
+        """Mixes near this one that only name kinds of which there are pairs."""
+        kept = (f"{kind}:{weight}" for kind, weight in zip(self.kinds, self.weights, strict=True) if sizes[kind])
+        alone = (f"{kind}:1" for kind in KINDS if sizes[kind])
+        return [mix for mix in dict.fromkeys([",".join(kept), *alone]) if mix]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +164,3 @@ def _feistel(place: Words, rows: int, columns: int, keys: Words) -> Words:
         else:
             column = (column + scramble(row + key) % np.uint64(columns)) % np.uint64(columns)
     return row * np.uint64(columns) + column
-
-
-def workable(mix: Mix, sizes: Mapping[str, int]) -> Sequence[str]:
-    """Mixes like this one that only name kinds there are pairs of."""
-    kept = [f"{kind}:{weight}" for kind, weight in zip(mix.kinds, mix.weights, strict=True) if sizes[kind]]
-    alone = [f"{kind}:1" for kind in KINDS if sizes[kind]]
-    return list(dict.fromkeys([",".join(kept)] * bool(kept) + alone))

@@ -1,0 +1,96 @@
+"""Everything that the service itself refuses. (What the client raises is in client.py and wire.py.)
+
+ServiceFault
+  x NotLoopback           the service would be open to the network without a key
+  x PortTaken
+  x MixError              a mix is not written as one
+  x MixUnavailable        the snapshot has no pairs of a kind that the mix names
+  x TooFewGroups          no negative could be of another group
+  x NegativesExhausted    none of the draws for a position was of another group
+  x GraphTooSlow          the graph gave no answer within the deadline
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class ServiceFault(Exception):
+    """The root: its message says what happened, to what, and what to do next."""
+
+
+class NotLoopback(ServiceFault):
+    """The service would be open to the network without a key."""
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        super().__init__(
+            f"Without a key the service listens on this machine only, and {host} is open to others. "
+            "Set AFFINITY_API_KEY, or leave --host at 127.0.0.1."
+        )
+
+
+class PortTaken(ServiceFault):
+    """Something else listens where the service should."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        self.host = host
+        self.port = port
+        super().__init__(
+            f"The service cannot listen on {host}, port {port} ({reason}). "
+            "Stop what listens there, or choose another with --port (0 takes any free one)."
+        )
+
+
+class MixError(ServiceFault):
+    """A mix is not written as `kind:weight,kind:weight`."""
+
+    def __init__(self, mix: str, reason: str) -> None:
+        self.mix = mix
+        super().__init__(
+            f"The mix {mix[:60]!r} cannot be used: {reason}. Write the kinds transitive, intra and inter with weights "
+            "from 1 to 1000, such as transitive:7,intra:2; the first kind sets the epoch."
+        )
+
+
+class MixUnavailable(ServiceFault):
+    """The snapshot has no pairs of a kind that the mix names; `workable` are mixes that it has all pairs for."""
+
+    def __init__(self, mix: str, missing: Sequence[str], workable: Sequence[str]) -> None:
+        self.workable = list(workable)
+        instead = f"These would work: {' or '.join(workable)}" if workable else "It has no pairs at all"
+        super().__init__(f"The snapshot has no {' and no '.join(missing)} pairs, which the mix {mix} needs. {instead}.")
+
+
+class TooFewGroups(ServiceFault):
+    """No negative could be of another group."""
+
+    def __init__(self, snapshot: str, fit: str | None) -> None:
+        self.snapshot = snapshot
+        kind, more = ("parent cluster", "more parents (--parents)") if fit else ("video", "a second video")
+        super().__init__(
+            f"All patches of snapshot {snapshot} belong to one {kind}, and a negative must be of another. "
+            f"Ingest with {more} and use the snapshot that this publishes."
+        )
+
+
+class NegativesExhausted(ServiceFault):
+    """None of the draws for a position was of another group than its anchor."""
+
+    def __init__(self, snapshot: str, position: int, draws: int) -> None:
+        self.snapshot = snapshot
+        self.position = position
+        super().__init__(
+            f"{draws} draws from snapshot {snapshot} gave no negative for position {position}: nearly all patches "
+            "are of its anchor's group. Cluster into more parents, or ask for a larger batch with negatives=batch."
+        )
+
+
+class GraphTooSlow(ServiceFault):
+    """The graph gave no answer within the deadline, in seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"The graph gave no answer within {seconds:g} s. Ask again, and look at its log if this goes on."
+        )

@@ -1,0 +1,50 @@
+"""Who may ask: whoever has the key; where there is none, whoever sits at this machine."""
+
+from __future__ import annotations
+
+import hmac
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.problems import HOST, KEY, problem
+
+# A page from anywhere can have a browser send requests to 127.0.0.1 under a name of its own; such a name is not here.
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+OPEN_PATHS = ("/healthz", "/readyz", "/docs", "/openapi.json")
+"""Probes and the description of the API need no key; they tell nothing of the graph."""
+OPEN_FOLDERS = ("/problems/", "/docs-assets/")
+
+
+class Guard:
+    """ASGI middleware: without a key it answers local hosts only, with one it answers those who send it."""
+
+    def __init__(self, app: ASGIApp, api_key: str | None) -> None:
+        self._app = app
+        self._key = api_key.encode() if api_key else None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        headers = Headers(scope=scope)
+        if self._key is None and host_name(headers.get("host", "")) not in LOCAL_HOSTS:
+            detail = f"Without a key, the service answers to the hosts {', '.join(LOCAL_HOSTS)} only."
+            return await problem(HOST, detail)(scope, receive, send)
+        if self._key is not None and not is_open(scope["path"]) and not self._has_key(headers):
+            return await problem(KEY, headers={"WWW-Authenticate": "Bearer"})(scope, receive, send)
+        return await self._app(scope, receive, send)
+
+    def _has_key(self, headers: Headers) -> bool:
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        return hmac.compare_digest(key.encode(), self._key or b"")
+
+
+def is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
+
+
+def host_name(header: str) -> str:
+    """The host of a Host header, without its port."""
+    name = header.strip().lower()
+    return name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]

@@ -1,0 +1,31 @@
+"""/v1/patches"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import Response
+
+from api.answers import PatchAnswer
+from api.problems import Responses, responses
+from api.routes.state import ServiceDep
+
+router = APIRouter(prefix="/v1/patches", tags=["patches"])
+
+Id = Annotated[str, Path(description="The id of a patch: <video>-<frame>-<x>-<y>-<side>[-e<frames>].", max_length=100)]
+JPEG: Responses = {
+    200: {"description": "A JPEG.", "content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}
+}
+
+
+@router.get("/{id}", responses=responses(404))
+def read_patch(service: ServiceDep, id: Id) -> PatchAnswer:
+    """One patch and what is joined to it."""
+    return PatchAnswer.of(service.patch(id))
+
+
+@router.get("/{id}/image", response_class=Response, responses=JPEG | responses(404))
+def read_image(service: ServiceDep, id: Id) -> Response:
+    """The pixels of a patch."""
+    return Response(service.image(id), media_type="image/jpeg")

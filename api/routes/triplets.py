@@ -1,0 +1,130 @@
+"""/v1/snapshots/{id}/triplets"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from api import sampling, wire
+from api.accept import preferred
+from api.answers import ImageAnswer, TripletsAnswer, image_path
+from api.order import MAX_POSITION, Mix
+from api.problems import Responses, responses
+from api.routes.snapshots import REDIRECT, Id, redirect
+from api.routes.state import ServiceDep
+from api.sampling import Sample
+from api.service import Service
+from api.source import Pair
+from graphdb.model import PatchRef
+
+router = APIRouter(prefix="/v1/snapshots", tags=["triplets"])
+
+JSON = "application/json"
+FORMS: Responses = {
+    200: {
+        "model": TripletsAnswer,
+        "description": "The triplets: JSON with links, or one Arrow stream with the images.",
+        "content": {wire.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+
+
+class TripletQuery(BaseModel):
+    """Which triplets. They depend on nothing but this and the snapshot."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seed: int = Field(0, ge=0, lt=2**63, description="Names one order of the pairs.")
+    mix: str = Field(
+        "transitive:7,intra:2",
+        max_length=60,
+        description="How often each kind (transitive, intra, inter) comes; the first sets the epoch.",
+    )
+    negatives: Literal["batch", "graph"] = Field(
+        "batch", description="From the images of this request, or from the whole snapshot; always of another group."
+    )
+    position: int = Field(0, ge=0, le=MAX_POSITION, description="Where in the endless order to begin.")
+    count: int = Field(100, ge=1, le=1000, description="How many pairs.")
+
+    def parsed(self) -> sampling.Query:
+        return sampling.Query(self.seed, Mix.parse(self.mix), self.negatives, self.position, self.count)
+
+
+@router.get("/latest/triplets", status_code=307, responses=REDIRECT | responses(404), response_class=RedirectResponse)
+def latest_triplets(request: Request, service: ServiceDep) -> RedirectResponse:
+    """Where the triplets of the newest snapshot are."""
+    return redirect(f"/v1/snapshots/{service.snapshot('latest').id}/triplets", request.url.query)
+
+
+@router.get("/{id}/triplets", response_class=Response, responses=FORMS | responses(404, 406, 410))
+def read_triplets(request: Request, service: ServiceDep, id: Id, query: Annotated[TripletQuery, Query()]) -> Response:
+    """The pairs at positions [position, position + count) of a snapshot's seeded order, each with a negative."""
+    form = preferred(request.headers.get("accept"), (JSON, wire.MEDIA_TYPE))
+    if form is None:
+        raise HTTPException(406, f"Triplets come as {JSON} or {wire.MEDIA_TYPE}.")
+    asked = query.parsed()
+    sample = service.sample(id, asked)
+    if form == wire.MEDIA_TYPE:
+        return as_arrow(service, id, asked, sample)
+    return as_json(id, asked, sample)
+
+
+def as_arrow(service: Service, snapshot: str, query: sampling.Query, sample: Sample) -> Response:
+    pairs, negatives = sample.pairs, negative_patches(sample)
+    batch = wire.TripletBatch(
+        snapshot=snapshot,
+        query=query.as_dict(),
+        position=sample.position,
+        epoch=sample.epoch,
+        kind=sample.kind,
+        anchor_id=[pair.anchor.id for pair in pairs],
+        positive_id=[pair.positive.id for pair in pairs],
+        negative_id=[patch.id for patch in negatives],
+        anchor_group=[pair.anchor.group for pair in pairs],
+        positive_group=[pair.positive.group for pair in pairs],
+        negative_group=[patch.group for patch in negatives],
+        images=service.images(sample.patches),
+        negative_idx=sample.negative_idx,
+    )
+    body, digest = wire.encode(batch)
+    headers = {"ETag": f'"{digest}"', "Cache-Control": "no-cache", "Vary": "Accept"}
+    return Response(body, headers=headers, media_type=wire.MEDIA_TYPE)
+
+
+def as_json(snapshot: str, query: sampling.Query, sample: Sample) -> Response:
+    rows = zip(sample.position.tolist(), sample.epoch.tolist(), sample.kind, strict=True)
+    triplets = [
+        {
+            "position": position,
+            "epoch": epoch,
+            "kind": kind,
+            "anchor": image(pair.anchor),
+            "positive": image(pair.positive),
+            "negative": image(negative),
+            "path": path(pair),
+        }
+        for (position, epoch, kind), pair, negative in zip(rows, sample.pairs, negative_patches(sample), strict=True)
+    ]
+    content = {"snapshot": snapshot, "query": query.as_dict(), "triplets": triplets}
+    return JSONResponse(content, headers={"Cache-Control": "no-cache", "Vary": "Accept"})
+
+
+def negative_patches(sample: Sample) -> list[PatchRef]:
+    return [sample.patches[i] for i in sample.negative_idx.tolist()]
+
+
+def image(patch: PatchRef) -> dict[str, Any]:
+    return ImageAnswer(id=patch.id, group=patch.group, image=image_path(patch.id)).model_dump()
+
+
+def path(pair: Pair) -> list[dict[str, Any]]:
+    """The relationships from the anchor to the positive."""
+    steps: list[dict[str, Any]] = []
+    for type, patch in zip(pair.steps, pair.path[1:], strict=True):
+        more = {"similarity": pair.similarity} if type == "INTER" else {}
+        steps.append({"type": type, "to": patch.id, **more})
+    return steps
