@@ -6,9 +6,9 @@ import signal
 import sys
 from types import FrameType
 
-import api.cli
 import typer
 
+import api.cli
 import graphdb.cli
 import ingest.cli
 import trainer.cli
@@ -19,6 +19,7 @@ OURS = ("graphdb", "ingest", "api", "trainer", "affinity_demo")
 app = typer.Typer(
     help="Unlabeled video to a visual representation, through an affinity graph in Neo4j.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )

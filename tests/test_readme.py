@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from graphdb.server import LocalServer
-from tests.conftest import ROOT, SETTINGS, open_graph
+from tests.conftest import ROOT, SETTINGS
 
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"^```(bash|cypher|python)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
@@ -42,7 +42,8 @@ def test_commands_run_in_order_and_show_what_the_readme_says(data: Path) -> None
     environment = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     environment |= {"AFFINITY_DATA": str(data), "OMP_NUM_THREADS": "2"}
     # `make install` and the activation lead to the environment that the tests run in.
-    text = script().replace("make install\nsource .venv/bin/activate\n", f'PATH="{Path(sys.executable).parent}:$PATH"\n')
+    here = f'PATH="{Path(sys.executable).parent}:$PATH"\n'
+    text = script().replace("make install\nsource .venv/bin/activate\n", here)
     done = subprocess.run(
         ["bash", "-c", f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{text}"],
         cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1500,

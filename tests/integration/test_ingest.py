@@ -1,0 +1,171 @@
+"""Ingest as a person meets it: what is stored, what is said, and what an interruption costs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ingest.settings import MiningSettings
+from tests.conftest import Graph, Wait
+from tests.integration.fingerprint import fingerprint
+
+LINKED = ("--parents", "2", "--members", "8")
+
+
+def arguments(paths: list[Path], *options: str) -> list[str]:
+    return ["ingest", *map(str, paths), *options]
+
+
+def test_real_video_gives_tracks_and_a_snapshot(graph: Graph, bikes: Path) -> None:
+    result = graph.json("ingest", str(bikes))
+    counts = result["snapshot"]["counts"]
+    assert result["mined"] == counts["videos"] == 1
+    assert counts["intra"] == result["tracks"] > 0
+    assert counts["inter"] == 0
+    assert any("--members" in note for note in result["notes"])
+
+
+def test_a_known_video_is_skipped_and_the_same_file_twice_is_one_video(
+    graph: Graph, clips: list[Path], tmp_path: Path
+) -> None:
+    copy = tmp_path / "same bytes, another 'name'.mp4"
+    shutil.copy(clips[0], copy)
+    first = graph.json("ingest", str(clips[0]), str(copy))
+    assert (first["mined"], first["copies"]) == (1, 1)
+    before = fingerprint(graph)
+    again = graph.json("ingest", str(copy))
+    assert (again["mined"], again["known"], again["snapshot"]["id"]) == (0, 1, first["snapshot"]["id"])
+    assert fingerprint(graph) == before
+
+
+def test_broken_files_are_named_and_the_others_ingested(graph: Graph, clips: list[Path], tmp_path: Path) -> None:
+    broken = {"empty.mp4": b"", "text.mp4": b"<html>not found</html>", "noise.mp4": bytes(range(256)) * 64}
+    for name, content in broken.items():
+        (tmp_path / name).write_bytes(content)
+    done = graph.run("ingest", str(clips[0]), *(str(tmp_path / name) for name in broken), "--json", check=False)
+    result = json.loads(done.stdout)
+    assert done.returncode == 3
+    assert {Path(skipped["path"]).name for skipped in result["skipped"]} == set(broken)
+    assert result["mined"] == 1
+    for name in broken:
+        assert name in done.stderr
+
+
+def test_a_path_that_is_not_there_is_a_sentence(graph: Graph, tmp_path: Path) -> None:
+    done = graph.run("ingest", str(tmp_path / "nothing"), check=False)
+    assert done.returncode == 1
+    assert "Nothing is at" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_mined_names_the_setting_that_did_it(graph: Graph, clips: list[Path]) -> None:
+    result = graph.json("ingest", str(clips[0]), "--track-frames", "5000")
+    assert result["tracks"] == 0
+    assert any("track_frames is 5000" in note for note in result["notes"])
+
+
+def test_other_settings_are_reported_and_mined_again_on_request(graph: Graph, clips: list[Path]) -> None:
+    first = graph.json("ingest", str(clips[0]))
+    other = graph.run("ingest", str(clips[0]), "--track-frames", "15", "--json", check=False)
+    assert "--remine" in other.stderr
+    remined = graph.json("ingest", str(clips[0]), "--track-frames", "15", "--remine")
+    assert (remined["mined"], remined["snapshot"]["frames"]) == (1, 15)
+    old = graph.store.snapshot(first["snapshot"]["id"])
+    rows = graph.store.sample_intra(range(old.counts.intra), old.fit)
+    assert all(end.id.endswith("-e30") for end in rows.end)
+
+
+def test_no_link_stops_before_clustering_and_cluster_goes_on(graph: Graph, clips: list[Path]) -> None:
+    mined = graph.json(*arguments(clips[:40], "--no-link"))
+    assert mined["snapshot"] is None
+    assert graph.store.snapshots() == []
+    linked = graph.json("cluster", *LINKED)
+    assert linked["snapshot"]["counts"]["inter"] > 0
+    assert graph.json(*arguments(clips[:40], *LINKED))["snapshot"] == linked["snapshot"]
+
+
+def test_new_videos_give_what_a_batch_with_the_same_centroids_gives(
+    graph: Graph, clips: list[Path], tmp_path: Path
+) -> None:
+    graph.run(*arguments(clips[:30], *LINKED))
+    grown = graph.json(*arguments(clips[:45], *LINKED))["snapshot"]
+    edges = set(graph.store.snapshot_inter(grown["id"]))
+    fits = tmp_path / "fits"
+    shutil.copytree(graph.folder.fits, fits)
+    graph.cypher("MATCH (n) DETACH DELETE n")
+    shutil.rmtree(graph.folder.root)
+    graph.folder.root.mkdir()
+    shutil.copytree(fits, graph.folder.fits)
+    batch = graph.json(*arguments(clips[:45], *LINKED))["snapshot"]
+    assert (batch["id"], set(graph.store.snapshot_inter(batch["id"]))) == (grown["id"], edges)
+
+
+def test_frames_are_not_kept_when_told_so(graph: Graph, clips: list[Path]) -> None:
+    graph.run("ingest", str(clips[0]), "--no-frames")
+    assert graph.store.counts()["frames"] == 0
+    assert graph.store.videos() == {id: MiningSettings().digest for id in graph.store.videos()}
+
+
+def test_a_second_ingest_at_the_same_time_is_refused_with_words(
+    graph: Graph, clips: list[Path], wait_for: Wait
+) -> None:
+    first = graph.start(*arguments(clips))
+    wait_for(lambda: graph.store.counts()["videos"] > 0)
+    second = graph.run("ingest", str(clips[0]), check=False)
+    assert second.returncode == 1
+    assert "Another ingest is writing" in second.stderr
+    first.kill()
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_an_interrupt_says_how_to_go_on_and_leaves_no_process(
+    name: str, status: int, graph: Graph, clips: list[Path], wait_for: Wait
+) -> None:
+    process = graph.start(*arguments(clips))
+    wait_for(lambda: graph.store.counts()["videos"] > 0)
+    process.send_signal(getattr(signal, name))
+    _, errors = process.communicate(timeout=10)
+    assert process.returncode == status, errors
+    assert "run the same command again to go on" in errors
+    assert "Traceback" not in errors
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_killed_at_five_moments_and_run_again_it_ends_in_the_same_graph(
+    graph: Graph, clips: list[Path], wait_for: Wait
+) -> None:
+    chosen = arguments(clips[:60], *LINKED, "--hold-out", "0.25")
+    graph.run(*chosen)
+    undisturbed = fingerprint(graph)
+    graph.cypher("MATCH (n) DETACH DELETE n")
+    shutil.rmtree(graph.folder.root)
+    graph.folder.root.mkdir()
+
+    def inter_segments() -> int:
+        return int(graph.cypher("MATCH (g:Segment {kind: 'inter'}) RETURN count(g) AS count")[0]["count"])
+
+    moments = [
+        lambda: graph.store.counts()["videos"] >= 1,
+        lambda: graph.store.counts()["videos"] >= 30,
+        lambda: any(graph.folder.features.rglob("*.npy")),
+        lambda: graph.store.counts()["parents"] > 0,
+        lambda: inter_segments() > 0,
+    ]
+    for moment in moments:
+        process = graph.start(*chosen)
+        wait_for(lambda moment=moment, process=process: moment() or process.poll() is not None)  # type: ignore[misc]
+        kill(process)
+    graph.run(*chosen)
+    nodes, relationships = fingerprint(graph)
+    assert nodes == undisturbed[0]
+    assert relationships == undisturbed[1]
