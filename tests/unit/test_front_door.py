@@ -1,0 +1,88 @@
+"""The `affinity` command: light to start, the same options everywhere, errors as sentences."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+
+import affinity
+from tests.conftest import ROOT
+
+HEAVY = {"av", "cv2", "faiss", "fastapi", "neo4j", "numpy", "pyarrow", "scipy", "skimage", "torch", "uvicorn"}
+
+
+def modules_after(statement: str) -> set[str]:
+    """The top-level modules that a fresh interpreter holds after the statement."""
+    code = f"{statement}\nimport sys\nprint(' '.join({{name.partition('.')[0] for name in sys.modules}}))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    return set(done.stdout.split())
+
+
+def test_help_imports_nothing_heavy() -> None:
+    assert modules_after("import affinity") & HEAVY == set()
+
+
+def test_the_client_needs_neither_service_nor_driver_nor_images_nor_torch() -> None:
+    loaded = modules_after("import api.client")
+    assert loaded & {"fastapi", "neo4j", "cv2", "torch", "graphdb", "ingest", "trainer", "uvicorn"} == set()
+
+
+def commands(app: typer.Typer, path: str = "") -> dict[str, list[str]]:
+    """Every command and the options that it takes."""
+    group = typer.main.get_command(app)
+    found: dict[str, list[str]] = {}
+
+    def walk(command: object, name: str) -> None:
+        for child, of in getattr(command, "commands", {}).items():
+            walk(of, f"{name} {child}".strip())
+        if not hasattr(command, "commands"):
+            found[name] = [option for parameter in command.params for option in parameter.opts]  # type: ignore[attr-defined]
+
+    walk(group, path)
+    return found
+
+
+def test_every_command_takes_a_data_folder() -> None:
+    found = commands(affinity.app)
+    assert {"graph start", "graph stop", "graph status", "graph reset", "graph quality", "ingest", "cluster"} <= set(
+        found
+    )
+    assert {"serve", "train", "evaluate knn", "evaluate distances", "demo"} <= set(found)
+    assert [name for name, options in found.items() if "--data" not in options] == []
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "affinity", *arguments], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+
+
+def test_an_error_of_ours_is_a_sentence(tmp_path: Path) -> None:
+    done = run("ingest", str(tmp_path / "nothing"), "--data", str(tmp_path))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("affinity: Nothing is at")
+
+
+def test_a_data_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = run("graph", "start", "--data", str(tmp_path / "file" / "data"))
+    assert done.returncode == 1
+    assert "cannot be made" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("name", ["neo4j", "api", "trainer"])
+def test_compose_has_the_service_without_a_default_password(name: str) -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    environment = compose["services"][name]["environment"]
+    secrets = [
+        value for key, value in environment.items() if key in ("NEO4J_AUTH", "NEO4J_PASSWORD", "AFFINITY_API_KEY")
+    ]
+    assert secrets
+    assert all(":?" in value for value in secrets)
+    assert ("gpu" in compose["services"][name].get("profiles", [])) == (name == "trainer")
