@@ -1,0 +1,30 @@
+"""Frames a second of mining, decoding included, beside decoding alone."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import av
+
+from ingest.mining import mine_video
+from ingest.settings import MiningSettings
+from tests.performance.rates import in_turn, show
+
+
+def decode(path: Path) -> float:
+    with av.open(str(path)) as container:
+        container.streams.video[0].codec_context.thread_count = 1
+        return float(sum(1 for _ in container.decode(video=0)))
+
+
+def mine(path: Path) -> float:
+    return float(mine_video(path, MiningSettings()).frames)
+
+
+def test_frames_a_second(bikes: Path, clips: list[Path]) -> None:
+    videos = {"bikes (640×272)": bikes, f"sample ({clips[0].name})": clips[0]}
+    bunny = bikes.with_name("bigbuckbunny.mp4")
+    for name, path in (videos | {"bunny (1280×720)": bunny}).items():
+        rates = in_turn({"decoding alone": partial(decode, path), "mining": partial(mine, path)})
+        show(f"Mining {name}, one core", "frames/s", rates, base="decoding alone")
