@@ -2,11 +2,11 @@
 
 | setting | paper | here, where it is not set |
 |---|---|---|
-| parents | 5000 | videos / 50, from 8 to 5000 |
+| parents | 5000 | videos / 20, from 8 to 5000 |
 | members | 100 | starts / (4 × parents), from 12 to 100 |
-| neighbors | 10 | competing starts of the parent / 8, from 4 to 10 |
+| neighbors | 10 | competing starts of the parent / 3, from 4 to 10 |
 
-At the paper's size each rule gives the paper's number.
+At the paper's size (100 K videos, 10 M starts) each rule gives the paper's number.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PAPER = ClusterSettings(parents=5000, members=100, neighbors=10, same_video="all
 
 def scaled(settings: ClusterSettings, *, videos: int, starts: int) -> ClusterSettings:
     """`settings` with parents and members decided. Neighbors are decided by each parent (scaled_neighbors)."""
-    parents = settings.parents or _clamp(videos // 50, 8, 5000)
+    parents = settings.parents or _clamp(videos // 20, 8, 5000)
     return replace(settings, parents=parents, members=settings.members or _clamp(starts // (4 * parents), 12, 100))
 
 
@@ -29,7 +29,7 @@ def scaled_neighbors(competing: int, group: int = 4) -> int:
 
     Decided inside the parent, so that a new video changes no parent but those it touches.
     """
-    return max(_clamp(competing // 8, 4, 10), group - 1)
+    return max(_clamp(competing // 3, 4, 10), group - 1)
 
 
 def _clamp(value: int, least: int, most: int) -> int:

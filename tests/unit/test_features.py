@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+import skimage.feature
 from numpy.typing import NDArray
 
 from ingest.errors import DamagedFeatures, UnknownExtractor
@@ -37,6 +38,25 @@ def test_hog_of_a_crop_does_not_depend_on_its_batch() -> None:
     together = extractor(crops)
     alone = np.concatenate([extractor(crops[i : i + 1]) for i in range(len(crops))])
     np.testing.assert_array_equal(together, alone)
+
+
+def test_without_softness_hog_is_the_textbook_one() -> None:
+    crops = photographs()
+    textbook = [skimage.feature.hog(crop, cells_per_block=(2, 2), block_norm="L2", channel_axis=-1) for crop in crops]
+    rows = HogExtractor(softness=0)(crops)
+    np.testing.assert_allclose(rows, normalize(np.stack(textbook).astype(np.float32)), atol=1e-5)
+
+
+def test_softness_keeps_a_faint_background_faint() -> None:
+    crop = np.full((96, 96, 3), 100, np.uint8)
+    crop[:48] += np.tile(np.array([0, 0, 0, 4], np.uint8), 24)[None, :, None]
+    crop[60:80, 30:60] = 250
+
+    def background(softness: float) -> float:
+        blocks = HogExtractor(softness=softness)(crop[None]).reshape(11, 11, 36)
+        return float(np.square(blocks[:5]).sum())
+
+    assert background(softness=1) < 0.1 < 0.5 < background(softness=0)
 
 
 def test_a_blank_crop_gives_a_row_of_zeros() -> None:
