@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import stats
 
-from api.order import KINDS, MAX_POSITION, ROUNDS, Mix, MixError, Places, draw, keyed_words, permute, places
+from api.errors import MixError
+from api.order import KINDS, MAX_POSITION, ROUNDS, Mix, Places, draw, keyed_words, permute, places
 
 PAPER = Mix.parse("transitive:7,intra:2")
 SIZES = {"transitive": 30, "intra": 11, "inter": 10}

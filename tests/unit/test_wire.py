@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from api import wire
 from api.wire import TripletBatch, WireError, WireVersionError, decode, encode
 
-GOLDEN = "sha256:5ce666befa086774464f4a56de767ad5d0e157141d2938338d08b47d8aa9621c"
+GOLDEN = "c11c98bb32c88018e3604fb709975caf2c0a39d349d5bf80c55222d2a8ce6660"
 
 
 def a_batch(num_pairs: int = 4, extra: int = 0) -> TripletBatch:
