@@ -8,7 +8,7 @@ import pytest
 
 from ingest.errors import DamagedFit
 from ingest.features import normalize
-from ingest.fits import Fit, fit_path, load_fit, make_fit, save_fit
+from ingest.fits import Fit, current_fit, fit_path, load_fit, make_fit, save_fit, set_current_fit
 from ingest.settings import ClusterSettings
 
 EXTRACTOR = "0123456789abcdef"
@@ -63,3 +63,14 @@ def test_a_missing_fit_or_one_under_a_wrong_name_is_refused(tmp_path: Path) -> N
     save_fit(tmp_path, made).rename(fit_path(tmp_path, "f" * 16))
     with pytest.raises(DamagedFit, match=made.id):
         load_fit(tmp_path, "f" * 16)
+
+
+def test_the_fit_in_force_is_the_one_set_last(tmp_path: Path) -> None:
+    assert current_fit(tmp_path, "asked") is None
+    for made in (fit(), fit(seed=1)):
+        save_fit(tmp_path, made)
+        set_current_fit(tmp_path, "asked", made)
+    found = current_fit(tmp_path, "asked")
+    assert found is not None
+    assert found.id == made.id
+    assert current_fit(tmp_path, "asked otherwise") is None
