@@ -63,8 +63,7 @@ def row_order(positions: Sequence[int], count: int, kind: str) -> list[int]:
     return order
 
 
-def patches(row: Row, name: str, groups: Sequence[str], order: Sequence[int]) -> list[PatchRef]:
+def patches(row: Row, name: str, ids: Sequence[str], groups: Sequence[str], order: Sequence[int]) -> list[PatchRef]:
     """The patches of one column of a sampling query, back in the order of the keys."""
-    ids, shards = row[f"{name}_id"], row[f"{name}_shard"]
-    offsets, sizes = row[f"{name}_offset"], row[f"{name}_size"]
+    shards, offsets, sizes = row[f"{name}_shard"], row[f"{name}_offset"], row[f"{name}_size"]
     return [PatchRef(ids[i], groups[i], Location(shards[i], offsets[i], sizes[i])) for i in order]

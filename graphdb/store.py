@@ -27,6 +27,7 @@ from graphdb.model import (
     Track,
     Video,
     digest,
+    end_id,
     parent_id,
     video_of,
 )
@@ -270,15 +271,22 @@ class GraphStore:
         row = self._read("sample_inter", keys=list(keys), frames=frames, fit=fit)[0]
         order = row_order(row["i"], len(keys), "INTER")
         # INTER joins starts of one parent, so all four patches are of its group.
-        a, c, b, d = (patches(row, name, row["parent"], order) for name in ("a", "c", "b", "d"))
-        return InterRows(a, c, b, d, [row["similarity"][i] for i in order])
+        groups = [parent_id(fit or "", number) for number in row["number"]]
+        a, b = (patches(row, name, row[f"{name}_id"], groups, order) for name in "ab")
+        a_end = patches(row, "c", [end_id(id, frames) for id in row["a_id"]], groups, order)
+        b_end = patches(row, "d", [end_id(id, frames) for id in row["b_id"]], groups, order)
+        return InterRows(a, a_end, b, b_end, [row["similarity"][i] for i in order])
 
     def sample_intra(self, keys: Sequence[int], fit: str | None) -> IntraRows:
         """The tracks with these keys; row i answers keys[i]. A start the fit has not placed has its video as group."""
         row = self._read("sample_intra", keys=list(keys), fit=fit)[0]
         order = row_order(row["i"], len(keys), "INTRA")
-        groups = [parent or video_of(id) for parent, id in zip(row["parent"], row["a_id"], strict=True)]
-        return IntraRows(patches(row, "a", groups, order), patches(row, "b", groups, order))
+        groups = [
+            parent_id(fit or "", number) if number >= 0 else video_of(id)
+            for number, id in zip(row["number"], row["a_id"], strict=True)
+        ]
+        ends = [end_id(id, frames) for id, frames in zip(row["a_id"], row["frames"], strict=True)]
+        return IntraRows(patches(row, "a", row["a_id"], groups, order), patches(row, "b", ends, groups, order))
 
     def patch(self, id: str) -> PatchDetail:
         """One patch with what is joined to it. Raises PatchNotFound."""
