@@ -1,0 +1,134 @@
+"""Makes a small labeled world: clips of furniture that moves and turns, and held-out images of other furniture.
+
+Needs, none of them a dependency of the project:
+* Debian: libegl1 libegl-mesa0 libgl1-mesa-dri (drawing without GPU or display), sweethome3d-furniture 1.8 (the
+  models), lomiri-wallpapers-16.04, palapeli-data and libjxl-testdata (photographs behind the clips);
+* Python: moderngl 5.13, scikit-learn 1.9 (two photographs behind the held-out images), and of the project's
+  `ingest` extra: av, opencv-contrib-python-headless, scikit-image, scipy.
+
+    python samples/generate.py --out world                          # the world of this folder
+    python samples/generate.py --out large --clips 12 --frames 90 --seed 7
+
+The same seed gives the same world on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import zlib
+from collections.abc import Iterator
+from itertools import chain, islice, repeat, zip_longest
+from pathlib import Path
+
+import cv2
+import numpy as np
+from attribution import write_attribution
+from backgrounds import CLIP_PHOTOS, HELD_OUT_PHOTOS, read_photo
+from clips import Scene, film, picture, write_video
+from models import Instance, load_mesh, read_instances
+from render import Renderer
+
+HELD_OUT_SHARE = 0.25  # of a class's look-alike groups, two at least
+
+
+def main() -> None:
+    options = parse_options()
+    instances = read_instances(options.share)
+    training, held_out = split(instances, options.instances, options.held_out, options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
+    make_clips(options, training)
+    make_images(options, held_out)
+    write_attribution(options.out / "ATTRIBUTION.md", training, held_out)
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--out", type=Path, required=True, help="folder for the world")
+    parser.add_argument("--instances", type=int, default=168, help="objects filmed (default %(default)s)")
+    parser.add_argument("--held-out", type=int, default=48, help="objects held out (default %(default)s)")
+    parser.add_argument("--clips", type=int, default=5, help="clips an object (default %(default)s)")
+    parser.add_argument("--views", type=int, default=5, help="images a held-out object (default %(default)s)")
+    parser.add_argument("--frames", type=int, default=60, help="frames a clip (default %(default)s)")
+    parser.add_argument("--quality", type=int, default=28, help="x264's CRF; less is better (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--share", type=Path, default=Path("/usr/share"), help="where Debian packages keep their data")
+    return parser.parse_args()
+
+
+def split(instances: list[Instance], training: int, held_out: int, seed: int) -> tuple[list[Instance], list[Instance]]:
+    """Training and held-out instances, classes as even as they allow; a look-alike group lies on one side."""
+    kinds: dict[str, dict[str, list[Instance]]] = {}
+    for instance in instances:
+        kinds.setdefault(instance.kind, {}).setdefault(instance.lookalike, []).append(instance)
+    sides: tuple[list[list[Instance]], list[list[Instance]]] = [], []
+    for kind, groups in kinds.items():
+        order = np.random.default_rng([seed, _hash(kind)]).permutation(len(groups))
+        shuffled = [list(groups.values())[place] for place in order]
+        kept_out = max(2, round(HELD_OUT_SHARE * len(groups)))
+        for side, part in zip(sides, (shuffled[kept_out:], shuffled[:kept_out]), strict=True):
+            side.append(_one_of_each_first(part))
+    return _evenly(sides[0], training), _evenly(sides[1], held_out)
+
+
+def _one_of_each_first(groups: list[list[Instance]]) -> list[Instance]:
+    """The first of every group, then the second of those that have one, and so on."""
+    rounds = zip_longest(*groups)
+    return [instance for one_round in rounds for instance in one_round if instance is not None]
+
+
+def _evenly(kinds: list[list[Instance]], count: int) -> list[Instance]:
+    dealt = [instance for deal in zip_longest(*kinds) for instance in deal if instance is not None]
+    if len(dealt) < count:
+        raise SystemExit(f"{count} instances asked for, but there are only {len(dealt)} on this side of the split.")
+    return sorted(dealt[:count], key=lambda instance: instance.id)
+
+
+def make_clips(options: argparse.Namespace, training: list[Instance]) -> None:
+    """`videos/<instance>-<clip>.mp4` and `labels.csv`."""
+    photos = [read_photo(options.share, photo) for photo in CLIP_PHOTOS]
+    folder = options.out / "videos"
+    folder.mkdir(exist_ok=True)
+    renderer = Renderer(Scene.PATCH)
+    with (options.out / "labels.csv").open("w", newline="") as table:
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow(["video", "class", "instance", "lookalike"])
+        for done, instance in enumerate(training, 1):
+            renderer.load(mesh := load_mesh(options.share, instance.model))
+            for clip, photo in enumerate(_photo_order(instance, len(photos), options.clips, options.seed)):
+                rng = np.random.default_rng([options.seed, _hash(instance.id), clip])
+                scene = Scene(mesh, photos[photo], options.frames, rng)
+                name = f"{instance.id}-{clip + 1}.mp4"
+                write_video(folder / name, film(scene, renderer), options.quality)
+                rows.writerow([name, instance.kind, instance.id, instance.lookalike])
+            print(f"{done}/{len(training)} {instance.id} {instance.model.name}", flush=True)
+
+
+def make_images(options: argparse.Namespace, held_out: list[Instance]) -> None:
+    """`heldout/<class>/<instance>_<view>.jpg`."""
+    photos = [read_photo(options.share, photo) for photo in HELD_OUT_PHOTOS]
+    renderer = Renderer(Scene.PATCH)
+    for instance in held_out:
+        folder = options.out / "heldout" / instance.kind
+        folder.mkdir(parents=True, exist_ok=True)
+        renderer.load(mesh := load_mesh(options.share, instance.model))
+        for view, photo in enumerate(_photo_order(instance, len(photos), options.views, options.seed)):
+            rng = np.random.default_rng([options.seed, _hash(instance.id), view])
+            image = picture(mesh, photos[photo], renderer, rng)
+            quality = [cv2.IMWRITE_JPEG_QUALITY, 90]
+            cv2.imwrite(str(folder / f"{instance.id}_{view + 1}.jpg"), image[..., ::-1], quality)
+
+
+def _photo_order(instance: Instance, photos: int, count: int, seed: int) -> Iterator[int]:
+    """`count` photographs by number; none comes twice before all have come."""
+    rng = np.random.default_rng([seed, _hash(instance.id)])
+    rounds = (rng.permutation(photos).tolist() for _ in repeat(None))
+    return islice(chain.from_iterable(rounds), count)
+
+
+def _hash(text: str) -> int:
+    return zlib.crc32(text.encode())
+
+
+if __name__ == "__main__":
+    main()
