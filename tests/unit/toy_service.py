@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import cv2
@@ -71,6 +72,7 @@ def patch_id(group: int, video: int, *, end: bool = False) -> str:
     return f"{number:016x}-00000030-10-20-96{'-e30' if end else ''}"
 
 
+@cache
 def draw_patch(group: int, seed: int, position: int, role: int) -> bytes:
     """A JPEG of 96×96 pixels."""
     random = np.random.default_rng((seed, position, role, 7))

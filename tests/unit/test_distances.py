@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from tests.unit.toy_service import GROUPS, VIDEOS, ToyService, patch_id
+from trainer.distance import cosine_distance
+from trainer.errors import BenchmarkError
+from trainer.evaluate.distances import collect_pairs, embed, score_distances
+from trainer.evaluate.holdout import is_held_out
+from trainer.model import TripletSiamese
+
+
+def collect(service: ToyService, total: int = 250, hold_out: float = 0.5, wanted: int = 1000) -> object:
+    return collect_pairs(service, "toy", total, hold_out=hold_out, wanted=wanted, seed=0, size=32)
+
+
+def test_the_video_alone_decides_what_is_held_out() -> None:
+    assert is_held_out("3fffffffffffffff-00000030-10-20-96", 0.25)
+    assert is_held_out("3fffffffffffffff-00000099-0-0-96-e30", 0.25)
+    assert not is_held_out("4000000000000000-00000030-10-20-96", 0.25)
+    assert not is_held_out("0000000000000000-00000030-10-20-96", 0.0)
+
+
+def test_half_of_the_toy_videos_are_held_out_at_one_half() -> None:
+    held_out = [is_held_out(patch_id(group, video), 0.5) for group in range(GROUPS) for video in range(VIDEOS)]
+
+    assert sum(held_out) == len(held_out) / 2
+
+
+def test_pairs_are_read_once_through_the_epoch() -> None:
+    service = ToyService()
+    pairs = collect_pairs(service, "toy", 250, hold_out=0.5, wanted=1000, seed=0, size=32)
+
+    assert service.positions == [0, 100, 200]
+    assert pairs.seen == 250
+    assert 30 < len(pairs) < 90  # about a quarter: both of their videos
+    assert pairs.images_2PSSC.shape == (2 * len(pairs), 32, 32, 3)
+
+
+def test_reading_ends_when_there_are_enough() -> None:
+    service = ToyService()
+    pairs = collect_pairs(service, "toy", 10_000, hold_out=0.5, wanted=10, seed=0, size=32)
+
+    assert len(pairs) == 10 and service.positions == [0]
+
+
+def test_a_negative_is_a_held_out_patch_of_another_group() -> None:
+    service = ToyService()
+    pairs = collect_pairs(service, "toy", 100, hold_out=0.5, wanted=1000, seed=0, size=96)
+    batch = service.triplets("toy", seed=0, mix="transitive:1", negatives="batch", position=0, count=100)
+    kept = [i for i in range(100) if is_held_out(batch.anchor_id[i], 0.5) and is_held_out(batch.positive_id[i], 0.5)]
+    groups = [batch.anchor_group[i] for i in kept] + [batch.positive_group[i] for i in kept]
+
+    assert len(pairs) == len(kept)
+    for pair, negative in enumerate(pairs.negative_idx_P.tolist()):
+        assert groups[negative] != groups[pair]
+
+
+def test_a_snapshot_without_held_out_pairs_is_refused() -> None:
+    with pytest.raises(BenchmarkError, match="None of the 100 transitive pairs"):
+        collect(ToyService(), 100, hold_out=0.001)
+
+
+def test_no_negative_is_to_be_had_from_a_single_pair() -> None:
+    with pytest.raises(BenchmarkError, match="one group"):
+        collect(ToyService(), 100, wanted=1)
+
+
+def test_the_score_is_the_mean_over_the_pairs() -> None:
+    torch.manual_seed(0)
+    siamese = TripletSiamese("resnet18", 32, (16, 8))
+    pairs = collect_pairs(ToyService(), "toy", 100, hold_out=0.5, wanted=1000, seed=0, size=32)
+
+    score = score_distances("untrained", siamese, pairs, seed=0)
+
+    embeddings_2PD = embed(siamese, pairs.images_2PSSC)
+    anchors_PD, positives_PD = embeddings_2PD[: len(pairs)], embeddings_2PD[len(pairs) :]
+    ab_P = cosine_distance(anchors_PD, positives_PD).numpy()
+    ac_P = cosine_distance(anchors_PD, embeddings_2PD[pairs.negative_idx_P]).numpy()
+    assert score.ab_dist.mean == pytest.approx(ab_P.mean(), abs=1e-6)
+    assert score.ac_dist.mean == pytest.approx(ac_P.mean(), abs=1e-6)
+    assert score.gap.mean == pytest.approx((ac_P - ab_P).mean(), abs=1e-6)
+    assert score.gap.low < score.gap.mean < score.gap.high
+    assert score.closer.mean == np.mean(ab_P < ac_P)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import torch
+
+from trainer import checkpoint
+from trainer.errors import BenchmarkError, RunNotFound
+from trainer.evaluate.networks import load_network, untrained
+from trainer.settings import TrainSettings
+from trainer.state import TrainState
+from trainer.weights import save_trunk
+
+SETTINGS = TrainSettings(snapshot="toy", image_size=32, head="8,4", seed=3)
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Path:
+    """A run `one` of five steps, whose weights are not the first ones."""
+    state = TrainState.begin(SETTINGS, torch.device("cpu"))
+    with torch.no_grad():
+        next(state.model.head.parameters()).fill_(0.5)
+    folder = tmp_path / "runs" / "one"
+    folder.mkdir(parents=True)
+    checkpoint.save(
+        folder, checkpoint.capture(state.model, state.optimizer, step=5, position=50, settings=asdict(SETTINGS))
+    )
+    save_trunk(state.model.trunk, folder / "trunk.safetensors", {"settings": asdict(SETTINGS), "steps": 5})
+    return tmp_path / "runs"
+
+
+def test_a_run_is_found_by_its_name_its_folder_or_its_checkpoint(runs: Path) -> None:
+    for name in ("one", str(runs / "one"), str(runs / "one" / "step-000000005.pt")):
+        network = load_network(name, runs)
+        assert torch.all(next(network.embedding().head.parameters()) == 0.5)
+        assert (network.settings, network.steps) == (SETTINGS, 5)
+
+
+def test_a_trunk_alone_has_no_embedding(runs: Path) -> None:
+    network = load_network(str(runs / "one" / "trunk.safetensors"), runs)
+
+    assert network.steps == 5
+    with pytest.raises(BenchmarkError, match="without its embedding"):
+        network.embedding()
+
+
+def test_a_name_of_nothing_is_refused(runs: Path) -> None:
+    (runs / "empty").mkdir()
+    for name in ("two", "empty", str(runs / "one" / "step-000000099.pt")):
+        with pytest.raises(RunNotFound, match=Path(name).name):
+            load_network(name, runs)
+
+
+def test_the_untrained_twin_is_what_the_run_began_with_and_disturbs_nobody() -> None:
+    torch.manual_seed(11)
+    expected = torch.rand(1)
+    torch.manual_seed(11)
+
+    twin = untrained(SETTINGS)
+
+    assert torch.equal(torch.rand(1), expected)
+    first = TrainState.begin(SETTINGS, torch.device("cpu")).model
+    assert all(
+        torch.equal(mine, its) for mine, its in zip(twin.embedding().parameters(), first.parameters(), strict=True)
+    )

@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import random
+import threading
+import time
+from contextlib import closing
+
+import pytest
+
+from trainer.prefetch import Prefetch
+
+NEVER = threading.Event()
+
+
+def test_results_come_in_the_order_of_the_keys_whatever_takes_longest() -> None:
+    def load(key: int) -> int:
+        time.sleep(random.Random(key).uniform(0, 0.01))
+        return key * key
+
+    with closing(Prefetch(load, range(3, 60, 2), threads=4, ahead=8)) as results:
+        assert [results.take(NEVER) for _ in range(3, 60, 2)] == [key * key for key in range(3, 60, 2)]
+
+
+def test_it_runs_ahead_by_no_more_than_it_was_told() -> None:
+    started: list[int] = []
+    with closing(Prefetch(started.append, range(100), threads=2, ahead=5)) as results:
+        while len(started) < 5:
+            time.sleep(0.001)
+        time.sleep(0.05)
+        assert sorted(started) == [0, 1, 2, 3, 4]
+        results.take(NEVER)
+        while len(started) < 6:
+            time.sleep(0.001)
+        time.sleep(0.05)
+        assert len(started) == 6
+
+
+def test_an_error_comes_in_the_place_of_its_result() -> None:
+    def load(key: int) -> int:
+        if key == 2:
+            raise ValueError("two")
+        return key
+
+    with closing(Prefetch(load, range(4), threads=2, ahead=4)) as results:
+        assert [results.take(NEVER), results.take(NEVER)] == [0, 1]
+        with pytest.raises(ValueError, match="two"):
+            results.take(NEVER)
+        assert results.take(NEVER) == 3
+
+
+def test_a_timeout_of_the_loader_is_an_error_and_not_a_wait() -> None:
+    def load(key: int) -> int:
+        raise TimeoutError("the loader's own")
+
+    with closing(Prefetch(load, range(1), threads=1, ahead=1)) as results, pytest.raises(TimeoutError, match="own"):
+        results.take(NEVER)
+
+
+def test_a_wish_to_stop_ends_the_waiting_and_loses_nothing() -> None:
+    stop, go_on = threading.Event(), threading.Event()
+
+    def load(key: int) -> int:
+        go_on.wait()
+        return key
+
+    with closing(Prefetch(load, range(2), threads=1, ahead=2)) as results:
+        threading.Timer(0.05, stop.set).start()
+        assert results.take(stop) is None
+        go_on.set()
+        assert results.take(NEVER) == 0
+
+
+def test_it_counts_the_time_it_was_waited_for() -> None:
+    with closing(Prefetch(lambda key: time.sleep(0.1), range(1), threads=1, ahead=1)) as results:
+        results.take(NEVER)
+        assert results.waited > 0.05
+
+
+def test_there_is_nothing_after_the_last_key() -> None:
+    with closing(Prefetch(int, range(1), threads=1, ahead=4)) as results:
+        results.take(NEVER)
+        with pytest.raises(IndexError):
+            results.take(NEVER)

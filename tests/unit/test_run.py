@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from trainer.errors import RunBusy, SettingsDiffer
+from trainer.run import Run, unused_name
+from trainer.settings import TrainSettings
+
+SNAPSHOT = {"id": "a1b2", "counts": {"transitive": 300, "intra": 100, "inter": 100}}
+TRACKS_ALONE = {"id": "c3d4", "counts": {"transitive": 0, "intra": 100, "inter": 0}}
+
+
+def settle(folder: Path, given: Mapping[str, Any], snapshot: Mapping[str, Any] = SNAPSHOT) -> TrainSettings:
+    """The settings of the run, as a trainer finds and leaves them."""
+    with Run(folder) as run:
+        settings, found = run.settings(given, lambda asked: snapshot, lambda text: None)
+        run.write(settings, found, run.machine({}))
+    return settings
+
+
+def test_latest_becomes_the_id_that_it_meant_when_the_run_began(tmp_path: Path) -> None:
+    assert settle(tmp_path / "run", {"snapshot": "latest"}).snapshot == "a1b2"
+    assert settle(tmp_path / "run", {"snapshot": "latest"}, TRACKS_ALONE).snapshot == "a1b2"
+
+
+def test_a_run_that_goes_on_keeps_what_it_is_not_told(tmp_path: Path) -> None:
+    begun = settle(tmp_path / "run", {"lr": 0.02, "batch": 7, "steps": 50})
+
+    assert settle(tmp_path / "run", {}) == begun
+    assert settle(tmp_path / "run", {"lr": 0.02}) == begun
+
+
+def test_steps_may_grow(tmp_path: Path) -> None:
+    settle(tmp_path / "run", {"steps": 50})
+
+    assert settle(tmp_path / "run", {"steps": 80}).steps == 80
+    assert settle(tmp_path / "run", {}).steps == 80
+
+
+def test_other_settings_are_refused_by_name(tmp_path: Path) -> None:
+    settle(tmp_path / "run", {"lr": 0.02, "seed": 1, "steps": 50})
+
+    with pytest.raises(SettingsDiffer) as caught:
+        settle(tmp_path / "run", {"lr": 0.03, "seed": 2, "batch": 100, "steps": 40, "snapshot": "ffff"})
+
+    assert caught.value.differences == {
+        "lr": (0.02, 0.03),
+        "seed": (1, 2),
+        "steps": (50, 40),
+        "snapshot": ("a1b2", "ffff"),
+    }
+    assert "lr (0.02, now 0.03)" in str(caught.value)
+
+
+def test_a_snapshot_without_inter_edges_is_trained_on_by_its_tracks(tmp_path: Path) -> None:
+    said: list[str] = []
+    with Run(tmp_path / "run") as run:
+        settings, _ = run.settings({}, lambda asked: TRACKS_ALONE, said.append)
+
+    assert settings.mix == "intra:1"
+    assert "no INTER edges" in said[0]
+
+
+def test_a_mix_that_was_asked_for_is_left_to_the_service_to_refuse(tmp_path: Path) -> None:
+    assert settle(tmp_path / "run", {"mix": "transitive:1"}, TRACKS_ALONE).mix == "transitive:1"
+
+
+def test_the_machine_is_remembered_and_may_change(tmp_path: Path) -> None:
+    settle(tmp_path / "run", {})
+    with Run(tmp_path / "run") as run:
+        run.write(TrainSettings(), SNAPSHOT, run.machine({"threads": 3, "url": "http://there:1"}))
+        assert (run.machine({}).threads, run.machine({}).url) == (3, "http://there:1")
+        assert run.machine({"url": "http://here:2"}).threads == 3
+
+
+def test_one_trainer_at_a_time(tmp_path: Path) -> None:
+    with Run(tmp_path / "run"), pytest.raises(RunBusy, match="run"):
+        Run(tmp_path / "run").__enter__()
+
+
+def test_a_run_that_never_began_leaves_its_name_free(tmp_path: Path) -> None:
+    def unreachable(asked: str) -> Mapping[str, Any]:
+        raise ConnectionError(asked)
+
+    with pytest.raises(ConnectionError), Run(tmp_path / "run") as run:
+        run.settings({}, unreachable, lambda text: None)
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_without_a_name_takes_the_first_that_is_free(tmp_path: Path) -> None:
+    assert unused_name(tmp_path, "vgg16") == "vgg16-1"
+    (tmp_path / "vgg16-1").mkdir()
+    assert unused_name(tmp_path, "vgg16") == "vgg16-2"

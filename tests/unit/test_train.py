@@ -1,0 +1,197 @@
+"""The loop, on a service without a graph. Images of 32 pixels and a narrow head keep a step at milliseconds."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from api.wire import TripletBatch
+from tests.unit.toy_service import ToyService
+from trainer import checkpoint
+from trainer.errors import LossNotFinite, SettingsDiffer
+from trainer.metrics import Summary, read_metrics
+from trainer.progress import Progress
+from trainer.run import Run
+from trainer.settings import Machine, TrainSettings
+from trainer.state import TrainState
+from trainer.stream import TripletSource
+from trainer.train import train
+from trainer.weights import load_trunk
+
+SMALL: dict[str, Any] = {"batch": 4, "image_size": 32, "head": "32,16", "lr": 0.01, "augment": "mirror,crop,color"}
+MACHINE = Machine(device="cpu", threads=1, loaders=2, checkpoint_every=3)
+
+
+@pytest.fixture(autouse=True)
+def settled_torch() -> Iterator[None]:
+    """What a training sets for its whole process is undone."""
+    threads = torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+def train_run(
+    folder: Path,
+    steps: int,
+    source: TripletSource | None = None,
+    stop: threading.Event | None = None,
+    machine: Machine = MACHINE,
+    **given: Any,
+) -> Summary | None:
+    """`affinity train`, without its command line."""
+    source = source or ToyService()
+    with Run(folder) as run:
+        settings, snapshot = run.settings({**SMALL, **given, "steps": steps}, source.snapshot, print)
+        run.write(settings, snapshot, machine)
+        with Progress(steps) as progress:
+            return train(run, settings, machine, source, progress, stop or threading.Event())
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    content, damaged = checkpoint.load_latest(folder)
+    assert content is not None and not damaged
+    return content["model"]
+
+
+def equal(one: Path, other: Path) -> bool:
+    mine, its = weights(one), weights(other)
+    return mine.keys() == its.keys() and all(torch.equal(mine[name], its[name]) for name in mine)
+
+
+class StopsAfter(ToyService):
+    """Sets `stop` when it is asked for a position, and then hangs until the test is over."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__()
+        self.stop, self.over, self.position = threading.Event(), threading.Event(), position
+
+    def triplets(self, *args: Any, **query: Any) -> TripletBatch:
+        if query["position"] >= self.position:
+            self.stop.set()
+            self.over.wait(60)
+        return super().triplets(*args, **query)
+
+
+def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path: Path) -> None:
+    train_run(tmp_path / "whole", 10)
+    service = StopsAfter(20)
+    train_run(tmp_path / "parts", 10, service, service.stop)
+    done = len(read_metrics(tmp_path / "parts" / "metrics.jsonl"))
+    service.over.set()
+
+    train_run(tmp_path / "parts", 10)
+
+    assert 0 < done < 10
+    assert equal(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_a_run_that_lost_its_last_steps_does_them_again(tmp_path: Path) -> None:
+    train_run(tmp_path / "whole", 8)
+    train_run(tmp_path / "lost", 8)
+    (tmp_path / "lost" / "step-000000008.pt").unlink()  # as if it had been killed after the checkpoint of step 6
+
+    service = ToyService()
+    train_run(tmp_path / "lost", 8, service)
+
+    assert service.positions == [24, 28]
+    assert equal(tmp_path / "whole", tmp_path / "lost")
+    mine, its = (read_metrics(tmp_path / name / "metrics.jsonl") for name in ("whole", "lost"))
+    assert [(line.step, line.position, line.loss) for line in mine] == [
+        (line.step, line.position, line.loss) for line in its
+    ]
+
+
+def test_a_run_that_grows_ends_like_one_that_was_as_long_from_the_start(tmp_path: Path) -> None:
+    train_run(tmp_path / "whole", 6)
+    train_run(tmp_path / "grown", 4)
+    train_run(tmp_path / "grown", 6)
+
+    assert equal(tmp_path / "whole", tmp_path / "grown")
+
+
+def test_the_number_of_loaders_changes_nothing(tmp_path: Path) -> None:
+    train_run(tmp_path / "two", 4)
+    train_run(tmp_path / "five", 4, machine=Machine(device="cpu", threads=1, loaders=5))
+
+    assert equal(tmp_path / "two", tmp_path / "five")
+
+
+def test_the_loss_falls_on_pairs_that_never_came_before(tmp_path: Path) -> None:
+    summary = train_run(tmp_path / "run", 60, lr=0.003, batch=8, head="64,32")
+
+    assert summary is not None and summary.fresh
+    assert summary.loss_last < summary.loss_first
+    assert summary.ap_dist_last < summary.an_dist_last
+
+
+def test_the_order_is_read_once_without_a_gap(tmp_path: Path) -> None:
+    service = ToyService()
+    train_run(tmp_path / "run", 5, service)
+
+    assert sorted(service.positions) == [0, 4, 8, 12, 16]
+
+
+def test_a_finished_run_is_only_summed_up(tmp_path: Path) -> None:
+    first = train_run(tmp_path / "run", 3)
+    service = ToyService()
+
+    assert train_run(tmp_path / "run", 3, service) == first
+    assert service.positions == []
+
+
+def test_the_trunk_of_the_last_step_is_left_for_others(tmp_path: Path) -> None:
+    train_run(tmp_path / "run", 3)
+
+    trunk, card = load_trunk(tmp_path / "run" / "trunk.safetensors")
+
+    last = weights(tmp_path / "run")
+    assert all(torch.equal(tensor, last[f"trunk.{name}"]) for name, tensor in trunk.state_dict().items())
+    assert card["steps"] == 3 and card["settings"]["snapshot"] == "toy"
+
+
+def test_a_loss_that_is_no_number_stops_the_run_before_it_spoils_the_weights(tmp_path: Path) -> None:
+    with pytest.raises(LossNotFinite) as caught:
+        train_run(tmp_path / "run", 40, lr=1e20)
+
+    assert math.isfinite(read_metrics(tmp_path / "run" / "metrics.jsonl")[-1].loss)
+    assert caught.value.step == len(read_metrics(tmp_path / "run" / "metrics.jsonl")) + 1
+    assert "lower --lr" in str(caught.value)
+
+
+def test_steps_are_not_lost_when_the_service_stays_away(tmp_path: Path) -> None:
+    class GoesAway(ToyService):
+        def triplets(self, *args: Any, **query: Any) -> TripletBatch:
+            if query["position"] >= 8:
+                raise ConnectionError("gone")
+            return super().triplets(*args, **query)
+
+    with pytest.raises(ConnectionError, match="gone"):
+        train_run(tmp_path / "run", 9, GoesAway())
+    train_run(tmp_path / "run", 9)
+    train_run(tmp_path / "whole", 9)
+
+    assert equal(tmp_path / "run", tmp_path / "whole")
+
+
+def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
+    train_run(tmp_path / "run", 3)
+    settings = TrainSettings(**{**SMALL, "snapshot": "toy", "steps": 3, "lr": 0.5})
+
+    with pytest.raises(SettingsDiffer, match="lr"):
+        TrainState.begin(settings, torch.device("cpu")).resume(tmp_path / "run", print)
+
+
+def test_biases_and_normalization_do_not_decay() -> None:
+    state = TrainState.begin(TrainSettings(image_size=32, head="8,4"), torch.device("cpu"))
+    decayed, spared = state.optimizer.param_groups
+
+    assert (decayed["weight_decay"], spared["weight_decay"]) == (5e-4, 0)
+    assert {parameter.ndim for parameter in decayed["params"]} == {2, 4}
+    assert {parameter.ndim for parameter in spared["params"]} == {1}
