@@ -144,9 +144,15 @@ class TripletsAnswer(BaseModel):
     triplets: list[TripletAnswer]
 
 
-class ReadyAnswer(BaseModel):
+class AliveAnswer(BaseModel):
     status: str
-    snapshots: int | None = None
+
+
+class ReadyAnswer(BaseModel):
+    """`snapshots` is how many are published."""
+
+    status: str
+    snapshots: int
 
 
 class ProblemKindAnswer(BaseModel):

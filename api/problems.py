@@ -143,7 +143,10 @@ async def on_invalid(request: Request, error: Exception) -> JSONResponse:
 async def on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     title = HTTPStatus(error.status_code).phrase
-    content = {"type": "about:blank", "title": title, "status": error.status_code, "detail": error.detail}
+    # Where the framework says no more than the title does, say where to look.
+    nothing = f"{request.method} {request.url.path} is not something this service answers; /docs lists what is."
+    detail = nothing if error.detail == title else error.detail
+    content = {"type": "about:blank", "title": title, "status": error.status_code, "detail": detail}
     return JSONResponse(content, error.status_code, dict(error.headers or {}), MEDIA_TYPE)
 
 

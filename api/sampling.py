@@ -80,7 +80,7 @@ class Sample:
     """The images of the batch: N anchors, N positives, then the negatives that are neither."""
 
 
-def sample(store: GraphStore, windows: Windows, source: Source, query: Query) -> Sample:
+async def sample(store: GraphStore, windows: Windows, source: Source, query: Query) -> Sample:
     """The pairs that the query asks for, always the same.
 
     Raises MixUnavailable, TooFewGroups, NegativesExhausted, and GraphTooSlow.
@@ -90,7 +90,7 @@ def sample(store: GraphStore, windows: Windows, source: Source, query: Query) ->
         raise MixUnavailable(str(query.mix), missing, query.mix.workable(sizes))
     if not source.has_two_groups:
         raise TooFewGroups(source.snapshot.id, source.snapshot.fit)
-    return _Reading(store, windows, source, query).sample()
+    return await _Reading(store, windows, source, query).sample()
 
 
 @dataclass
@@ -102,9 +102,9 @@ class _Reading:
     source: Source
     query: Query
 
-    def sample(self) -> Sample:
+    async def sample(self) -> Sample:
         self._read_ahead()
-        windows = [(self._window(number), span) for number, span in self._spans]
+        windows = [(await self._window(number), span) for number, span in self._spans]
         pairs = [pair for window, span in windows for pair in window.pairs[span]]
         patches = [*(pair.anchor for pair in pairs), *(pair.positive for pair in pairs)]
         position = np.arange(self.query.position, self.query.position + self.query.count)
@@ -114,7 +114,7 @@ class _Reading:
         rows = np.flatnonzero(negative_idx < 0)
         negative_idx[rows] = len(patches) + np.arange(len(rows))
         if rows.size:
-            patches += self._from_graph(rows.tolist(), [window for window, _ in windows])
+            patches += await self._from_graph(rows.tolist(), [window for window, _ in windows])
         kind = [kind for window, span in windows for kind in window.kind[span]]
         epoch = np.concatenate([window.epoch[span] for window, span in windows])
         return Sample(position, kind, epoch, pairs, negative_idx, patches)
@@ -132,8 +132,8 @@ class _Reading:
         if span.stop > WINDOW // 2:
             self.windows.expect(self._key("pairs", number + 1), lambda: self._read_pairs(number + 1))
 
-    def _window(self, number: int) -> Window:
-        return self.windows.get(self._key("pairs", number), lambda: self._read_pairs(number))
+    async def _window(self, number: int) -> Window:
+        return await self.windows.get(self._key("pairs", number), lambda: self._read_pairs(number))
 
     def _key(self, what: str, number: int) -> tuple[str, str, int, Mix, int]:
         return (self.source.snapshot.id, what, self.query.seed, self.query.mix, number)
@@ -148,25 +148,25 @@ class _Reading:
                 pairs.update(zip(rows.tolist(), read_pairs(self.store, self.source, name, at.index[rows]), strict=True))
         return Window([mix.kinds[kind] for kind in at.kind.tolist()], at.epoch, [pairs[row] for row in range(WINDOW)])
 
-    def _from_graph(self, rows: list[int], windows: list[Window]) -> list[PatchRef]:
+    async def _from_graph(self, rows: list[int], windows: list[Window]) -> list[PatchRef]:
         """The negatives that the graph has for these rows of the query."""
         drawn: list[PatchRef | None] = []
         for (number, span), window in zip(self._spans, windows, strict=True):
-            drawn += self._drawn(number, window).patches[span]
+            drawn += (await self._drawn(number, window)).patches[span]
         chosen = [drawn[row] for row in rows]
         if None in chosen:
             position = self.query.position + rows[chosen.index(None)]
             raise NegativesExhausted(self.source.snapshot.id, position, MAX_DRAWS)
         return [patch for patch in chosen if patch is not None]
 
-    def _drawn(self, number: int, window: Window) -> DrawnWindow:
+    async def _drawn(self, number: int, window: Window) -> DrawnWindow:
         def read() -> DrawnWindow:
             groups = [pair.anchor.group for pair in window.pairs]
             positions = np.arange(number * WINDOW, (number + 1) * WINDOW)
             num_tracks = self.source.intra.total
             return DrawnWindow(from_graph(self._read_tracks, num_tracks, self.query.seed, positions, groups))
 
-        return self.windows.get(self._key("negatives", number), read)
+        return await self.windows.get(self._key("negatives", number), read)
 
     def _read_tracks(self, track: Integers) -> IntraRows:
         return self.store.sample_intra(self.source.intra.at(track), self.source.snapshot.fit)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 
-from api.errors import GraphTooSlow
 from api.sampling import Query, Sample, sample
 from api.settings import ServiceSettings
 from api.source import Source, read_source
@@ -25,7 +23,7 @@ STAMP_EVERY = 60.0
 
 
 class Service:
-    """Opens the graph of a data folder. Safe to share between threads."""
+    """Opens the graph of a data folder. Belongs to one event loop."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
@@ -45,10 +43,7 @@ class Service:
 
         Raises GraphTooSlow after READY_SECONDS, DamagedArchive, and what the graph raises.
         """
-        try:
-            return await asyncio.wait_for(asyncio.wrap_future(self._windows.submit(self._look)), READY_SECONDS)
-        except TimeoutError:
-            raise GraphTooSlow(READY_SECONDS) from None
+        return await self._windows.ask(self._look, deadline=READY_SECONDS)
 
     def _look(self) -> int:
         snapshots = self.store.snapshots()
@@ -56,38 +51,38 @@ class Service:
             raise DamagedArchive(f"There is no shard in {self.settings.folder.archive}.")
         return len(snapshots)
 
-    def snapshots(self) -> list[Snapshot]:
+    async def snapshots(self) -> list[Snapshot]:
         """What is published, newest first."""
-        return self._windows.ask(self.store.snapshots)
+        return await self._windows.ask(self.store.snapshots)
 
-    def snapshot(self, id: str) -> Snapshot:
+    async def snapshot(self, id: str) -> Snapshot:
         """One snapshot, or `latest`. Raises SnapshotNotFound, SnapshotGone."""
-        return self._windows.ask(self.store.snapshot, id)
+        return await self._windows.ask(self.store.snapshot, id)
 
-    def sample(self, snapshot: str, query: Query) -> Sample:
+    async def sample(self, snapshot: str, query: Query) -> Sample:
         """The triplets that stand in the snapshot's order where the query says."""
-        return sample(self.store, self._windows, self._source(snapshot), query)
+        return await sample(self.store, self._windows, await self._source(snapshot), query)
 
     def images(self, patches: Sequence[PatchRef]) -> list[bytes]:
         """The JPEGs of patches. Raises DamagedArchive."""
         return [self.archive.read(patch.location) for patch in patches]
 
-    def patch(self, id: str) -> PatchDetail:
+    async def patch(self, id: str) -> PatchDetail:
         """One patch and what is joined to it. Raises PatchNotFound."""
-        return self._windows.ask(self.store.patch, id)
+        return await self._windows.ask(self.store.patch, id)
 
-    def image(self, id: str) -> bytes:
+    async def image(self, id: str) -> bytes:
         """The JPEG of one patch. Raises PatchNotFound, DamagedArchive."""
-        locations = self._windows.ask(self.store.pixels, [id])
+        locations = await self._windows.ask(self.store.pixels, [id])
         if id not in locations:
             raise PatchNotFound(id)
         return self.archive.read(locations[id])
 
-    def _source(self, id: str) -> Source:
+    async def _source(self, id: str) -> Source:
         now = time.monotonic()
         if now > self._alive.get(id, 0.0):
             try:
-                self.snapshot(id)
+                await self.snapshot(id)
             except NotFound:
                 self._windows.drop(id)
                 raise
@@ -95,4 +90,4 @@ class Service:
         if now > self._stamped.get(id, 0.0):
             self._stamped[id] = now + STAMP_EVERY
             self._windows.tell(self.store.touch_snapshot, id)
-        return self._windows.get((id, "source"), lambda: read_source(self.store, id))
+        return await self._windows.get((id, "source"), lambda: read_source(self.store, id))

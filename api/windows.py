@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeout
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeVar
 
 from api.errors import GraphTooSlow
@@ -30,17 +29,17 @@ Key = tuple[Any, ...]
 class Windows:
     """An LRU of immutable things from the graph, bounded in bytes, and the few threads that read them.
 
-    However many ask for one thing at a time, the graph is asked once. Every wait ends after `deadline` seconds with
-    GraphTooSlow.
+    Belongs to one event loop. However many ask for one thing at a time, the graph is asked once. Every wait ends
+    after `deadline` seconds with GraphTooSlow.
     """
 
     def __init__(self, max_bytes: int, *, deadline: float, readers: int) -> None:
         self._max_bytes = max_bytes
         self._deadline = deadline
-        self._lock = threading.Lock()
         self._kept: OrderedDict[Key, Sized] = OrderedDict()
         self._nbytes = 0
-        self._under_way: dict[Key, Future[Any]] = {}
+        self._under_way: dict[Key, asyncio.Task[Any]] = {}
+        self._notes: set[asyncio.Task[None]] = set()
         self._readers = ThreadPoolExecutor(readers, "graph")
 
     @property
@@ -48,75 +47,68 @@ class Windows:
         """About how much memory is in use, in bytes."""
         return self._nbytes
 
-    def submit(self, read: Callable[..., Answer], *arguments: Any) -> Future[Answer]:
-        """A call on the graph that the caller waits for in its own way. Nothing is kept."""
-        return self._readers.submit(read, *arguments)
-
-    def ask(self, read: Callable[..., Answer], *arguments: Any) -> Answer:
+    async def ask(self, read: Callable[..., Answer], *arguments: Any, deadline: float | None = None) -> Answer:
         """The result of a call on the graph. Nothing is kept."""
-        future = self.submit(read, *arguments)
-        try:
-            return self._wait(future)
-        except GraphTooSlow:
-            future.cancel()
-            raise
+        return await self._wait(self._run(read, *arguments), deadline or self._deadline)
 
     def tell(self, write: Callable[..., None], *arguments: Any) -> None:
         """A call on the graph that nobody waits for."""
-        self.submit(write, *arguments).add_done_callback(log_failure)
+        note = asyncio.ensure_future(self._run(write, *arguments))
+        self._notes.add(note)  # the loop itself keeps no task alive
+        note.add_done_callback(self._noted)
 
-    def get(self, key: Key, read: Callable[[], Kept]) -> Kept:
+    async def get(self, key: Key, read: Callable[[], Kept]) -> Kept:
         """What `key` names: kept, or under way for somebody else, or read now."""
-        kept, under_way = self._find(key, read)
-        return kept if under_way is None else self._wait(under_way)
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            kept: Kept = self._kept[key]  # type: ignore[assignment]
+            return kept
+        return await self._wait(asyncio.shield(self._start(key, read)), self._deadline)
 
-    def expect(self, key: Key, read: Callable[[], Kept]) -> None:
+    def expect(self, key: Key, read: Callable[[], Sized]) -> None:
         """Have it read without waiting: whoever asks for it soon finds it."""
-        self._find(key, read)
+        if key not in self._kept:
+            self._start(key, read)
 
     def drop(self, snapshot: str) -> None:
         """Forget all that belongs to a snapshot."""
-        with self._lock:
-            for key in [key for key in self._kept if key[0] == snapshot]:
-                self._nbytes -= self._kept.pop(key).nbytes
+        for key in [key for key in self._kept if key[0] == snapshot]:
+            self._nbytes -= self._kept.pop(key).nbytes
 
     def close(self) -> None:
         self._readers.shutdown(wait=False, cancel_futures=True)
 
-    def _find(self, key: Key, read: Callable[[], Kept]) -> tuple[Any, Future[Kept] | None]:
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key], None
-            if key not in self._under_way:
-                self._under_way[key] = self._readers.submit(self._read, key, read)
-            return None, self._under_way[key]
+    def _start(self, key: Key, read: Callable[[], Kept]) -> asyncio.Task[Kept]:
+        if key not in self._under_way:
+            task = self._under_way[key] = asyncio.ensure_future(self._read(key, read))
+            # Whoever waits gets the error; where nobody does, it is no news.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return self._under_way[key]
 
-    def _read(self, key: Key, read: Callable[[], Kept]) -> Kept:
+    async def _read(self, key: Key, read: Callable[[], Kept]) -> Kept:
         try:
-            value = read()
+            value = await self._run(read)
             self._keep(key, value)
             return value
         finally:
-            with self._lock:
-                del self._under_way[key]
+            del self._under_way[key]
 
     def _keep(self, key: Key, value: Sized) -> None:
-        with self._lock:
-            self._kept[key] = value
-            self._nbytes += value.nbytes
-            while self._nbytes > self._max_bytes:
-                self._nbytes -= self._kept.popitem(last=False)[1].nbytes
+        self._kept[key] = value
+        self._nbytes += value.nbytes
+        while self._nbytes > self._max_bytes:
+            self._nbytes -= self._kept.popitem(last=False)[1].nbytes
 
-    def _wait(self, future: Future[Answer]) -> Answer:
+    async def _run(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
+        return await asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments)
+
+    async def _wait(self, answer: Awaitable[Answer], deadline: float) -> Answer:
         try:
-            return future.result(self._deadline)
-        except FutureTimeout:
-            if future.done():
-                raise  # a timeout of what was called, not of the wait
-            raise GraphTooSlow(self._deadline) from None
+            return await asyncio.wait_for(answer, deadline)
+        except TimeoutError:
+            raise GraphTooSlow(deadline) from None
 
-
-def log_failure(future: Future[None]) -> None:
-    if not future.cancelled() and (error := future.exception()):
-        log.warning("A note to the graph failed: %s", error)
+    def _noted(self, note: asyncio.Task[None]) -> None:
+        self._notes.discard(note)
+        if not note.cancelled() and (error := note.exception()):
+            log.warning("A note to the graph failed: %s", error)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 
-from api.answers import ProblemKindAnswer, ReadyAnswer
+from api.answers import AliveAnswer, ProblemKindAnswer, ReadyAnswer
 from api.problems import NAMED, responses
 from api.routes.state import ServiceDep
 
@@ -13,9 +13,9 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz", responses=responses())
-async def healthz() -> ReadyAnswer:
+async def healthz() -> AliveAnswer:
     """The process is up."""
-    return ReadyAnswer(status="up")
+    return AliveAnswer(status="up")
 
 
 @router.get("/readyz", responses=responses())

@@ -20,12 +20,12 @@ JPEG: Responses = {
 
 
 @router.get("/{id}", responses=responses(404))
-def read_patch(service: ServiceDep, id: Id) -> PatchAnswer:
+async def read_patch(service: ServiceDep, id: Id) -> PatchAnswer:
     """One patch and what is joined to it."""
-    return PatchAnswer.of(service.patch(id))
+    return PatchAnswer.of(await service.patch(id))
 
 
 @router.get("/{id}/image", response_class=Response, responses=JPEG | responses(404))
-def read_image(service: ServiceDep, id: Id) -> Response:
+async def read_image(service: ServiceDep, id: Id) -> Response:
     """The pixels of a patch."""
-    return Response(service.image(id), media_type="image/jpeg")
+    return Response(await service.image(id), media_type="image/jpeg")

@@ -18,23 +18,23 @@ REDIRECT: Responses = {307: {"description": "The address of the newest snapshot'
 
 
 @router.get("", responses=responses())
-def list_snapshots(service: ServiceDep) -> SnapshotsAnswer:
+async def list_snapshots(service: ServiceDep) -> SnapshotsAnswer:
     """What is published, newest first."""
-    snapshots = service.snapshots()
+    snapshots = await service.snapshots()
     return SnapshotsAnswer(snapshots=[SnapshotAnswer.of(one, one is snapshots[0]) for one in snapshots])
 
 
 @router.get("/latest", status_code=307, responses=REDIRECT | responses(404), response_class=RedirectResponse)
-def latest_snapshot(service: ServiceDep) -> RedirectResponse:
+async def latest_snapshot(service: ServiceDep) -> RedirectResponse:
     """Where the newest snapshot is."""
-    return redirect(f"/v1/snapshots/{service.snapshot('latest').id}")
+    return redirect(f"/v1/snapshots/{(await service.snapshot('latest')).id}")
 
 
 @router.get("/{id}", responses=responses(404, 410))
-def read_snapshot(service: ServiceDep, id: Id) -> SnapshotAnswer:
+async def read_snapshot(service: ServiceDep, id: Id) -> SnapshotAnswer:
     """One snapshot: its counts, and the settings it was made with."""
-    snapshot = service.snapshot(id)
-    return SnapshotAnswer.of(snapshot, latest=snapshot.id == service.snapshot("latest").id)
+    snapshot = await service.snapshot(id)
+    return SnapshotAnswer.of(snapshot, latest=snapshot.id == (await service.snapshot("latest")).id)
 
 
 def redirect(path: str, query: str = "") -> RedirectResponse:

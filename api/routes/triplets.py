@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -11,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from api import sampling, wire
 from api.accept import preferred
-from api.answers import ImageAnswer, TripletsAnswer, image_path
+from api.answers import TripletsAnswer, image_path
 from api.order import MAX_POSITION, Mix
 from api.problems import Responses, responses
 from api.routes.snapshots import REDIRECT, Id, redirect
@@ -55,19 +56,21 @@ class TripletQuery(BaseModel):
 
 
 @router.get("/latest/triplets", status_code=307, responses=REDIRECT | responses(404), response_class=RedirectResponse)
-def latest_triplets(request: Request, service: ServiceDep) -> RedirectResponse:
+async def latest_triplets(request: Request, service: ServiceDep) -> RedirectResponse:
     """Where the triplets of the newest snapshot are."""
-    return redirect(f"/v1/snapshots/{service.snapshot('latest').id}/triplets", request.url.query)
+    return redirect(f"/v1/snapshots/{(await service.snapshot('latest')).id}/triplets", request.url.query)
 
 
 @router.get("/{id}/triplets", response_class=Response, responses=FORMS | responses(404, 406, 410))
-def read_triplets(request: Request, service: ServiceDep, id: Id, query: Annotated[TripletQuery, Query()]) -> Response:
+async def read_triplets(
+    request: Request, service: ServiceDep, id: Id, query: Annotated[TripletQuery, Query()]
+) -> Response:
     """The pairs at positions [position, position + count) of a snapshot's seeded order, each with a negative."""
     form = preferred(request.headers.get("accept"), (JSON, wire.MEDIA_TYPE))
     if form is None:
         raise HTTPException(406, f"Triplets come as {JSON} or {wire.MEDIA_TYPE}.")
     asked = query.parsed()
-    sample = service.sample(id, asked)
+    sample = await service.sample(id, asked)
     if form == wire.MEDIA_TYPE:
         return as_arrow(service, id, asked, sample)
     return as_json(id, asked, sample)
@@ -91,8 +94,7 @@ def as_arrow(service: Service, snapshot: str, query: sampling.Query, sample: Sam
         negative_idx=sample.negative_idx,
     )
     body, digest = wire.encode(batch)
-    headers = {"ETag": f'"{digest}"', "Cache-Control": "no-cache", "Vary": "Accept"}
-    return Response(body, headers=headers, media_type=wire.MEDIA_TYPE)
+    return Response(body, headers=headers(digest), media_type=wire.MEDIA_TYPE)
 
 
 def as_json(snapshot: str, query: sampling.Query, sample: Sample) -> Response:
@@ -109,16 +111,23 @@ def as_json(snapshot: str, query: sampling.Query, sample: Sample) -> Response:
         }
         for (position, epoch, kind), pair, negative in zip(rows, sample.pairs, negative_patches(sample), strict=True)
     ]
-    content = {"snapshot": snapshot, "query": query.as_dict(), "triplets": triplets}
-    return JSONResponse(content, headers={"Cache-Control": "no-cache", "Vary": "Accept"})
+    response = JSONResponse({"snapshot": snapshot, "query": query.as_dict(), "triplets": triplets})
+    response.headers.update(headers(sha256(response.body).hexdigest()))
+    return response
+
+
+def headers(digest: str) -> dict[str, str]:
+    # To be asked for again each time: a snapshot can end.
+    return {"ETag": f'"{digest}"', "Cache-Control": "no-cache", "Vary": "Accept"}
 
 
 def negative_patches(sample: Sample) -> list[PatchRef]:
     return [sample.patches[i] for i in sample.negative_idx.tolist()]
 
 
-def image(patch: PatchRef) -> dict[str, Any]:
-    return ImageAnswer(id=patch.id, group=patch.group, image=image_path(patch.id)).model_dump()
+def image(patch: PatchRef) -> dict[str, str]:
+    """An ImageAnswer; a thousand triplets hold three thousand, which the model would take long to check."""
+    return {"id": patch.id, "group": patch.group, "image": image_path(patch.id)}
 
 
 def path(pair: Pair) -> list[dict[str, Any]]:
