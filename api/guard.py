@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -10,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.problems import HOST, KEY, problem
 
 # A page from anywhere can have a browser send requests to 127.0.0.1 under a name of its own; such a name is not here.
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+LOCAL_HOST = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d*)?", re.ASCII | re.IGNORECASE)
 OPEN_PATHS = ("/healthz", "/readyz", "/docs", "/openapi.json")
 """Probes and the description of the API need no key; they tell nothing of the graph."""
 OPEN_FOLDERS = ("/problems/", "/docs-assets/")
@@ -27,8 +28,8 @@ class Guard:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         headers = Headers(scope=scope)
-        if self._key is None and host_name(headers.get("host", "")) not in LOCAL_HOSTS:
-            detail = f"Without a key, the service answers to the hosts {', '.join(LOCAL_HOSTS)} only."
+        if self._key is None and not LOCAL_HOST.fullmatch(headers.get("host", "")):
+            detail = "Without a key, the service answers to the hosts localhost, 127.0.0.1 and [::1] only."
             return await problem(HOST, detail)(scope, receive, send)
         if self._key is not None and not is_open(scope["path"]) and not self._has_key(headers):
             return await problem(KEY, headers={"WWW-Authenticate": "Bearer"})(scope, receive, send)
@@ -42,9 +43,3 @@ class Guard:
 
 def is_open(path: str) -> bool:
     return path in OPEN_PATHS or path.startswith(OPEN_FOLDERS)
-
-
-def host_name(header: str) -> str:
-    """The host of a Host header, without its port."""
-    name = header.strip().lower()
-    return name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
