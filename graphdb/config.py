@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
 HOST = "127.0.0.1"
 MEBI = 2**20
+OPENED = tuple(
+    f"--add-opens=java.base/{package}=ALL-UNNAMED"
+    for package in ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
+)
+"""Packages of Java that Neo4j reaches into; it does not start, or import, without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,14 @@ class Ports:
         """Neo4j's own ports where nobody uses them, else any that are free."""
         usual = cls()
         return cls(_free_port(usual.bolt), _free_port(usual.http))
+
+    @property
+    def uri(self) -> str:
+        return f"bolt://{HOST}:{self.bolt}"
+
+    @property
+    def browser(self) -> str:
+        return f"http://{HOST}:{self.http}/browser/"
 
     @property
     def are_free(self) -> bool:
@@ -98,7 +110,7 @@ def machine_memory() -> int:
 
 
 def neo4j_conf(ports: Ports, memory: Memory) -> str:
-    """neo4j.conf of a server on these ports. Heap and JVM options are on the command line (`graphdb.java`)."""
+    """neo4j.conf of a server on these ports. The server's heap and Java options are on its command line (`java.py`)."""
     settings = {
         "server.default_listen_address": HOST,
         "server.default_advertised_address": HOST,
@@ -127,15 +139,8 @@ def neo4j_conf(ports: Ports, memory: Memory) -> str:
         "internal.dbms.bolt.netty_server_shutdown_timeout": "1s",
         # The guide of the Browser comes from this machine.
         "browser.remote_content_hostname_whitelist": f"localhost,{HOST}",
-        "browser.post_connect_cmd": "",
     }
     head = "# Written at every start by `affinity graph start`; changes here are lost.\n"
-    return head + "".join(f"{name}={value}\n" for name, value in settings.items())
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(text)
-    scratch.replace(path)
+    # The server gets these on its command line; Neo4j's own tools, run on this folder, read them here.
+    tools = "".join(f"server.jvm.additional={option}\n" for option in OPENED)
+    return head + "".join(f"{name}={value}\n" for name, value in settings.items()) + tools

@@ -18,11 +18,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import platformdirs
-from filelock import FileLock
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from graphdb.errors import GraphdbError
+from graphdb.files import alone
 
 if TYPE_CHECKING:
     from jgo.maven import MavenContext
@@ -31,6 +31,8 @@ LOCK = Path(__file__).with_name("jars.lock")
 DOWNLOADS = 6
 """Jars fetched at a time: most are small, and each costs a round trip or two."""
 ATTEMPTS = 4
+FETCH_SECONDS = 3600.0
+"""How long to wait for another process that is fetching the same jars over a slow line."""
 
 
 class JarsUnavailable(GraphdbError):
@@ -105,8 +107,7 @@ class JarFolder:
         `fetch` puts a jar into a folder and names the file. Raises JarsUnavailable and JarMismatch; what was verified
         before stays, so a download that was cut goes on where it stopped.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.folder / ".lock"):
+        with alone(self.folder / ".lock", FETCH_SECONDS, "fetching Neo4j"):
             missing = [jar for jar in self.jars if not self._verified(jar)]
             if missing:
                 self._fetch(missing, fetch, console)

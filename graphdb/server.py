@@ -3,9 +3,9 @@
 Its folder, readable by its owner only:
 
     password        generated once
-    ports           where it listens, chosen once
-    process         the running server: its process id, and when that process started
-    conf/ logs/ data/ run/     Neo4j's own
+    ports           where it listens; chosen once, and again where somebody else has taken one
+    process         the running server
+    conf/ logs/ data/ plugins/ run/     Neo4j's own
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import filelock
 import psutil
 from rich.console import Console
 
-from graphdb.config import HOST, Memory, Ports, answers, neo4j_conf, write_private
+from graphdb.config import Memory, Ports, answers, neo4j_conf
 from graphdb.errors import GraphdbError
-from graphdb.jars import JarFolder, Registry, cache_folder, read_lock
-from graphdb.java import SERVER, Java, server_arguments
+from graphdb.files import alone, write_private
+from graphdb.jars import read_lock
+from graphdb.java import Java
+from graphdb.process import ServerProcess
+from graphdb.runtime import runtime
 
 USER = "neo4j"
 START_SECONDS = 180.0
@@ -85,54 +87,70 @@ class Status:
 class LocalServer:
     """The server of one `neo4j` folder. Safe to use from several processes at a time."""
 
-    def __init__(self, folder: Path, *, console: Console | None = None) -> None:
-        self.folder = folder.absolute()
+    def __init__(self, folder: Path, *, console: Console | None = None, java: Java | None = None) -> None:
+        # The server's command line names its folder, which has to be spelled one way.
+        self.folder = folder.resolve()
+        self._process = ServerProcess(self.folder)
         self._console = console or Console(stderr=True)
+        self._java = java
 
-    def start(self) -> Connection:
-        """Attach to the server, after starting it where it is down.
+    def start(self, *, patience: float = START_SECONDS) -> Connection:
+        """Attach to the server, after starting it where it is down; whoever needs it next finds it running.
 
-        The first start of a user fetches the server's jars. Raises ServerError, JarsUnavailable and JarMismatch.
+        The first start of a user fetches the server's jars. Raises ServerError, as where no answer comes within
+        `patience` seconds, JarsUnavailable, JarMismatch and StillBusy.
         """
+        if self._process.find() is None and self._java is None:
+            self._java = runtime(self._console)
         with self._alone():
-            process = self._process()
+            process = self._process.find()
             if process is None:
-                return self._start()
-            self._wait(process)
-            return self.connection
+                self._start(self._java or runtime(self._console), patience)
+            else:
+                self._wait(process, patience)
+        return self.connection
 
-    def stop(self) -> bool:
-        """End the server, its store clean; whether one was running. Raises ServerError where it does not end."""
+    def stop(self, *, patience: float = STOP_SECONDS) -> bool:
+        """End the server; whether one was running. One that does not end within `patience` seconds is killed.
+
+        The store is clean afterwards; after a kill, the next start replays its log. Raises StillBusy.
+        """
         if not self.folder.exists():
             return False
         with self._alone():
-            return self._stop()
+            return self._process.end(patience)
 
     def reset(self) -> None:
-        """Stop the server and delete its store; password and ports stay."""
+        """Stop the server and delete its store; password and ports stay. Raises StillBusy."""
+        store = self.folder / "data"
         if not self.folder.exists():
             return
         with self._alone():
-            self._stop()
-            shutil.rmtree(self.folder / "data", ignore_errors=True)
+            self._process.end(STOP_SECONDS)
+            if store.exists():
+                shutil.rmtree(store)
 
     def status(self) -> Status:
         """What is known without starting anything."""
-        process = self._process()
+        process, ports = self._process.find(), self.ports
         return Status(
             running=process is not None,
-            uri=f"bolt://{HOST}:{self.ports.bolt}",
+            uri=ports.uri,
             user=USER,
             password_file=str(self.folder / "password"),
-            browser=f"http://{HOST}:{self.ports.http}/browser/",
+            browser=ports.browser,
             pid=process.pid if process else None,
             version=version(),
         )
 
     @property
     def connection(self) -> Connection:
-        status = self.status()
-        return Connection(status.uri, status.user, self._password(), status.browser)
+        """How to reach the server once it runs; its password is generated here, once."""
+        path = self.folder / "password"
+        if not path.exists():
+            # Hexadecimal: one that began with a dash would read as an option of Neo4j's command.
+            write_private(path, secrets.token_hex(16) + "\n")
+        return Connection(self.ports.uri, USER, path.read_text().strip(), self.ports.browser)
 
     @property
     def ports(self) -> Ports:
@@ -144,13 +162,13 @@ class LocalServer:
 
     @property
     def log(self) -> Path:
-        """What the server of the last start wrote."""
+        """What the server of the last start wrote. Neo4j's own logs, of all starts, lie beside it."""
         return self.folder / "logs" / "console.log"
 
     def log_tail(self) -> str:
         try:
             return "\n".join(self.log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
-        except OSError:
+        except FileNotFoundError:
             return ""
 
     @contextmanager
@@ -158,64 +176,35 @@ class LocalServer:
         """One process at a time starts or stops the server of a folder."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder.chmod(0o700)
-        try:
-            with filelock.FileLock(self.folder / ".lock", timeout=START_SECONDS + STOP_SECONDS):
-                yield
-        except filelock.Timeout as error:
-            raise ServerError(
-                f"Another process has been starting or stopping the server of {self.folder} for minutes. "
-                "End that process and run the command again."
-            ) from error
+        with alone(self.folder / ".lock", START_SECONDS + STOP_SECONDS, f"starting or stopping Neo4j in {self.folder}"):
+            yield
 
-    def _process(self) -> psutil.Process | None:
-        """The running server of this folder, also where the file that names it was lost or is out of date."""
-        try:
-            known = json.loads((self.folder / "process").read_text())
-            process = psutil.Process(known["pid"])
-            if abs(process.create_time() - known["started"]) < 2 and self._is_ours(process):
-                return process
-        except (OSError, ValueError, KeyError, psutil.Error):
-            pass
-        return next((process for process in psutil.process_iter() if self._is_ours(process)), None)
-
-    def _is_ours(self, process: psutil.Process) -> bool:
-        """A process id alone may have been given to somebody else since."""
-        try:
-            command = process.cmdline()
-            return SERVER in command and server_arguments(self.folder)[0] in command
-        except psutil.Error:
-            return False
-
-    def _start(self) -> Connection:
-        java = Java(JarFolder(cache_folder() / "jars", read_lock()).complete(Registry(), self._console))
-        for name in ("conf", "logs", "plugins", "run"):
-            (self.folder / name).mkdir(exist_ok=True)
+    def _start(self, java: Java, patience: float) -> None:
         began = time.monotonic()
         self._say(f"Starting Neo4j {version()} in {self.folder} …")
-        self._set_password(java)
+        for name in ("conf", "logs", "plugins", "run"):
+            (self.folder / name).mkdir(exist_ok=True)
         for attempt in range(START_ATTEMPTS):
             ports = self._choose_ports()
             try:
-                self._launch(java, ports)
+                self._launch(java, ports, patience)
                 break
             except ServerDied:
                 if attempt == START_ATTEMPTS - 1 or ports.are_free:
                     raise
                 # Somebody took a port between our look and the server's.
         seconds = time.monotonic() - began
-        self._say(f"Neo4j answers at {self.connection.uri} ({seconds:.0f} s). `affinity graph stop` ends it.")
-        return self.connection
+        self._say(f"Neo4j answers at {ports.uri} ({seconds:.0f} s). `affinity graph stop` ends it.")
 
-    def _launch(self, java: Java, ports: Ports) -> None:
+    def _launch(self, java: Java, ports: Ports, patience: float) -> None:
         memory = Memory.of_machine()
         write_private(self.folder / "conf" / "neo4j.conf", neo4j_conf(ports, memory))
-        process = psutil.Process(java.start_server(self.folder, memory, self.log))
-        known = {"pid": process.pid, "started": process.create_time()}
-        write_private(self.folder / "process", json.dumps(known))
+        self._set_password(java)
+        process = self._process.remember(java.start_server(self.folder, memory, self.log))
         try:
-            self._wait(process)
+            self._wait(process, patience)
         except BaseException:
-            self._stop()
+            self._process.end(STOP_SECONDS)
             raise
 
     def _choose_ports(self) -> Ports:
@@ -225,54 +214,35 @@ class LocalServer:
         write_private(self.folder / "ports", json.dumps(asdict(ports)))
         return ports
 
-    def _say(self, words: str) -> None:
-        self._console.print(words, highlight=False, soft_wrap=True)
-
-    def _password(self) -> str:
-        path = self.folder / "password"
-        if not path.exists():
-            # Hexadecimal: one that began with a dash would read as an option of Neo4j's command.
-            write_private(path, secrets.token_hex(16) + "\n")
-        return path.read_text().strip()
-
     def _set_password(self, java: Java) -> None:
         if (self.folder / "data" / "dbms" / "auth.ini").exists():
             return
-        if said := java.set_password(self.folder, self._password()):
-            raise ServerError(f"Neo4j in {self.folder} took no first password.", said)
+        if said := java.set_password(self.folder, self.connection.password):
+            raise ServerError(f"Neo4j in {self.folder} took no first password. What it said:", said)
 
-    def _wait(self, process: psutil.Process) -> None:
+    def _wait(self, process: psutil.Process, patience: float) -> None:
         """Until the server answers a query and serves its Browser. Raises ServerDied and ServerError."""
-        deadline = time.monotonic() + START_SECONDS
+        deadline = time.monotonic() + patience
         ports, connection = self.ports, self.connection
         with self._console.status("Waiting for Neo4j …"):
-            while not _is_up(ports, connection):
-                if not self._is_ours(process):
+            while not is_up(ports, connection):
+                if not self._process.owns(process):
                     raise ServerDied(f"Neo4j in {self.folder} ended while starting. Its last words:", self.log_tail())
                 if time.monotonic() > deadline:
                     raise ServerError(
-                        f"Neo4j in {self.folder} did not answer within {START_SECONDS:.0f} s. Its last words:",
+                        f"Neo4j in {self.folder} did not answer within {patience:.0f} s. Its last words:",
                         self.log_tail(),
                     )
                 time.sleep(0.1)
 
-    def _stop(self) -> bool:
-        process = self._process()
-        if process is not None:
-            process.terminate()
-            try:
-                process.wait(STOP_SECONDS)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait(STOP_SECONDS)
-        (self.folder / "process").unlink(missing_ok=True)
-        return process is not None
+    def _say(self, words: str) -> None:
+        self._console.print(words, highlight=False, soft_wrap=True)
 
 
-def _is_up(ports: Ports, connection: Connection) -> bool:
+def is_up(ports: Ports, connection: Connection) -> bool:
     from graphdb.probe import agent
 
-    # A refused connection costs nothing, a driver some: ask the port first.
+    # A refused connection costs nothing, a driver some: ask the ports first.
     if not (answers(ports.bolt) and answers(ports.http)):
         return False
     return agent(connection.uri, connection.user, connection.password) is not None

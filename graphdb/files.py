@@ -1,0 +1,39 @@
+"""Files that several processes, or somebody else, could otherwise spoil."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from graphdb.errors import GraphdbError
+
+
+class StillBusy(GraphdbError):
+    """Another process holds what this one waits for."""
+
+    def __init__(self, lock: Path, doing: str) -> None:
+        self.lock = lock
+        super().__init__(f"Another process is still {doing}. Wait for it, or end it, and run the command again.")
+
+
+@contextmanager
+def alone(lock: Path, seconds: float, doing: str) -> Iterator[None]:
+    """One process at a time; the folder of the lock is made if missing. Raises StillBusy after `seconds`."""
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(lock, timeout=seconds):
+            yield
+    except Timeout as error:
+        raise StillBusy(lock, doing) from error
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, whole or not at all."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    scratch.replace(path)

@@ -1,0 +1,60 @@
+"""The process of a server: found again by whoever comes next, never confused with another, ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import psutil
+
+from graphdb.files import write_private
+from graphdb.java import SERVER, server_arguments
+
+CLOCK_SECONDS = 2.0
+"""How far two readings of one process's start may lie apart: the system's clock may have been set between them."""
+KILL_SECONDS = 30.0
+
+
+class ServerProcess:
+    """Knows the running server of a home folder by a file with its process id and the time that it started."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self._file = home / "process"
+
+    def find(self) -> psutil.Process | None:
+        """The running server, also where the file was lost, or whoever started the server died before writing it."""
+        try:
+            known = json.loads(self._file.read_text())
+            process = psutil.Process(known["pid"])
+            if abs(process.create_time() - known["started"]) < CLOCK_SECONDS and self.owns(process):
+                return process
+        except (OSError, ValueError, KeyError, psutil.Error):
+            pass
+        return next(filter(self.owns, psutil.process_iter()), None)
+
+    def owns(self, process: psutil.Process) -> bool:
+        """Whether this is a living server of this folder: its id alone may have been given to another process since."""
+        try:
+            command = process.cmdline()
+        except psutil.Error:
+            return False
+        return SERVER in command and server_arguments(self.home)[0] in command
+
+    def remember(self, pid: int) -> psutil.Process:
+        process = psutil.Process(pid)
+        write_private(self._file, json.dumps({"pid": pid, "started": process.create_time()}))
+        return process
+
+    def end(self, patience: float) -> bool:
+        """Ask the server to end, and kill it after `patience` seconds; whether there was one."""
+        process = self.find()
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(patience)
+            except psutil.TimeoutExpired:
+                process.kill()
+                process.wait(KILL_SECONDS)
+        self._file.unlink(missing_ok=True)
+        return process is not None
