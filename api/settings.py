@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from api.errors import NotLoopback
+from graphdb.errors import SettingsError
 from graphdb.settings import DataFolder
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
-    """Raises NotLoopback where others could reach the service without a key."""
+    """Raises NotLoopback where others could reach the service without a key, SettingsError for a bad value."""
 
     folder: DataFolder
     """The data folder: its graph, its archive."""
@@ -39,13 +40,12 @@ class ServiceSettings:
     @classmethod
     def from_environment(cls, data: Path | None, host: str, port: int) -> ServiceSettings:
         """Settings from the command line and the environment."""
-        cache = os.environ.get("AFFINITY_CACHE_BYTES")
         return cls(
             folder=DataFolder.resolve(data),
             host=host,
             port=port,
             api_key=os.environ.get("AFFINITY_API_KEY") or None,
-            cache_bytes=int(cache) if cache else cls.cache_bytes,
+            cache_bytes=cache_bytes(os.environ.get("AFFINITY_CACHE_BYTES") or str(cls.cache_bytes)),
         )
 
 
@@ -55,3 +55,11 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def cache_bytes(text: str) -> int:
+    if not text.isdecimal():
+        raise SettingsError(
+            f"AFFINITY_CACHE_BYTES is {text!r}; set it to a number of bytes, such as 268435456, or to 0."
+        )
+    return int(text)
