@@ -29,8 +29,8 @@ class ServerProcess:
             process = psutil.Process(known["pid"])
             if abs(process.create_time() - known["started"]) < CLOCK_SECONDS and self.owns(process):
                 return process
-        except (OSError, ValueError, KeyError, psutil.Error):
-            pass
+        except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+            pass  # no file, not ours to read, or nobody it could mean
         return next(filter(self.owns, psutil.process_iter()), None)
 
     def owns(self, process: psutil.Process) -> bool:

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from typer.testing import CliRunner
+
+from graphdb.cli import app
+from graphdb.errors import ArchiveLocked
+from graphdb.reset import reset_folder
+from graphdb.server import NotOurServer
+from graphdb.settings import DataFolder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    """A data folder with something in each of its places, whose server never ran."""
+    folder = DataFolder.resolve(tmp_path / "data")
+    for place in (folder.archive, folder.features, folder.fits, folder.runs, folder.neo4j / "data"):
+        place.mkdir(parents=True)
+        (place / "content").write_text("content")
+    folder.store_file.write_text("id\n")
+    (folder.neo4j / "password").write_text("secret\n")
+    return folder
+
+
+@pytest.mark.parametrize("command", ["start", "stop", "reset"])
+def test_a_server_that_somebody_else_runs_is_left_alone(
+    command: str, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEO4J_URI", "bolt://db.example:7687")
+    done = CliRunner().invoke(app, [command, "--data", str(folder.root)])
+    assert isinstance(done.exception, NotOurServer)
+    assert str(done.exception).startswith(
+        f"NEO4J_URI names bolt://db.example:7687: that server is not ours to {command}"
+    )
+    assert (folder.archive / "content").exists()
+
+
+def test_stop_says_that_nothing_ran(folder: DataFolder) -> None:
+    done = CliRunner().invoke(app, ["stop", "--data", str(folder.root)])
+    assert (done.exit_code, done.output) == (0, f"No Neo4j was running in {folder.neo4j}.\n")
+
+
+def test_status_of_a_server_that_never_ran_makes_nothing(tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["status", "--json", "--data", str(tmp_path)])
+    assert '"running": false' in done.output
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_reset_asks_first(folder: DataFolder) -> None:
+    done = CliRunner().invoke(app, ["reset", "--data", str(folder.root)], input="n\n")
+    assert done.exit_code == 1
+    assert (folder.archive / "content").exists()
+
+
+def test_reset_removes_what_belongs_to_the_graph_and_keeps_the_rest(folder: DataFolder) -> None:
+    done = CliRunner().invoke(app, ["reset", "--yes", "--data", str(folder.root)])
+    assert done.exit_code == 0
+    for place in (folder.archive, folder.features, folder.fits, folder.store_file, folder.neo4j / "data"):
+        assert not place.exists()
+    assert (folder.runs / "content").exists()
+    assert (folder.neo4j / "password").read_text() == "secret\n"
+
+
+def test_reset_refuses_while_an_ingest_writes(folder: DataFolder) -> None:
+    with FileLock(folder.archive / "writer.lock"), pytest.raises(ArchiveLocked):
+        reset_folder(folder)
+    assert (folder.archive / "content").exists()
