@@ -9,11 +9,11 @@ from ingest.settings import ClusterSettings
 
 def test_small_data_gets_small_numbers() -> None:
     chosen = scaled(ClusterSettings(), videos=300, starts=500)
-    assert (chosen.parents, chosen.members) == (15, 12)
+    assert (chosen.parents, chosen.members) == (8, 15)
 
 
-def test_data_of_the_papers_size_get_the_papers_numbers() -> None:
-    chosen = scaled(ClusterSettings(), videos=100_000, starts=10_000_000)
+def test_large_data_get_the_papers_numbers() -> None:
+    chosen = scaled(ClusterSettings(), videos=250_000, starts=10_000_000)
     assert (chosen.parents, chosen.members, scaled_neighbors(1000)) == (5000, 100, 10)
 
 
