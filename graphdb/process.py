@@ -34,7 +34,10 @@ class ServerProcess:
         return next(filter(self.owns, psutil.process_iter()), None)
 
     def owns(self, process: psutil.Process) -> bool:
-        """Whether this is a living server of this folder: its id alone may have been given to another process since."""
+        """Whether this is a living server of this folder: its id alone may have been given to another process since.
+
+        A process has no command line for its first moments, so one that was just started may not be known yet.
+        """
         try:
             command = process.cmdline()
         except psutil.Error:
@@ -58,3 +61,11 @@ class ServerProcess:
                 process.wait(KILL_SECONDS)
         self._file.unlink(missing_ok=True)
         return process is not None
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether it is still this process, and more than a dead child that nobody has asked about."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False

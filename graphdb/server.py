@@ -27,7 +27,7 @@ from graphdb.errors import GraphdbError
 from graphdb.files import alone, write_private
 from graphdb.jars import read_lock
 from graphdb.java import Java
-from graphdb.process import ServerProcess
+from graphdb.process import ServerProcess, is_alive
 from graphdb.runtime import runtime
 
 USER = "neo4j"
@@ -226,7 +226,7 @@ class LocalServer:
         ports, connection = self.ports, self.connection
         with self._console.status("Waiting for Neo4j …"):
             while not is_up(ports, connection):
-                if not self._process.owns(process):
+                if not is_alive(process):
                     raise ServerDied(f"Neo4j in {self.folder} ended while starting. Its last words:", self.log_tail())
                 if time.monotonic() > deadline:
                     raise ServerError(
