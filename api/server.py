@@ -26,7 +26,7 @@ def run(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
     """
     with listen(settings.host, settings.port) as listener:
         # Opened once before uvicorn is: inside it, an error would be a traceback instead of a sentence.
-        GraphStore.connect(settings.folder).close()
+        GraphStore.connect(settings.folder, timeout=settings.query_seconds).close()
         config = uvicorn.Config(
             create_app(settings),
             access_log=False,
