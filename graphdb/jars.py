@@ -9,13 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
 
 import platformdirs
 from rich.console import Console
@@ -24,13 +24,11 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from graphdb.errors import GraphdbError
 from graphdb.files import alone
 
-if TYPE_CHECKING:
-    from jgo.maven import MavenContext
-
 LOCK = Path(__file__).with_name("jars.lock")
 DOWNLOADS = 6
 """Jars fetched at a time: most are small, and each costs a round trip or two."""
-ATTEMPTS = 4
+WAITS = (1, 4, 0)
+"""Seconds to wait after each attempt that failed."""
 FETCH_SECONDS = 3600.0
 """How long to wait for another process that is fetching the same jars over a slow line."""
 
@@ -108,12 +106,17 @@ class JarFolder:
         before stays, so a download that was cut goes on where it stopped.
         """
         with alone(self.folder / ".lock", FETCH_SECONDS, "fetching Neo4j"):
-            missing = [jar for jar in self.jars if not self._verified(jar)]
+            missing = [jar for jar in self.jars if not self._is_there(jar)]
             if missing:
                 self._fetch(missing, fetch, console)
         return self.paths
 
-    def _verified(self, jar: Jar) -> bool:
+    def verify(self) -> None:
+        """Read every jar again. Raises JarMismatch, and removes the jar, where it is not the lock's."""
+        for jar, path in zip(self.jars, self.paths, strict=True):
+            verify(jar, path)
+
+    def _is_there(self, jar: Jar) -> bool:
         path = self.folder / jar.name
         return path.is_file() and path.stat().st_size == jar.size
 
@@ -135,11 +138,7 @@ class JarFolder:
 
     def _fetch_one(self, jar: Jar, fetch: Callable[[Jar, Path], Path], scratch: Path) -> Jar:
         path = fetch(jar, scratch)
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if found != jar.sha256:
-            path.unlink()
-            raise JarMismatch(jar.coordinate, jar.sha256, found)
+        verify(jar, path)
         path.replace(self.folder / jar.name)
         return jar
 
@@ -154,32 +153,40 @@ def progress(total: int, console: Console) -> Iterator[Callable[[int], object]]:
         yield lambda size: bar.advance(task, size)
 
 
-class Registry:
-    """Fetches jars by jgo, which knows where they are published."""
+def verify(jar: Jar, path: Path) -> None:
+    """Raises JarMismatch, and removes the file, where its bytes are not the lock's."""
+    found = sha256(path)
+    if found != jar.sha256:
+        path.unlink()
+        raise JarMismatch(jar.coordinate, jar.sha256, found)
 
-    def __init__(self) -> None:
-        self._context: MavenContext | None = None
 
-    def __call__(self, jar: Jar, folder: Path) -> Path:
-        """Put the jar somewhere under the folder. Raises JarsUnavailable after a few attempts."""
-        import requests
+def sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
-        reason: Exception | None = None
-        for _ in range(ATTEMPTS):
-            artifact = self._artifact(jar, folder)
-            try:
-                path: Path = artifact.resolve()
-                return path
-            except (requests.RequestException, RuntimeError, OSError) as error:
-                reason = error
-                artifact.cached_path.unlink(missing_ok=True)
-        raise JarsUnavailable(jar.coordinate, str(reason)) from reason
 
-    def _artifact(self, jar: Jar, folder: Path) -> Any:
-        if self._context is None:
-            from jgo.maven import MavenContext
+def from_registry(jar: Jar, folder: Path) -> Path:
+    """Fetch a jar into a folder, by jgo, which knows where jars are published. Raises JarsUnavailable."""
+    import requests
+    from jgo.maven import MavenContext
 
-            # No local repository beside the scratch folder: every jar is fetched, then verified.
-            self._context = MavenContext(repo_cache=folder, local_repos=[], timeout=30)
-        component = self._context.project(jar.group, jar.artifact).at_version(jar.version)
-        return component.artifact(classifier=jar.classifier)
+    # No local repository beside the folder: every jar is fetched, then verified.
+    context = MavenContext(repo_cache=folder, local_repos=[], timeout=30)
+    artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact(classifier=jar.classifier)
+    for wait in WAITS:
+        try:
+            return artifact.resolve()
+        except (requests.RequestException, RuntimeError, OSError) as error:
+            failure = error
+            if half := artifact.cached_path:
+                half.unlink(missing_ok=True)
+            time.sleep(wait)
+    raise JarsUnavailable(jar.coordinate, reason(failure)) from failure
+
+
+def reason(error: BaseException) -> str:
+    """The root of an error, which says what happened without naming addresses."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return str(error) or type(error).__name__

@@ -7,6 +7,7 @@ classes the server and the first queries need; that takes half a minute of one c
 from __future__ import annotations
 
 import hashlib
+import shutil
 import subprocess
 from contextlib import suppress
 from dataclasses import replace
@@ -17,8 +18,9 @@ from rich.console import Console
 
 from graphdb.errors import GraphdbError
 from graphdb.files import alone
-from graphdb.jars import JarFolder, Registry, cache_folder, read_lock
+from graphdb.jars import JarFolder, cache_folder, from_registry, read_lock
 from graphdb.java import Java
+from graphdb.process import ServerProcess
 
 REHEARSAL_SECONDS = 600.0
 KEPT = 2
@@ -26,12 +28,16 @@ KEPT = 2
 
 
 def runtime(console: Console) -> Java:
-    """Raises JarsUnavailable and JarMismatch."""
+    """Raises JarsUnavailable, JarMismatch and StillBusy."""
     folder = cache_folder()
-    java = Java(JarFolder(folder / "jars", read_lock()).complete(Registry(), console))
+    jars = JarFolder(folder / "jars", read_lock())
+    java = Java(jars.complete(from_registry, console))
     archive = folder / f"neo4j-{fingerprint(java)}.aot"
     with alone(folder / ".rehearsal.lock", REHEARSAL_SECONDS, "rehearsing Neo4j's start"):
         if not archive.exists():
+            # Somebody may have touched a jar since it was fetched.
+            jars.verify()
+            clear(folder)
             rehearse(java, archive, console)
     return replace(java, options=(f"-XX:AOTCache={archive}",)) if archive.stat().st_size else java
 
@@ -56,8 +62,15 @@ def rehearse(java: Java, archive: Path, console: Console) -> None:
             subprocess.run(create, stdin=subprocess.DEVNULL, capture_output=True, timeout=REHEARSAL_SECONDS)
         made.touch()
         made.replace(archive)
-    archives = sorted(archive.parent.glob("neo4j-*.aot"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for outdated in archives[KEPT:]:
+
+
+def clear(folder: Path) -> None:
+    """Make room: end and remove what a killed rehearsal left, and the oldest archives."""
+    for left in folder.glob(".rehearsal-*"):
+        ServerProcess(left / "neo4j").end(patience=0)
+        shutil.rmtree(left, ignore_errors=True)
+    archives = sorted(folder.glob("neo4j-*.aot"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for outdated in archives[KEPT - 1 :]:
         outdated.unlink()
 
 

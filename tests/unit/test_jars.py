@@ -97,6 +97,16 @@ def test_a_truncated_jar_is_fetched_again(tmp_path: Path) -> None:
     assert paths[1].read_bytes() == CONTENT["beta"]
 
 
+def test_a_jar_that_somebody_changed_is_refused_and_removed(tmp_path: Path) -> None:
+    folder = JarFolder(tmp_path, JARS)
+    paths = folder.complete(Shelf(), QUIET)
+    folder.verify()
+    paths[1].write_bytes(b"?" * 2000)
+    with pytest.raises(JarMismatch, match="beta"):
+        folder.verify()
+    assert [path.exists() for path in paths] == [True, False, True]
+
+
 def test_what_a_killed_download_left_is_cleared_away(tmp_path: Path) -> None:
     left = tmp_path / ".fetch-killed" / "org"
     left.mkdir(parents=True)
