@@ -23,6 +23,7 @@ class Reason(StrEnum):
     SCATTERED = "motion spread beyond a box"
     TRACKER = "tracker lost"
     LEFT = "left the frame"
+    DRIFTED = "tracker slid off"
 
     @property
     def setting(self) -> str | None:
@@ -39,6 +40,9 @@ _SETTINGS = {
     Reason.MUCH: "max_moving",
     Reason.SPARSE: "min_density",
     Reason.SCATTERED: "min_share",
+    Reason.TRACKER: "min_response",
+    Reason.LEFT: "min_visible",
+    Reason.DRIFTED: "min_return",
 }
 
 
@@ -56,7 +60,7 @@ class Funnel:
     candidates: int = 0
     """Frames with a moving box."""
     starts: int = 0
-    """Candidates left by `gap` and `max_patches`."""
+    """Candidates that were tracked: those that `gap` and `max_patches` left, and their replacements."""
     lost: Counter[Reason] = field(default_factory=Counter)
     tracks: int = 0
 
@@ -73,4 +77,4 @@ class Funnel:
         losses, total, noun = stage
         (reason, count), *_ = losses.most_common(1)
         named = f" ({reason.setting} is {getattr(settings, reason.setting):g})" if reason.setting else ""
-        return f"no patch, {count} of {total} {noun}: {reason}{named}"
+        return f"{count} of {total} {noun}: {reason}{named}"

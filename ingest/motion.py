@@ -20,13 +20,12 @@ Mask: TypeAlias = NDArray[np.bool_]
 _CELLS = (16, 24)
 """Rows and columns of cells, each giving one corner: corners that cluster make a homography extrapolate."""
 _MIN_CORNERS = 12
-_CAMERA_DISTANCE = 0.75
-"""Work pixels within which a corner follows the camera, and how often MAGSAC tries."""
 _CAMERA_TRIES = 500
-_ROUND_TRIP = (0.02, 0.25)
-"""Flow is believed where |there + back|² is below this share of |there|² plus this many square pixels."""
-_SAME_DIRECTION = 0.5
-"""Cosine of the angle between a point's two motions above which it keeps on moving."""
+"""Homographies that MAGSAC tries."""
+_LONG_WAY = 0.02
+"""Error of a round trip that is forgiven as a share of the way, both squared: flow is less sure of long ways."""
+_CORE = 0.05
+"""Moving points left out at each side of a box's core."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +35,8 @@ class Moving:
     x: float
     y: float
     density: float
+    core: tuple[float, float, float, float]
+    """x, y, width and height, in work pixels, of the part of the box that holds nearly all of its moving points."""
 
 
 class MotionJudge:
@@ -72,12 +73,12 @@ class MotionJudge:
             return Reason.LITTLE
         arrived = self._points + shift
         back = _look_up(self._calculate(second, first), arrived)
-        moving &= _square(shift + back) < _ROUND_TRIP[0] * _square(shift) + _ROUND_TRIP[1]
+        moving &= _square(shift + back) < self._settings.round_trip**2 + _LONG_WAY * _square(shift)
         onward = _look_up(self._calculate(second, third), arrived)
         later = self._own_motion(arrived, onward, corners)
         if later is None:
             return Reason.CAMERA
-        moving &= _goes_on(residual, later) & (_square(later) > self._least_shift(seconds[1]) ** 2)
+        moving &= self._goes_on(residual, later) & (_square(later) > self._least_shift(seconds[1]) ** 2)
         return self._box(moving)
 
     def _box(self, moving: Mask) -> Moving | Reason:
@@ -96,18 +97,28 @@ class MotionJudge:
         if best < self._settings.min_share * count:
             return Reason.SCATTERED
         plateau = np.argwhere(held == best)
-        middle = plateau[np.argmin(_square(plateau - plateau.mean(axis=0)))]
-        return Moving(float(middle[1] * self._step), float(middle[0] * self._step), best / (rows * columns))
+        top, left = plateau[np.argmin(_square(plateau - plateau.mean(axis=0)))]
+        core = self._core(moving[top : top + rows, left : left + columns], top, left)
+        return Moving(float(left * self._step), float(top * self._step), best / (rows * columns), core)
+
+    def _core(self, moving: Mask, top: int, left: int) -> tuple[float, float, float, float]:
+        points = np.argwhere(moving) + np.array((top, left))
+        (y, x), (bottom, right) = np.quantile(points, (_CORE, 1 - _CORE), axis=0) * self._step
+        return float(x), float(y), float(right - x + self._step), float(bottom - y + self._step)
 
     def _own_motion(self, points: Vectors, shift: Vectors, corners: Mask) -> Vectors | None:
         """R×C×2: each point's shift less the camera's, which is a homography that most `corners` follow."""
         start = points[corners]
         camera, inliers = cv2.findHomography(
-            start, start + shift[corners], cv2.USAC_MAGSAC, _CAMERA_DISTANCE, maxIters=_CAMERA_TRIES
+            start, start + shift[corners], cv2.USAC_MAGSAC, self._settings.camera_distance, maxIters=_CAMERA_TRIES
         )
         if camera is None or inliers.mean() < self._settings.min_inliers:
             return None
         return cast(Vectors, points + shift - cv2.perspectiveTransform(points, camera))
+
+    def _goes_on(self, motion: Vectors, later: Vectors) -> Mask:
+        along = (motion * later).sum(axis=-1)
+        return cast(Mask, along > self._settings.same_direction * np.sqrt(_square(motion) * _square(later)))
 
     def _least_shift(self, seconds: float) -> float:
         return max(self._settings.min_speed * self._long * seconds, self._settings.min_shift)
@@ -134,11 +145,6 @@ def _strongest_of_cells(strength: NDArray[np.float32]) -> Mask:
 def _look_up(field: Vectors, points: Vectors) -> Vectors:
     """R×C×2: an H×W×2 field between its pixels; zero beyond the frame."""
     return cast(Vectors, cv2.remap(field, points[..., 0], points[..., 1], cv2.INTER_LINEAR))
-
-
-def _goes_on(motion: Vectors, later: Vectors) -> Mask:
-    along = (motion * later).sum(axis=-1)
-    return cast(Mask, along > _SAME_DIRECTION * np.sqrt(_square(motion) * _square(later)))
 
 
 def _square(vectors: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -47,6 +47,15 @@ class MiningSettings:
     texture: float = 0.003
     """Corner strength of a point at least, as a share of the frame's 99th percentile: flat regions have no flow."""
 
+    camera_distance: float = 1.0
+    """How near a corner must come to where the camera's homography puts it to count as following it, work pixels."""
+
+    round_trip: float = 0.5
+    """How near to where it was flow there and back must take a point, work pixels (and a little more on long ways)."""
+
+    same_direction: float = 0.5
+    """Cosine between the two motions that three frames show of a point at least: what moves goes on moving."""
+
     min_speed: float = 0.04
     """Speed of a moving point at least, camera motion taken out, in long sides of the frame a second."""
 
@@ -77,8 +86,23 @@ class MiningSettings:
     cut_correlation: float = 0.8
     """Correlation of the two frames at a cut at most; a change of exposure leaves it high."""
 
-    track_side: int = 240
-    """Short side of the frame that the tracker sees, pixels (half of 480); larger ones track no better."""
+    track_side: int = 180
+    """Short side of the frame that the tracker sees at most, pixels; larger ones track no better."""
+
+    min_region: float = 2 / 3
+    """Side of the tracked region at least, as a share of the box: the moving part, and enough around it."""
+
+    min_response: float = 0.2
+    """Peak of the tracker's response at least, of 1; below it the track is lost. OpenCV's own is 0.5."""
+
+    min_visible: float = 0.8
+    """Share of the tracked region that stays inside the frame at least."""
+
+    min_return: float = 0.5
+    """Overlap (IoU) of the tracked region with where tracking back from the end leads, at least."""
+
+    attempts: int = 2
+    """Rounds of tracking: candidates take the places of starts whose tracks were lost in the round before."""
 
     jpeg_quality: int = 95
     """JPEG quality of crops; color is kept at full resolution."""
@@ -94,14 +118,17 @@ class MiningSettings:
 
     def __post_init__(self) -> None:
         limits: dict[str, tuple[float, float]] = {
-            **dict.fromkeys(("track_frames", "stride", "max_patches", "gap", "point_step"), (1, 1_000_000)),
+            **dict.fromkeys(("track_frames", "stride", "max_patches", "gap", "point_step", "attempts"), (1, 1_000_000)),
             **dict.fromkeys(("crop", "min_side", "track_side", "frame_side"), (16, 100_000)),
             **dict.fromkeys(("box_share", "texture", "min_inliers", "min_moving", "max_moving"), (0, 1)),
-            **dict.fromkeys(("min_density", "min_share"), (0, 1)),
-            **dict.fromkeys(("pair_seconds", "min_speed", "min_shift", "cut_difference", "cut_ratio"), (0, 1_000)),
+            **dict.fromkeys(
+                ("min_density", "min_share", "min_region", "min_response", "min_visible", "min_return"), (0, 1)
+            ),
+            **dict.fromkeys(("pair_seconds", "min_speed", "min_shift", "camera_distance", "round_trip"), (0, 1_000)),
+            **dict.fromkeys(("cut_difference", "cut_ratio"), (0, 1_000)),
+            **dict.fromkeys(("same_direction", "cut_correlation"), (-1, 1)),
             **dict.fromkeys(("jpeg_quality", "frame_quality"), (1, 100)),
             "width": (64, 100_000),
-            "cut_correlation": (-1, 1),
         }
         for name, (low, high) in limits.items():
             value = getattr(self, name)

@@ -1,14 +1,37 @@
-"""Following a box with KCF (Sec. 4.3)."""
+"""Where a box goes: KCF forwards, and back again to see that it held on (Sec. 4.3)."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.crops import Box
 from ingest.errors import WrongOpenCV
 from ingest.funnel import Reason
+from ingest.settings import MiningSettings
+
+
+class Region(NamedTuple):
+    """A rectangle in whole pixels; it may reach beyond the frame."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def area(self) -> int:
+        return self.width * self.height
+
+    def overlap(self, other: Region) -> float:
+        """Intersection over union."""
+        width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
+        height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
+        shared = max(0, width) * max(0, height)
+        return shared / (self.area + other.area - shared)
 
 
 def require_tracker() -> None:
@@ -17,35 +40,53 @@ def require_tracker() -> None:
         raise WrongOpenCV(getattr(cv2, "__version__", "damaged"))
 
 
-class BoxTracker:
-    """Follows one box of a frame through the frames after it, all reduced by `scale`.
+def follow(frames: Sequence[NDArray[np.uint8]], region: Region, settings: MiningSettings) -> Region | Reason:
+    """Where `region` of the first frame (H×W×3 BGR) lies in the last, or why it is lost.
 
-    KCF wants integer boxes and three channels, does not change the size of its box, and finds it again at
-    the old place after losing it: the first failure is final.
+    A tracker that slid off to something else seldom finds its way back, so it must.
     """
+    end = _tracked(frames, region, settings)
+    if isinstance(end, Reason):
+        return end
+    back = _tracked(frames[::-1], _inside(end, frames[-1]), settings)
+    if isinstance(back, Reason) or back.overlap(region) < settings.min_return:
+        return Reason.DRIFTED
+    return end
 
-    def __init__(self, small: NDArray[np.uint8], box: Box, scale: float) -> None:
-        self._box = box
-        self._scale = scale
-        height, width = small.shape[:2]
-        self._side = min(round(box.side * scale), width, height)
-        self._x = min(round(box.x * scale), width - self._side)
-        self._y = min(round(box.y * scale), height - self._side)
-        self._tracker = cv2.TrackerKCF.create()
-        self._tracker.init(small, (self._x, self._y, self._side, self._side))
-        # The first update never looks, it returns the box of init: spent here, no later one lags a frame behind.
-        self._tracker.update(small)
 
-    def follow(self, small: NDArray[np.uint8]) -> Box | Reason:
-        """Where the box is in the next frame, in pixels of the whole frame, or why the track ends."""
-        found, (x, y, width, height) = self._tracker.update(small)
+def _tracked(frames: Iterable[NDArray[np.uint8]], region: Region, settings: MiningSettings) -> Region | Reason:
+    first, *rest = frames
+    tracker = _tracker(settings.min_response)
+    tracker.init(first, region)
+    # The first update never looks, it returns the region of init: spent here, no later one lags a frame behind.
+    tracker.update(first)
+    place = region
+    for frame in rest:
+        found, seen = tracker.update(frame)
+        # After a failure KCF may find the region again at its old place: the first failure is final.
         if not found:
             return Reason.TRACKER
-        # KCF clips a box at the border.
-        if (width, height) != (self._side, self._side):
+        visible = Region(*seen)
+        if visible.area < settings.min_visible * region.area:
             return Reason.LEFT
-        rows, columns = small.shape[:2]
-        if not (0 <= x <= columns - self._side and 0 <= y <= rows - self._side):
-            return Reason.LEFT
-        dx, dy = round((x - self._x) / self._scale), round((y - self._y) / self._scale)
-        return Box(self._box.x + dx, self._box.y + dy, self._box.side)
+        place = _unclipped(visible, region)
+    return place
+
+
+def _tracker(min_response: float) -> cv2.TrackerKCF:
+    parameters = cv2.TrackerKCF.Params()
+    parameters.detect_thresh = min_response
+    return cv2.TrackerKCF.create(parameters)
+
+
+def _unclipped(visible: Region, region: Region) -> Region:
+    """KCF cuts off what reaches beyond the frame; on the left and at the top that moves the corner."""
+    x = visible.x - (region.width - visible.width if visible.x <= 0 else 0)
+    y = visible.y - (region.height - visible.height if visible.y <= 0 else 0)
+    return Region(x, y, region.width, region.height)
+
+
+def _inside(region: Region, frame: NDArray[np.uint8]) -> Region:
+    height, width = frame.shape[:2]
+    x, y = max(0, region.x), max(0, region.y)
+    return Region(x, y, min(region.x + region.width, width) - x, min(region.y + region.height, height) - y)

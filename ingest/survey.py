@@ -1,0 +1,111 @@
+"""The first pass over a video: every frame, small and gray, in search of starts (Sec. 4.1)."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ingest.crops import Box
+from ingest.funnel import Funnel, Reason
+from ingest.motion import Gray, MotionJudge
+from ingest.settings import MiningSettings
+from ingest.shots import CutDetector
+from ingest.tracking import Region
+from ingest.videos import Frame, VideoReader
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A frame with a moving box, in pixels of the frame as shown."""
+
+    index: int
+    box: Box
+    core: Region
+    """The part of the box that moves. The tracker follows it: in the whole box it would hold on to the background."""
+    motion: float
+    """Share of the box's points that move."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    index: int
+    time: float
+    gray: Gray
+
+
+class Survey:
+    """The first pass: judges every `stride`-th frame that has `track_frames` more of its shot behind it."""
+
+    def __init__(self, reader: VideoReader, settings: MiningSettings) -> None:
+        self.funnel = Funnel()
+        self._reader = reader
+        self._settings = settings
+        self._scale = min(1.0, settings.width / max(reader.width, reader.height))
+        self._size = (max(1, round(reader.width * self._scale)), max(1, round(reader.height * self._scale)))
+        self._side = round(min(reader.width, reader.height) * settings.box_share)
+        self._judge = MotionJudge(settings, *self._size, self._side * self._scale)
+        self._cuts = CutDetector(settings)
+        self._shot: deque[_Seen] = deque(maxlen=settings.track_frames + 1)
+        self._last = 0.0
+
+    @property
+    def fps(self) -> float:
+        """Frames a second as measured: what files say of themselves is often wrong."""
+        return (self.funnel.frames - 1) / self._last if self._last > 0 else self._reader.rate
+
+    @property
+    def duration(self) -> float:
+        return self._last + 1 / self.fps
+
+    def run(self) -> list[Candidate]:
+        """All candidates, in order."""
+        candidates = [start for frame in self._reader.frames() for start in self._see(frame)]
+        self._give_up(Reason.ENDED)
+        self.funnel.corrupt = self._reader.corrupt
+        self.funnel.candidates = len(candidates)
+        return candidates
+
+    def _see(self, frame: Frame) -> Iterator[Candidate]:
+        gray = frame.scaled(*self._size, "gray")
+        if self._cuts.begins(gray):
+            self._give_up(Reason.CUT)
+            self._shot.clear()
+        self._shot.append(_Seen(frame.index, frame.time, gray))
+        self.funnel.frames += 1
+        self.funnel.judged += frame.index % self._settings.stride == 0
+        self._last = frame.time
+        oldest = self._shot[0]
+        if len(self._shot) == self._shot.maxlen and oldest.index % self._settings.stride == 0:
+            found = self._candidate(oldest)
+            if isinstance(found, Reason):
+                self.funnel.rejected[found] += 1
+            else:
+                yield found
+
+    def _give_up(self, reason: Reason) -> None:
+        """Reject the frames of the shot so far that were not judged yet."""
+        judged = len(self._shot) == self._shot.maxlen
+        waiting = [seen for seen in self._shot if seen.index % self._settings.stride == 0]
+        if rejected := len(waiting) - (judged and self._shot[0] in waiting):
+            self.funnel.rejected[reason] += rejected
+
+    def _candidate(self, first: _Seen) -> Candidate | Reason:
+        if self._side < self._settings.min_side:
+            return Reason.SMALL
+        second = self._after(first)
+        third = self._after(second)
+        moving = self._judge.judge(
+            (first.gray, second.gray, third.gray), (second.time - first.time, third.time - second.time)
+        )
+        if isinstance(moving, Reason):
+            return moving
+        x, y = (round(corner / self._scale) for corner in (moving.x, moving.y))
+        box = Box(min(x, self._reader.width - self._side), min(y, self._reader.height - self._side), self._side)
+        core = Region(*(round(length / self._scale) for length in moving.core))
+        return Candidate(first.index, box, core, moving.density)
+
+    def _after(self, seen: _Seen) -> _Seen:
+        """The first frame at least `pair_seconds` later, or the last there is."""
+        due = seen.time + self._settings.pair_seconds - 1e-3
+        return next((later for later in self._shot if later.time >= due), self._shot[-1])
