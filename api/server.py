@@ -13,8 +13,8 @@ from api.errors import PortTaken
 from api.settings import ServiceSettings
 from graphdb.store import GraphStore
 
-GRACE = 10
-"""Seconds that requests under way have to end when the service is stopped."""
+GRACE = 5
+"""Seconds beyond the deadline of their own that requests under way have to end when the service is stopped."""
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept: longer than a training step takes."""
 
@@ -34,7 +34,7 @@ def run(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
             server_header=False,
             ws="none",
             timeout_keep_alive=KEEP_ALIVE,
-            timeout_graceful_shutdown=GRACE,
+            timeout_graceful_shutdown=int(settings.deadline) + GRACE,
         )
         with suppress(KeyboardInterrupt):
             Announcing(config, lambda: announce(address(listener))).run(sockets=[listener])

@@ -6,10 +6,11 @@ import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from api.errors import GraphTooSlow
+from api.readers import Readers
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Windows:
         self._nbytes = 0
         self._under_way: dict[Key, asyncio.Task[Any]] = {}
         self._notes: set[asyncio.Task[None]] = set()
-        self._readers = ThreadPoolExecutor(readers, "graph")
+        self._readers = Readers(readers)
 
     @property
     def nbytes(self) -> int:
@@ -76,7 +77,7 @@ class Windows:
             self._nbytes -= self._kept.pop(key).nbytes
 
     def close(self) -> None:
-        self._readers.shutdown(wait=False, cancel_futures=True)
+        self._readers.close()
 
     def _start(self, key: Key, read: Callable[[], Kept]) -> asyncio.Task[Kept]:
         if key not in self._under_way:
@@ -100,7 +101,7 @@ class Windows:
             self._nbytes -= self._kept.popitem(last=False)[1].nbytes
 
     async def _run(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
-        return await asyncio.get_running_loop().run_in_executor(self._readers, call, *arguments)
+        return await asyncio.wrap_future(self._readers.submit(partial(call, *arguments)))
 
     async def _wait(self, answer: Awaitable[Answer], deadline: float) -> Answer:
         try:

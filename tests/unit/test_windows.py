@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -185,3 +187,16 @@ def test_a_note_that_fails_is_logged_and_disturbs_nobody(caplog: pytest.LogCaptu
 
     run(test)
     assert "away" in caplog.text
+
+
+def test_a_reading_that_hangs_does_not_keep_the_process_from_ending() -> None:
+    script = (
+        "import asyncio, time; from api.windows import Windows\n"
+        "async def main() -> None:\n"
+        "    windows = Windows(0, deadline=1, readers=1)\n"
+        "    windows.tell(time.sleep, 600)\n"
+        "    await asyncio.sleep(0.1)\n"
+        "    windows.close()\n"
+        "asyncio.run(main())"
+    )
+    subprocess.run([sys.executable, "-c", script], timeout=60, check=True)
