@@ -13,7 +13,7 @@ from graphdb.settings import DataFolder
 def main() -> None:
     server = LocalServer(DataFolder.resolve().neo4j).start()
     with GraphDatabase.driver(server.uri, auth=(server.user, server.password)) as driver:
-        rows = driver.execute_query(sys.stdin.read()).records  # type: ignore[arg-type]
+        rows = driver.execute_query(sys.stdin.read()).records
     assert rows, "the query found nothing"
     print(f"{len(rows)} rows")
 
