@@ -40,9 +40,10 @@ class Prefetch(Generic[T]):
             raise IndexError("every key was taken")
         start = time.perf_counter()
         future = self._pending[0]
-        while not wait([future], timeout=STOP_CHECK_SECONDS).done:
-            if stop.is_set():
-                return None
+        while not stop.is_set() and not wait([future], timeout=STOP_CHECK_SECONDS).done:
+            pass
+        if stop.is_set():
+            return None
         self.waited += time.perf_counter() - start
         self._pending.popleft()
         self._submit()
