@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +26,11 @@ from graphdb.store import GraphStore
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
 SETTINGS = ("AFFINITY_DATA", "AFFINITY_API_KEY", "NEO4J_URI", "NEO4J_USER", "NEO4J_PASSWORD", "NEO4J_PASSWORD_FILE")
+
+
+def pytest_configure() -> None:
+    # A shell that puts us in the background has us ignore Ctrl-C, and every process that we start with us.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
