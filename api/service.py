@@ -81,12 +81,15 @@ class Service:
     async def _source(self, id: str) -> Source:
         now = time.monotonic()
         if now > self._alive.get(id, 0.0):
+            # Noted before the answer is there: one request asks, the others go on.
+            self._alive[id] = now + ALIVE_FOR
             try:
                 await self.snapshot(id)
-            except NotFound:
-                self._windows.drop(id)
+            except BaseException as error:
+                self._alive.pop(id, None)
+                if isinstance(error, NotFound):
+                    self._windows.drop(id)
                 raise
-            self._alive[id] = now + ALIVE_FOR
         if now > self._stamped.get(id, 0.0):
             self._stamped[id] = now + STAMP_EVERY
             self._windows.tell(self.store.touch_snapshot, id)
