@@ -18,7 +18,7 @@ def text(name: str) -> str:
 
 def query(name: str, timeout: float | None = None) -> Query:
     """The query with a deadline in seconds, tagged with its name for `SHOW TRANSACTIONS` and the query log."""
-    return Query(text(name), metadata={"query": name}, timeout=timeout)  # type: ignore[arg-type]
+    return Query(text(name), metadata={"query": name}, timeout=timeout)
 
 
 def statements(name: str) -> list[str]:

@@ -16,7 +16,7 @@ def track_row(track: Track) -> Row:
     frame = None
     if track.frame:
         video = video_of(track.start.id)
-        frame = {"id": frame_id(video, track.start.frame), "time": track.start.time, **asdict(track.frame)}
+        frame = {"id": frame_id(video, track.start.frame), "time": track.start.time, **track.frame._asdict()}
     return {
         "start": patch_row(track.start),
         "end": patch_row(track.end),
@@ -28,7 +28,7 @@ def track_row(track: Track) -> Row:
 def patch_row(patch: Patch) -> Row:
     """A patch as flat properties: Neo4j keeps no maps inside a node."""
     row: Row = asdict(patch)
-    row.update(row.pop("location"))
+    row.update(row.pop("location")._asdict())
     return row
 
 

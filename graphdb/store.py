@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
-from neo4j.exceptions import ConfigurationError, DriverError, Neo4jError
+from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError
 
 from graphdb import queries
 from graphdb.errors import GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
@@ -316,11 +317,22 @@ class GraphStore:
     def _execute(self, name: str, parameters: Row, routing: RoutingControl) -> list[Any]:
         """Run one query, again where the error is transient; its rows."""
         query = queries.query(name, self._timeout)
-        return list(self._driver.execute_query(query, parameters, routing_=routing).records)
+        with self._answering():
+            return list(self._driver.execute_query(query, parameters, routing_=routing).records)
 
-    def _transact(self, work: Any) -> None:
-        with self._driver.session() as session:
+    def _transact(self, work: Callable[[ManagedTransaction], None]) -> None:
+        with self._answering(), self._driver.session() as session:
             session.execute_write(work)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """A server that went away is GraphUnavailable; an error in a query is a bug, and stays what it is."""
+        try:
+            yield
+        except (DriverError, Neo4jError) as error:
+            if isinstance(error, AuthError) or error.is_retryable():
+                raise GraphUnavailable(self.uri, str(error)) from error
+            raise
 
 
 def local_server(folder: DataFolder) -> Connection:
