@@ -70,6 +70,14 @@ def test_a_wish_to_stop_ends_the_waiting_and_loses_nothing() -> None:
         assert results.take(NEVER) == 0
 
 
+def test_a_wish_to_stop_comes_before_a_result_that_is_ready() -> None:
+    stop = threading.Event()
+    with closing(Prefetch(int, range(9), threads=1, ahead=9)) as results:
+        assert results.take(stop) == 0
+        stop.set()
+        assert results.take(stop) is None
+
+
 def test_it_counts_the_time_it_was_waited_for() -> None:
     with closing(Prefetch(lambda key: time.sleep(0.1), range(1), threads=1, ahead=1)) as results:
         results.take(NEVER)
