@@ -15,7 +15,6 @@ from trainer.progress import Progress
 from trainer.run import Run, unused_name
 from trainer.settings import Machine, TrainSettings, runs_folder
 from trainer.signals import StopRequest
-from trainer.train import train
 
 FIRST_PATIENCE = 30.0
 """Seconds that a new run waits for the service: nothing is lost yet, and the address may be wrong."""
@@ -34,6 +33,9 @@ def run_training(
         with TripletClient(machine.url, api_key=api_key, patience=min(FIRST_PATIENCE, machine.patience)) as client:
             settings, snapshot = run.settings(settings_given, client.snapshot, _say)
         run.write(settings, snapshot, machine)
+        # Torch takes seconds to import, and what can be refused is refused by now.
+        from trainer.train import train
+
         _say(f"Run {run.name}: {settings.trunk} on snapshot {settings.snapshot} ({settings.mix}), in {run.folder}")
         with (
             TripletClient(machine.url, api_key=api_key, patience=machine.patience) as client,

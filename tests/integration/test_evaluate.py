@@ -1,0 +1,94 @@
+"""`affinity evaluate` on a run that was trained on a real graph, and on a small labelled folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Graph
+from tests.unit.toy_service import draw_patch
+
+RUN = ("--run", "one", "--steps", "3", "--batch", "8", "--image-size", "32", "--head", "32,16", "--threads", "1")
+
+
+@pytest.fixture(scope="module")
+def data(world: Graph, service: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a run `one`, trained on the snapshot without the held-out videos."""
+    data = tmp_path_factory.mktemp("evaluate")
+    training = min(world.store.snapshots(), key=lambda snapshot: snapshot.counts.videos)
+    world.run("train", *RUN, "--snapshot", training.id, "--url", service, "--data", str(data))
+    return data
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four classes of stripes, three instances each, two views of each."""
+    folder = tmp_path_factory.mktemp("labelled")
+    for group in range(4):
+        (folder / f"stripes-{group}").mkdir()
+        for instance in range(3):
+            for view in range(2):
+                path = folder / f"stripes-{group}" / f"nr_{instance}_{view}.jpg"
+                path.write_bytes(draw_patch(group, instance, view, 0))
+    return folder
+
+
+def test_distances_of_held_out_pairs_are_measured_before_and_after(world: Graph, service: str, data: Path) -> None:
+    where = ("--url", service, "--data", str(data), "--hold-out", "0.25")
+
+    result = world.json("evaluate", "distances", "--checkpoint", "one", *where)
+
+    transitive = world.store.snapshot("latest").counts.transitive
+    assert 0 < result["pairs"] < result["seen"] == transitive
+    assert [network["name"] for network in result["networks"]] == ["untrained", "one"]
+    for network in result["networks"]:
+        assert network["gap"]["mean"] == pytest.approx(network["ac_dist"]["mean"] - network["ab_dist"]["mean"])
+        assert network["ab_dist"]["low"] <= network["ab_dist"]["mean"] <= network["ab_dist"]["high"]
+
+
+def test_a_snapshot_that_was_trained_on_is_not_held_out(world: Graph, service: str, data: Path) -> None:
+    training = min(world.store.snapshots(), key=lambda snapshot: snapshot.counts.videos)
+    where = ("--url", service, "--data", str(data), "--snapshot", training.id)
+
+    done = world.run("evaluate", "distances", "--checkpoint", "one", *where, check=False)
+
+    # The snapshot has no held-out video, so there is nothing to measure; and the reader is told why.
+    assert done.returncode == 1
+    assert "this very snapshot" in done.stderr and "none of the" in done.stderr.lower()
+
+
+def test_features_are_compared_side_by_side(world: Graph, data: Path, labelled: Path) -> None:
+    asked = [option for name in ("random", "hog", "pixels") for option in ("--features", name)]
+
+    result = world.json("evaluate", "knn", str(labelled), *asked, "--checkpoint", "one", "--data", str(data))
+
+    assert (result["images"], result["instances"], len(result["classes"])) == (24, 12, 4)
+    scores = {score["name"]: score for score in result["features"]}
+    assert list(scores) == ["random", "hog", "pixels", "one"]
+    assert scores["hog"]["accuracy"]["mean"] == 1  # four directions of stripes are what HOG sees best
+    assert scores["one"]["dims"] == scores["random"]["dims"] == 512
+    assert all(set(score["per_class"]) == set(result["classes"]) for score in scores.values())
+
+
+def test_the_tables_name_every_feature_and_class(world: Graph, data: Path, labelled: Path) -> None:
+    done = world.run("evaluate", "knn", str(labelled), "--checkpoint", "one", "--features", "hog", "--data", str(data))
+
+    for word in ("one", "hog", "20-NN accuracy", "chance", "stripes-0", "stripes-3"):
+        assert word in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("no-such-folder",), "no folder"),
+        ((".", "--features", "magic"), "magic"),
+        ((".", "--checkpoint", "no-such-run"), "no-such-run"),
+    ],
+    ids=["folder", "feature", "run"],
+)
+def test_what_is_not_there_is_named(world: Graph, data: Path, options: tuple[str, ...], words: str) -> None:
+    done = world.run("evaluate", "knn", *options, "--data", str(data), check=False)
+
+    assert done.returncode == 1
+    assert words in done.stderr and "Traceback" not in done.stderr

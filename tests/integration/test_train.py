@@ -1,0 +1,144 @@
+"""`affinity train` against a live service over a real graph: killed, interrupted, left alone by the service."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.conftest import Graph, Wait, free_port, wait_until_ready
+from trainer import checkpoint
+from trainer.metrics import read_metrics
+
+SMALL = ("--batch", "8", "--image-size", "32", "--head", "32,16", "--augment", "mirror,crop,color", "--threads", "1")
+STEPS = 12
+
+
+class Trainer:
+    """`affinity train` of runs in a folder of its own."""
+
+    def __init__(self, graph: Graph, data: Path, url: str) -> None:
+        self.graph, self.data, self.url = graph, data, url
+
+    def arguments(self, run: str, *more: str) -> tuple[str, ...]:
+        return ("train", "--run", run, "--url", self.url, "--data", str(self.data), *more)
+
+    def train(self, run: str, *more: str) -> dict[str, Any]:
+        """A run to its end; what it prints."""
+        return self.graph.json(*self.arguments(run, *more))
+
+    def start(self, run: str, *more: str) -> subprocess.Popen[str]:
+        return self.graph.start(*self.arguments(run, *more))
+
+    def steps(self, run: str) -> int:
+        return len(read_metrics(self.folder(run) / "metrics.jsonl"))
+
+    def folder(self, run: str) -> Path:
+        return self.data / "runs" / run
+
+    def weights(self, run: str) -> dict[str, torch.Tensor]:
+        content, damaged = checkpoint.load_latest(self.folder(run))
+        assert content is not None and not damaged and content["step"] == STEPS
+        return content["model"]
+
+    def assert_equal(self, one: str, other: str) -> None:
+        mine, its = self.weights(one), self.weights(other)
+        assert [name for name in mine if not torch.equal(mine[name], its[name])] == []
+
+
+@pytest.fixture(scope="module")
+def trainer(world: Graph, service: str, tmp_path_factory: pytest.TempPathFactory) -> Trainer:
+    """With a run `whole` that nothing disturbed."""
+    trainer = Trainer(world, tmp_path_factory.mktemp("trainer"), service)
+    trainer.train("whole", *SMALL, "--steps", str(STEPS))
+    return trainer
+
+
+def test_a_run_leaves_what_it_was_and_what_it_did(trainer: Trainer) -> None:
+    result = trainer.train("whole")
+
+    assert result["steps"] == STEPS and result["run"] == "whole"
+    assert set(result["pairs"]) == {"transitive", "intra"}
+    files = {path.name for path in trainer.folder("whole").iterdir() if path.name != "lock"}
+    assert files == {"settings.json", "metrics.jsonl", "step-000000012.pt", "trunk.safetensors", "trunk.json"}
+    settings = json.loads((trainer.folder("whole") / "settings.json").read_text())
+    assert settings["settings"]["snapshot"] == settings["snapshot"]["id"] != "latest"
+
+
+def test_a_trainer_that_was_killed_and_resumed_ends_with_the_same_weights(trainer: Trainer, wait_for: Wait) -> None:
+    options = (*SMALL, "--steps", str(STEPS), "--checkpoint-every", "4")
+    for killed_after in (2, 6, 9):
+        process = trainer.start("killed", *options)
+        wait_for(lambda after=killed_after: trainer.steps("killed") >= after)  # type: ignore[misc]
+        process.kill()
+        process.wait()
+
+    trainer.train("killed")
+
+    trainer.assert_equal("whole", "killed")
+    mine, its = (read_metrics(trainer.folder(run) / "metrics.jsonl") for run in ("whole", "killed"))
+    assert [(line.step, line.position, line.loss) for line in mine] == [
+        (line.step, line.position, line.loss) for line in its
+    ]
+
+
+def test_a_trainer_waits_for_a_service_that_was_killed(world: Graph, trainer: Trainer, wait_for: Wait) -> None:
+    port = free_port()
+    there = Trainer(world, trainer.data, f"http://127.0.0.1:{port}")
+    service = world.start("serve", "--port", str(port))
+    wait_until_ready(there.url, service)
+    # One loader, so that the trainer has not fetched all there is when its service goes.
+    process = there.start("waiting", *SMALL, "--steps", str(STEPS), "--loaders", "1")
+    wait_for(lambda: there.steps("waiting") >= 1)
+    service.kill()
+    service.wait()
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(5)
+    assert there.steps("waiting") < STEPS
+
+    with world.service(port):
+        _, said = process.communicate(timeout=120)
+
+    assert process.returncode == 0, said
+    assert "Waiting" in said
+    trainer.assert_equal("whole", "waiting")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_trainer_that_is_asked_to_stop_says_how_to_go_on(
+    trainer: Trainer, wait_for: Wait, number: signal.Signals, code: int
+) -> None:
+    run = f"stopped-{number.name}"
+    process = trainer.start(run, *SMALL, "--steps", "100000")
+    wait_for(lambda: trainer.steps(run) >= 2)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=60)
+
+    assert process.returncode == code
+    assert f"affinity train --run {run}" in said
+    content, _ = checkpoint.load_latest(trainer.folder(run))
+    assert content is not None and content["step"] == trainer.steps(run) >= 2
+    assert content["position"] == 8 * content["step"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--run", "whole", "--lr", "0.5"), "lr"),
+        (("--run", "other", "--snapshot", "ffffffffffffffff"), "ffffffffffffffff"),
+        (("--run", "other", "--trunk", "resnet999"), "trunk"),
+        (("--run", "other", "--mix", "magic:1", *SMALL), "magic"),
+    ],
+    ids=["other settings", "no such snapshot", "no such trunk", "no such kind"],
+)
+def test_what_cannot_be_is_refused_with_a_sentence(trainer: Trainer, options: tuple[str, ...], words: str) -> None:
+    where = ("--url", trainer.url, "--data", str(trainer.data))
+    done = trainer.graph.run("train", *where, *options, check=False)
+
+    assert done.returncode == 1
+    assert words in done.stderr and "Traceback" not in done.stderr
