@@ -11,7 +11,7 @@ from typing import Any
 
 from api.client import TripletClient
 from trainer.metrics import Summary
-from trainer.progress import Progress
+from trainer.progress import Progress, client_reports
 from trainer.run import Run, unused_name
 from trainer.settings import Machine, TrainSettings, runs_folder
 from trainer.signals import StopRequest
@@ -30,7 +30,8 @@ def run_training(
         settings_given["init"] = str(Path(init).absolute())
     with Run(runs / (name or unused_name(runs, settings_given.get("trunk", TrainSettings.trunk)))) as run:
         machine = run.machine(machine_given)
-        with TripletClient(machine.url, api_key=api_key, patience=min(FIRST_PATIENCE, machine.patience)) as client:
+        patience = min(FIRST_PATIENCE, machine.patience)
+        with TripletClient(machine.url, api_key=api_key, patience=patience) as client, client_reports(_say):
             settings, snapshot = run.settings(settings_given, client.snapshot, _say)
         run.write(settings, snapshot, machine)
         # Torch takes seconds to import, and what can be refused is refused by now.
@@ -40,6 +41,7 @@ def run_training(
         with (
             TripletClient(machine.url, api_key=api_key, patience=machine.patience) as client,
             Progress(settings.steps) as progress,
+            client_reports(progress.say),
             StopRequest() as stop,
         ):
             summary = train(run, settings, machine, client, progress, stop.event)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -15,7 +17,7 @@ SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Shows the steps of a run as they are done, and what the client reports of a service that does not answer."""
+    """Shows the steps of a run as they are done."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -31,16 +33,13 @@ class Progress:
         )
         self._task = self._bar.add_task("", total=total)
         self._shown = float("-inf")
-        self._reports = _Reports(self)
 
     def __enter__(self) -> Progress:
-        logging.getLogger("api.client").addHandler(self._reports)
         self._bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
-        logging.getLogger("api.client").removeHandler(self._reports)
 
     def say(self, text: str) -> None:
         """A sentence that stays."""
@@ -56,23 +55,35 @@ class Progress:
             self.say(f"step {metrics.step}/{self.total}  {text}")
 
 
-class _Reports(logging.Handler):
-    """All loaders meet a dead service at once; one line in a while says it for all."""
-
-    def __init__(self, progress: Progress) -> None:
-        super().__init__(logging.WARNING)
-        self.progress = progress
-        self._said = float("-inf")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if time.monotonic() - self._said >= SECONDS_BETWEEN_LINES:
-            self._said = time.monotonic()
-            self.progress.say(f"Waiting: {record.getMessage()}")
-
-
 def describe(metrics: Metrics) -> str:
     """One step in words."""
     return (
         f"loss {metrics.loss:.4f}  D(a,p) {metrics.ap_dist:.3f}  D(a,n) {metrics.an_dist:.3f}  "
         f"{metrics.images_per_second:.0f} images/s  {metrics.waited / metrics.seconds:.1%} waiting"
     )
+
+
+@contextmanager
+def client_reports(say: Callable[[str], None]) -> Iterator[None]:
+    """Say what the client reports of a service that does not answer."""
+    handler = _Reports(say)
+    logger = logging.getLogger("api.client")
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+
+
+class _Reports(logging.Handler):
+    """All loaders meet a dead service at once; one line in a while says it for all."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._say = say
+        self._said = float("-inf")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if time.monotonic() - self._said >= SECONDS_BETWEEN_LINES:
+            self._said = time.monotonic()
+            self._say(f"Waiting: {record.getMessage()}")

@@ -66,8 +66,10 @@ class Run:
         stored = self._read()
         if stored:
             return resume_settings(self.name, TrainSettings(**stored["settings"]), given), stored["snapshot"]
-        snapshot = find_snapshot(given.get("snapshot", TrainSettings.snapshot))
-        return begin_settings(given, snapshot, say), snapshot
+        # Before the service is asked, so that what cannot be is refused at once.
+        asked = TrainSettings(**given)
+        snapshot = find_snapshot(asked.snapshot)
+        return begin_settings(asked, "mix" in given, snapshot, say), snapshot
 
     def write(self, settings: TrainSettings, snapshot: Snapshot, machine: Machine) -> None:
         """Keep all three for the next time."""
@@ -84,10 +86,12 @@ class Run:
         return content
 
 
-def begin_settings(given: Mapping[str, Any], snapshot: Snapshot, say: Callable[[str], None]) -> TrainSettings:
+def begin_settings(
+    asked: TrainSettings, mix_was_given: bool, snapshot: Snapshot, say: Callable[[str], None]
+) -> TrainSettings:
     """The settings of a new run: its snapshot an id, its mix one that the snapshot can give."""
-    settings = TrainSettings(**{**given, "snapshot": snapshot["id"]})
-    if "mix" not in given and not snapshot["counts"]["transitive"]:
+    settings = replace(asked, snapshot=snapshot["id"])
+    if not mix_was_given and not snapshot["counts"]["transitive"]:
         say(f"Snapshot {settings.snapshot} has no INTER edges: training on tracks alone (--mix {WITHOUT_INTER}).")
         settings = replace(settings, mix=WITHOUT_INTER)
     return settings
