@@ -73,8 +73,16 @@ class Funnel:
             return f"{self.tracks} tracks from {self.starts} starts"
         if not self.judged:
             return "no frame could be decoded"
-        stage = (self.lost, self.starts, "starts") if self.starts else (self.rejected, self.judged, "frames")
-        losses, total, noun = stage
-        (reason, count), *_ = losses.most_common(1)
-        named = f" ({reason.setting} is {getattr(settings, reason.setting):g})" if reason.setting else ""
-        return f"{count} of {total} {noun}: {reason}{named}"
+        if self.starts:
+            return _most(self.lost, self.starts, "starts", settings)
+        # Every video ends, and most are cut: that explains an empty result only where no frame was left to judge.
+        bounds = (Reason.CUT, Reason.ENDED)
+        within = Counter({reason: count for reason, count in self.rejected.items() if reason not in bounds})
+        counted = within or self.rejected
+        return _most(counted, counted.total(), "frames", settings)
+
+
+def _most(losses: Counter[Reason], total: int, noun: str, settings: MiningSettings) -> str:
+    reason, count = losses.most_common(1)[0]
+    named = f" ({reason.setting} is {getattr(settings, reason.setting):g})" if reason.setting else ""
+    return f"{count} of {total} {noun}: {reason}{named}"

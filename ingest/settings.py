@@ -119,7 +119,7 @@ class MiningSettings:
     def __post_init__(self) -> None:
         limits: dict[str, tuple[float, float]] = {
             **dict.fromkeys(("track_frames", "stride", "max_patches", "gap", "point_step", "attempts"), (1, 1_000_000)),
-            **dict.fromkeys(("crop", "min_side", "track_side", "frame_side"), (16, 100_000)),
+            **dict.fromkeys(("crop", "min_side", "track_side", "frame_side"), (32, 100_000)),
             **dict.fromkeys(("box_share", "texture", "min_inliers", "min_moving", "max_moving"), (0, 1)),
             **dict.fromkeys(
                 ("min_density", "min_share", "min_region", "min_response", "min_visible", "min_return"), (0, 1)

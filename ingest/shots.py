@@ -33,10 +33,11 @@ class CutDetector:
         if before is None:
             return False
         change = float(np.abs(small - before).mean())
-        usual = float(np.mean(self._changes)) if self._changes else 0.0
         cut = (
-            change >= self._settings.cut_difference
-            and change >= self._settings.cut_ratio * usual
+            # Without a change to compare with, a fast camera would begin a shot at every frame.
+            bool(self._changes)
+            and change >= self._settings.cut_difference
+            and change >= self._settings.cut_ratio * float(np.mean(self._changes))
             and _correlation(small, before) <= self._settings.cut_correlation
         )
         if cut:

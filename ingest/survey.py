@@ -14,6 +14,9 @@ from ingest.shots import CutDetector
 from ingest.tracking import Region
 from ingest.videos import Frame, VideoReader
 
+_SHORTEST = 48
+"""Short side of the small frames at least, pixels: OpenCV's DIS flow crashes the process on frames below 32."""
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -41,8 +44,9 @@ class Survey:
         self.funnel = Funnel()
         self._reader = reader
         self._settings = settings
-        self._scale = min(1.0, settings.width / max(reader.width, reader.height))
-        self._size = (max(1, round(reader.width * self._scale)), max(1, round(reader.height * self._scale)))
+        short, long = sorted((reader.width, reader.height))
+        self._scale = min(1.0, max(settings.width / long, _SHORTEST / short))
+        self._size = (round(reader.width * self._scale), round(reader.height * self._scale))
         self._side = round(min(reader.width, reader.height) * settings.box_share)
         self._judge = MotionJudge(settings, *self._size, self._side * self._scale)
         self._cuts = CutDetector(settings)

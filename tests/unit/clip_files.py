@@ -1,0 +1,77 @@
+"""Small videos made for a test: a textured disc that moves over a textured background."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.video.stream import VideoStream
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+RATE = 25
+
+
+def texture(height: int, width: int, seed: int = 0, grain: float = 2.0) -> Image:
+    """H×W×3 colored blobs about `grain` pixels wide."""
+    noise = np.random.default_rng(seed).normal(size=(height, width, 3)).astype(np.float32)
+    smooth = cv2.GaussianBlur(noise, (0, 0), grain)
+    spread = np.asarray(smooth / smooth.std())
+    return np.asarray(np.clip(128 + 45 * spread, 0, 255), np.uint8)
+
+
+def disc_over(background: Image, center: tuple[float, float], radius: int = 45, seed: int = 99) -> Image:
+    """The background with a textured disc on it, at a center given to a fraction of a pixel."""
+    side = 2 * radius
+    across, down = np.meshgrid(np.arange(side), np.arange(side))
+    disc = np.hypot(across - radius + 0.5, down - radius + 0.5) < radius
+    height, width = background.shape[:2]
+    shift = np.array([[1, 0, center[0] - radius], [0, 1, center[1] - radius]], np.float32)
+    cover = np.asarray(cv2.warpAffine(disc.astype(np.float32), shift, (width, height)))[..., None]
+    things = np.asarray(cv2.warpAffine(texture(side, side, seed, 3.0), shift, (width, height)))
+    return (background * (1 - cover) + things * cover).astype(np.uint8)
+
+
+def crossing(
+    frames: int, width: int = 320, height: int = 240, step: tuple[float, float] = (2.0, 0.5), seed: int = 0
+) -> Iterator[Image]:
+    """A disc that crosses the frame, `step` pixels a frame, before a background that stands still."""
+    background = texture(height, width, seed)
+    for index in range(frames):
+        yield disc_over(background, center(index, width, height, step))
+
+
+def center(
+    index: int, width: int = 320, height: int = 240, step: tuple[float, float] = (2.0, 0.5)
+) -> tuple[float, float]:
+    """Where the disc of `crossing` is."""
+    return width / 4 + step[0] * index, height / 2 - 20 + step[1] * index
+
+
+def write(
+    path: Path,
+    images: Iterable[Image],
+    *,
+    codec: str = "libx264",
+    options: dict[str, str] | None = None,
+    stamps: Sequence[int] | None = None,
+) -> Path:
+    """Encode BGR images; `stamps` are their times in 1/100 s, else they are evenly spaced at RATE."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=RATE, options=options or {"crf": "18", "preset": "veryfast"})
+        assert isinstance(stream, VideoStream)
+        stream.thread_count = 1
+        for index, image in enumerate(images):
+            if index == 0:
+                stream.height, stream.width = image.shape[:2]
+                stream.pix_fmt = "yuv420p"
+                stream.time_base = stream.codec_context.time_base = Fraction(1, 100 if stamps else RATE)
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+            frame.pts = stamps[index] if stamps else index
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import cv2
+import pytest
+
+from ingest.errors import WrongOpenCV
+from ingest.funnel import Reason
+from ingest.settings import MiningSettings
+from ingest.tracking import Region, follow, require_tracker
+from tests.unit.clip_files import Image, disc_over, texture
+
+SETTINGS = MiningSettings()
+RADIUS = 30
+BACKGROUND = texture(180, 320, 7)
+
+
+def frames(centers: list[tuple[float, float]]) -> list[Image]:
+    return [disc_over(BACKGROUND, center, RADIUS) for center in centers]
+
+
+def around(x: int, y: int) -> Region:
+    return Region(x - RADIUS - 4, y - RADIUS - 4, 2 * RADIUS + 8, 2 * RADIUS + 8)
+
+
+def test_a_region_goes_with_what_it_holds() -> None:
+    path = [(80.0 + 4 * step, 60.0 + step) for step in range(31)]
+    found = follow(frames(path), around(80, 60), SETTINGS)
+    assert isinstance(found, Region)
+    assert found.overlap(around(200, 90)) > 0.85
+    assert (found.width, found.height) == (68, 68)
+
+
+def test_the_first_step_counts() -> None:
+    found = follow(frames([(80, 60), (86, 60)]), around(80, 60), SETTINGS)
+    assert isinstance(found, Region)
+    assert found.x == pytest.approx(around(86, 60).x, abs=2)
+
+
+def test_a_region_may_reach_a_little_beyond_the_frame() -> None:
+    found = follow(frames([(60.0 - step, 90.0) for step in range(31)]), around(60, 90), SETTINGS)
+    assert isinstance(found, Region)
+    assert found.x == pytest.approx(-4, abs=3) and found.width == 68
+
+
+def test_what_leaves_the_frame_is_told_so() -> None:
+    assert follow(frames([(60.0 - 3 * step, 90.0) for step in range(31)]), around(60, 90), SETTINGS) is Reason.LEFT
+
+
+def test_what_is_gone_is_lost() -> None:
+    clip = [*frames([(100, 90)] * 3), *[texture(180, 320, seed) for seed in range(20, 28)]]
+    assert follow(clip, around(100, 90), SETTINGS) is Reason.TRACKER
+
+
+def test_a_tracker_that_holds_on_to_the_background_is_found_out() -> None:
+    """The disc jumps out of reach: what is behind it stays in view, and does not lead back."""
+    path = [(80.0 + 5 * step, 90.0) for step in range(10)] + [(280.0, 90.0)] * 21
+    found = follow(frames(path), around(80, 90), SETTINGS)
+    assert found in (Reason.TRACKER, Reason.DRIFTED)
+
+
+def test_overlap_is_intersection_over_union() -> None:
+    assert Region(0, 0, 10, 10).overlap(Region(5, 0, 10, 10)) == pytest.approx(50 / 150)
+    assert Region(0, 0, 10, 10).overlap(Region(20, 20, 5, 5)) == 0
+
+
+def test_an_opencv_without_kcf_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(cv2, "TrackerKCF")
+    with pytest.raises(WrongOpenCV, match="install opencv-contrib-python-headless"):
+        require_tracker()
