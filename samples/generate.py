@@ -47,7 +47,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for the world")
     parser.add_argument("--instances", type=int, default=168, help="objects filmed (default %(default)s)")
     parser.add_argument("--held-out", type=int, default=48, help="objects held out (default %(default)s)")
-    parser.add_argument("--clips", type=int, default=5, help="clips an object (default %(default)s)")
+    parser.add_argument("--clips", type=int, default=3, help="clips an object (default %(default)s)")
     parser.add_argument("--views", type=int, default=5, help="images a held-out object (default %(default)s)")
     parser.add_argument("--frames", type=int, default=60, help="frames a clip (default %(default)s)")
     parser.add_argument("--quality", type=int, default=28, help="x264's CRF; less is better (default %(default)s)")
