@@ -76,12 +76,13 @@ class TripletSiamese(nn.Module):
 
 
 def _initialize(part: nn.Module) -> None:
-    """Weights for a network that starts from nothing (He et al.): the signal keeps its size through every ReLU."""
+    """Weights for a network that starts from nothing: in the trunk (He et al.) the signal keeps its size through ReLUs.
+
+    The head begins smaller. The cosine forgets lengths, so a small weight turns faster under the same learning rate.
+    """
     if isinstance(part, nn.Conv2d):
         nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")
-    elif isinstance(part, nn.Linear):
-        nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
-    elif isinstance(part, nn.BatchNorm2d):
+    elif isinstance(part, (nn.Linear, nn.BatchNorm2d)):
         part.reset_parameters()
     if isinstance(part, (nn.Conv2d, nn.Linear)) and part.bias is not None:
         nn.init.zeros_(part.bias)

@@ -73,7 +73,7 @@ def test_the_score_is_the_mean_over_the_pairs() -> None:
     siamese = TripletSiamese("resnet18", 32, (16, 8))
     pairs = collect_pairs(ToyService(), "toy", 100, hold_out=0.5, wanted=1000, seed=0, size=32)
 
-    score = score_distances("untrained", siamese, pairs, seed=0)
+    score = score_distances("untrained", siamese, pairs, margin=0.5, seed=0)
 
     embeddings_2PD = embed(siamese, pairs.images_2PSSC)
     anchors_PD, positives_PD = embeddings_2PD[: len(pairs)], embeddings_2PD[len(pairs) :]
@@ -84,3 +84,4 @@ def test_the_score_is_the_mean_over_the_pairs() -> None:
     assert score.gap.mean == pytest.approx((ac_P - ab_P).mean(), abs=1e-6)
     assert score.gap.low < score.gap.mean < score.gap.high
     assert score.closer.mean == np.mean(ab_P < ac_P)
+    assert score.loss.mean == pytest.approx(np.maximum(0, ab_P - ac_P + 0.5).mean(), abs=1e-6)

@@ -15,10 +15,11 @@ GROUPS = 4
 VIDEOS = 8
 SIDE = 96
 SNAPSHOT = "toy"
+COLORS = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200], [160, 160, 40]])
 
 
 class ToyService:
-    """Answers as `TripletClient` does. Images of one group are stripes of one direction, whatever their colors."""
+    """Answers as `TripletClient` does. Images of one group are stripes of one direction and of like colors."""
 
     def __init__(self, *, transitive: int = 10_000, intra: int = 10_000) -> None:
         counts = {"transitive": transitive, "intra": intra, "inter": transitive // 3}
@@ -79,6 +80,6 @@ def draw_patch(group: int, seed: int, position: int, role: int) -> bytes:
     angle = np.pi * (group + random.uniform(-0.2, 0.2)) / GROUPS
     across, down = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
     wave = np.sin((across * np.cos(angle) + down * np.sin(angle)) / random.uniform(3, 5) + random.uniform(0, 6))
-    low, high = random.uniform(0, 255, (2, 3))
-    pixels = low + (high - low) * (wave[..., None] + 1) / 2 + random.normal(0, 12, (SIDE, SIDE, 3))
+    low, high = COLORS[group] + random.uniform(-40, 40, (2, 3))
+    pixels = low + (high + 60 - low) * (wave[..., None] + 1) / 2 + random.normal(0, 12, (SIDE, SIDE, 3))
     return bytes(cv2.imencode(".jpg", np.clip(pixels, 0, 255).astype(np.uint8))[1])

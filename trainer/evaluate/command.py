@@ -113,9 +113,10 @@ def run_distances(
             seed=seed,
             size=network.settings.image_size,
         )
+    margin = network.settings.margin
     scores = [
-        score_distances("untrained", untrained(network.settings).embedding(), held_out, seed=seed),
-        score_distances(network.name, trained, held_out, seed=seed),
+        score_distances("untrained", untrained(network.settings).embedding(), held_out, margin=margin, seed=seed),
+        score_distances(network.name, trained, held_out, margin=margin, seed=seed),
     ]
     if json_output:
         counts = {"pairs": len(held_out), "videos": held_out.num_videos, "seen": held_out.seen}

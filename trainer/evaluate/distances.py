@@ -72,6 +72,8 @@ class DistanceScore:
     """D(A, C) − D(A, B'), pair by pair."""
     closer: Estimate
     """Share of the pairs with D(A, B') < D(A, C)."""
+    loss: Estimate
+    """The hinge that training makes small, on pairs it never saw."""
 
 
 def collect_pairs(
@@ -122,7 +124,9 @@ def _draw_negatives(patches: list[Patch], num_pairs: int, seed: int) -> NDArray[
     return np.array([random.choice(np.flatnonzero(groups != group)) for group in groups[:num_pairs]])
 
 
-def score_distances(name: str, siamese: TripletSiamese, pairs: HeldOutPairs, *, seed: int) -> DistanceScore:
+def score_distances(
+    name: str, siamese: TripletSiamese, pairs: HeldOutPairs, *, margin: float, seed: int
+) -> DistanceScore:
     """What a network makes of the pairs."""
     embeddings_2PD = embed(siamese, pairs.images_2PSSC)
     anchors_PD, positives_PD = embeddings_2PD.chunk(2)
@@ -138,6 +142,7 @@ def score_distances(name: str, siamese: TripletSiamese, pairs: HeldOutPairs, *, 
         ac_dist=estimate(ac_P),
         gap=estimate(ac_P - ab_P),
         closer=estimate((ab_P < ac_P).astype(np.float64)),
+        loss=estimate(np.maximum(0, ab_P - ac_P + margin)),
     )
 
 

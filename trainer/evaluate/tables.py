@@ -46,8 +46,10 @@ def distance_table(pairs: HeldOutPairs, scores: Sequence[DistanceScore]) -> Tabl
         title=f"{len(pairs)} transitive pairs of {pairs.num_videos} held-out videos",
         caption="Mean [95 % interval, bootstrap over videos]; C is a patch of another group, also of a held-out video",
     )
-    for heading in ("network", "D(A, B')", "D(A, C)", "difference", "D(A, B') < D(A, C)"):
+    for heading in ("network", "D(A, B')", "D(A, C)", "difference", "D(A, B') < D(A, C)", "loss"):
         table.add_column(heading, justify="left" if heading == "network" else "right")
     for score in scores:
-        table.add_row(score.name, str(score.ab_dist), str(score.ac_dist), str(score.gap), str(score.closer))
+        table.add_row(
+            score.name, str(score.ab_dist), str(score.ac_dist), str(score.gap), str(score.closer), str(score.loss)
+        )
     return table
