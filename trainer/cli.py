@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from trainer.settings import Machine, TrainSettings, sentence
+from trainer.threads import share_cores
 
 DEFAULTS, MACHINE = TrainSettings(), Machine()
 
@@ -54,6 +55,7 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a network on a snapshot, over HTTP. A run of the same name goes on where its last checkpoint was."""
+    share_cores()
     from trainer.command import run_training
 
     given = {
@@ -85,6 +87,7 @@ def knn(
     json: Json = False,
 ) -> None:
     """Nearest neighbors among the other instances of a labelled folder: does the class agree?"""
+    share_cores()
     from trainer.evaluate.command import run_knn
 
     sources = (features if features is not None or checkpoint else ["random", "hog", "pixels"]) or []
@@ -116,6 +119,7 @@ def distances(
     json: Json = False,
 ) -> None:
     """Mean D(A, B') and D(A, C) on the transitive pairs of held-out videos, trained and untrained."""
+    share_cores()
     from trainer.evaluate.command import run_distances
 
     run_distances(
