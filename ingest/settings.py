@@ -92,6 +92,9 @@ class MiningSettings:
     min_region: float = 2 / 3
     """Side of the tracked region at least, as a share of the box: the moving part, and enough around it."""
 
+    region_side: int = 48
+    """Side that the tracked region is reduced to, pixels: tracking slows with its area, and gains nothing from more."""
+
     min_response: float = 0.2
     """Peak of the tracker's response at least, of 1; below it the track is lost. OpenCV's own is 0.5."""
 
@@ -129,6 +132,7 @@ class MiningSettings:
             **dict.fromkeys(("same_direction", "cut_correlation"), (-1, 1)),
             **dict.fromkeys(("jpeg_quality", "frame_quality"), (1, 100)),
             "width": (64, 100_000),
+            "region_side": (16, 1_000),
         }
         for name, (low, high) in limits.items():
             value = getattr(self, name)

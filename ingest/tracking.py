@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from math import sqrt
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -45,13 +46,25 @@ def follow(frames: Sequence[NDArray[np.uint8]], region: Region, settings: Mining
 
     A tracker that slid off to something else seldom finds its way back, so it must.
     """
-    end = _tracked(frames, region, settings)
+    scale = min(1.0, settings.region_side / sqrt(region.area))
+    smalls = [_scaled(frame, scale) for frame in frames]
+    start = _inside(Region(*(round(length * scale) for length in region)), smalls[0])
+    end = _tracked(smalls, start, settings)
     if isinstance(end, Reason):
         return end
-    back = _tracked(frames[::-1], _inside(end, frames[-1]), settings)
-    if isinstance(back, Reason) or back.overlap(region) < settings.min_return:
+    back = _tracked(smalls[::-1], _inside(end, smalls[-1]), settings)
+    if isinstance(back, Reason) or back.overlap(start) < settings.min_return:
         return Reason.DRIFTED
-    return end
+    right, down = round((end.x - start.x) / scale), round((end.y - start.y) / scale)
+    return Region(region.x + right, region.y + down, region.width, region.height)
+
+
+def _scaled(frame: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+    if scale == 1:
+        return frame
+    height, width = frame.shape[:2]
+    size = (round(width * scale), round(height * scale))
+    return cast(NDArray[np.uint8], cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
 
 
 def _tracked(frames: Iterable[NDArray[np.uint8]], region: Region, settings: MiningSettings) -> Region | Reason:
