@@ -41,9 +41,8 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
                 Video(id, f"file:///{id}.mp4", 25.0, 320, 180, 600, 24.0, "m"), FRAMES, tracks, "000001", 10**9
             )
         middle = time.perf_counter()
-        graph.store.write_parents(
-            "fit", {id: int(n) for id, n in zip(starts, random.integers(0, PARENTS, len(starts)))}
-        )
+        numbers = random.integers(0, PARENTS, len(starts)).tolist()
+        graph.store.write_parents("fit", dict(zip(starts, numbers, strict=True)))
         placed = time.perf_counter()
         for number in range(PARENTS):
             pairs = np.sort(random.choice(len(starts), (EDGES, 2)), axis=1)
