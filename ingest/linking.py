@@ -24,7 +24,7 @@ from ingest.engine import LocalEngine
 from ingest.features import Extractor, features_path, read_features
 from ingest.fits import Fit, current_fit, make_fit, save_fit, set_current_fit
 from ingest.report import Report
-from ingest.scaling import scaled
+from ingest.scaling import describe, scaled
 from ingest.settings import ClusterSettings
 
 Starts = Mapping[str, tuple[str, list[str]]]
@@ -131,6 +131,8 @@ class Linker:
         if any(ids for _, ids in starts.values()):
             self.describe(starts)
             fit = self.fit(starts, refit)
+            used = (f"{choice.setting} {choice.value} (paper: {choice.paper})" for choice in describe(fit.settings)[:4])
+            self._report.say("clustering: " + ", ".join(used))
             segments += self.link(fit, self.assign(fit, starts), starts)
             settings |= {"features": self._extractor.name, "clustering": asdict(fit.settings)}
         snapshot = self._store.publish(segments, frames, fit.id if fit else None, settings | {"track_frames": frames})
