@@ -51,12 +51,10 @@ class LocalEngine:
     def close(self) -> None:
         """End the workers at once: what they were doing is done again by the next run."""
         if self._pool is not None:
-            processes = list(self._pool._processes.values())
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            for process in processes:
+            for process in list(self._pool._processes.values()):
                 process.terminate()
-            for process in processes:
-                process.join()
+            # Waits for the pool's own thread too, which would otherwise trip over closed pipes at exit.
+            self._pool.shutdown(wait=True, cancel_futures=True)
             self._pool = None
 
     def __enter__(self) -> LocalEngine:

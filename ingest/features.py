@@ -138,3 +138,9 @@ def read_features(folder: Path, extractor: str, video: str) -> NDArray[np.float3
         raise DamagedFeatures(path, f"it holds {rows.ndim}-d {rows.dtype}, not rows of float16")
     converted: NDArray[np.float32] = rows.astype(np.float32)
     return converted
+
+
+def drop_features(folder: Path, video: str) -> None:
+    """Forget one video's features, of every extractor: its starts are about to change."""
+    for path in folder.glob(f"*/{video}.npy"):
+        path.unlink()

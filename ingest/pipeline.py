@@ -12,7 +12,7 @@ from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
 from ingest.engine import LocalEngine
 from ingest.errors import NothingIngested, UnreadableVideo
-from ingest.features import load_extractor
+from ingest.features import drop_features, load_extractor
 from ingest.funnel import Funnel
 from ingest.linking import Linker
 from ingest.mining import mine_video
@@ -38,7 +38,7 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
         store.sweep_snapshots()
         with LocalEngine(settings.workers) as engine:
             new = choose(name(files, engine, report, summary), store, settings, report, summary)
-            mine(new, store, archive, engine, settings, report, summary)
+            mine(new, store, archive, folder, engine, settings, report, summary)
             if settings.link:
                 publish(store, folder, engine, settings, report, summary)
     return summary
@@ -92,6 +92,7 @@ def mine(
     files: Sequence[Path],
     store: GraphStore,
     archive: ArchiveWriter,
+    folder: DataFolder,
     engine: LocalEngine,
     settings: IngestSettings,
     report: Report,
@@ -106,6 +107,7 @@ def mine(
         if isinstance(mined, Exception):
             skip(path, mined, report, summary)
             continue
+        drop_features(folder.features, mined.id)
         store_video(mined, mining, store, archive)
         summary.mined += 1
         summary.tracks += len(mined.tracks)

@@ -67,7 +67,8 @@ def test_features_are_compared_side_by_side(world: Graph, data: Path, labelled: 
     assert (result["images"], result["instances"], len(result["classes"])) == (24, 12, 4)
     scores = {score["name"]: score for score in result["features"]}
     assert list(scores) == ["random", "hog", "pixels", "one"]
-    assert scores["hog"]["accuracy"]["mean"] == 1  # four directions of stripes are what HOG sees best
+    assert scores["pixels"]["accuracy"]["mean"] == 1  # a class has colors of its own
+    assert scores["hog"]["accuracy"]["mean"] > 4 * result["chance"]  # and a direction of its own, within limits
     assert scores["one"]["dims"] == scores["random"]["dims"] == 512
     assert all(set(score["per_class"]) == set(result["classes"]) for score in scores.values())
 

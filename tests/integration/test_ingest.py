@@ -8,6 +8,7 @@ import signal
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ingest.settings import MiningSettings
@@ -75,6 +76,8 @@ def test_other_settings_are_reported_and_mined_again_on_request(graph: Graph, cl
     assert "--remine" in other.stderr
     remined = graph.json("ingest", str(clips[0]), "--track-frames", "15", "--remine")
     assert (remined["mined"], remined["snapshot"]["frames"]) == (1, 15)
+    [features] = graph.folder.features.rglob("*.npy")
+    assert len(np.load(features)) == remined["snapshot"]["counts"]["intra"]
     old = graph.store.snapshot(first["snapshot"]["id"])
     rows = graph.store.sample_intra(range(old.counts.intra), old.fit)
     assert all(end.id.endswith("-e30") for end in rows.end)
