@@ -82,7 +82,7 @@ class Graph:
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`affinity …` to its end."""
-        done = subprocess.run(command(arguments), env=self.environment, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(command(arguments), env=self.environment, capture_output=True, text=True, timeout=900)
         assert not check or done.returncode == 0, done.stderr
         return done
 
@@ -138,7 +138,7 @@ def end(process: subprocess.Popen[str]) -> None:
     process.communicate()
 
 
-def wait_until_ready(url: str, process: subprocess.Popen[str], seconds: float = 60) -> None:
+def wait_until_ready(url: str, process: subprocess.Popen[str], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert process.poll() is None, process.communicate()[1]
@@ -221,7 +221,7 @@ Wait = Callable[[Callable[[], bool]], None]
 def wait_for() -> Wait:
     """Waits until something holds."""
 
-    def wait(condition: Callable[[], bool], seconds: float = 60) -> None:
+    def wait(condition: Callable[[], bool], seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, "waited too long"
