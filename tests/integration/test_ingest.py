@@ -132,7 +132,7 @@ def test_an_interrupt_says_how_to_go_on_and_leaves_no_process(
     process = graph.start(*arguments(clips))
     wait_for(lambda: graph.store.counts()["videos"] > 0)
     process.send_signal(getattr(signal, name))
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=10)
     assert process.returncode == status, errors
     assert "run the same command again to go on" in errors
     assert "Traceback" not in errors
