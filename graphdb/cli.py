@@ -85,7 +85,7 @@ def facts(status: Status) -> dict[str, Any]:
     return asdict(status)
 
 
-def counts(connection: Connection | ServerSettings) -> dict[str, int]:
+def counts(connection: Connection) -> dict[str, int]:
     """What the graph holds. Raises GraphUnavailable where it does not answer."""
     from graphdb.store import GraphStore
 
@@ -95,13 +95,17 @@ def counts(connection: Connection | ServerSettings) -> dict[str, int]:
 
 
 def given_status(given: ServerSettings) -> dict[str, Any]:
-    """What can be known of a server that somebody else runs. Raises GraphUnavailable where it does not answer."""
-    from graphdb.probe import agent
+    """What can be known of a server that somebody else runs. Raises what `greet` raises where it does not answer."""
+    from graphdb.probe import greet
+    from graphdb.store import GraphStore
 
-    held = counts(given)
-    version = (agent(given.uri, given.user, given.password) or "").removeprefix("Neo4j/")
+    version = greet(given)
+    with GraphStore(given.uri, given.user, given.password, database=given.database) as store:
+        held, id = store.holding(), store.store_id()
+        ours = id is not None or not held.nodes
+        graph = {"database": held.database, "store": id, "counts": store.counts() if ours else None}
     place = {"running": True, "uri": given.uri, "user": given.user, "password_file": None, "browser": None}
-    return place | {"pid": None, "version": version, "counts": held}
+    return place | {"pid": None, "version": version} | graph | {"foreign": None if ours else str(held)}
 
 
 def show(facts: dict[str, Any], as_json: bool) -> None:

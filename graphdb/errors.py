@@ -3,6 +3,10 @@
 GraphdbError
   x SettingsError        a setting has a value that cannot be used
   x GraphUnavailable     no Neo4j answers at the address
+    - GraphRefused       it answers, and refuses the password, the database or the right
+  x UnsupportedServer    what answers is no Neo4j, or one too old
+  x ForeignData          the database holds data of somebody else
+  x SchemaCollision      the database has constraints or indexes that ours cannot stand beside
   x StoreMismatch        the data folder and the graph belong to different stores
   x NotFound
     - SnapshotNotFound
@@ -32,6 +36,49 @@ class GraphUnavailable(GraphdbError):
         super().__init__(
             f"Neo4j at {uri} does not answer: {reason}. "
             "Check NEO4J_URI, NEO4J_USER and NEO4J_PASSWORD, or unset them to use the local server."
+        )
+
+
+class GraphRefused(GraphUnavailable):
+    """A Neo4j answers, and refuses: a wrong password, a database that is not there, a right that is missing."""
+
+    def __init__(self, uri: str, reason: str) -> None:
+        self.uri = uri
+        GraphdbError.__init__(
+            self,
+            f"Neo4j at {uri} refuses: {reason.rstrip('.')}. "
+            "Check NEO4J_USER, NEO4J_PASSWORD and NEO4J_DATABASE, or unset NEO4J_URI to use the local server.",
+        )
+
+
+class UnsupportedServer(GraphdbError):
+    """What answers is no Neo4j, or one whose Cypher lacks what ours needs."""
+
+    def __init__(self, uri: str, found: str, needed: str) -> None:
+        self.uri = uri
+        self.found = found
+        super().__init__(
+            f"At {uri} is {found}; Affinity Graph needs Neo4j {needed} or newer. "
+            "Name another server with NEO4J_URI, or unset it to use the local one."
+        )
+
+
+class ForeignData(GraphdbError):
+    """The database holds data of somebody else."""
+
+    def __init__(self, database: str, uri: str, held: str, ways_out: str) -> None:
+        self.database = database
+        super().__init__(f"The database {database!r} at {uri} holds {held}. Nothing was written. {ways_out}")
+
+
+class SchemaCollision(GraphdbError):
+    """The database has constraints, indexes or data that our constraints cannot stand beside."""
+
+    def __init__(self, database: str, uri: str, reason: str) -> None:
+        self.database = database
+        super().__init__(
+            f"The database {database!r} at {uri} has something in the way of our constraints: {reason}. "
+            "Nothing was changed. Name another database with NEO4J_DATABASE, or another server with NEO4J_URI."
         )
 
 

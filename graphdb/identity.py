@@ -4,13 +4,64 @@ from __future__ import annotations
 
 import os
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from graphdb.errors import StoreMismatch
-from graphdb.settings import DataFolder
+from graphdb.errors import ForeignData, StoreMismatch
+from graphdb.settings import DataFolder, shared_database
 
 if TYPE_CHECKING:
     from graphdb.store import GraphStore
+
+
+NAMED = 8
+"""Labels that a sentence names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a database holds, whoever wrote it."""
+
+    database: str
+    nodes: int
+    relationships: int
+    labels: list[str]
+    taken: list[str]
+    """Labels and relationship types that we write too."""
+
+    def __str__(self) -> str:
+        named = ", ".join(f":{label}" for label in sorted(self.labels)[:NAMED])
+        labeled = f" ({named}{', …' if len(self.labels) > NAMED else ''})" if named else ""
+        nodes, relationships = number(self.nodes, "node"), number(self.relationships, "relationship")
+        return f"{nodes}{labeled} and {relationships} that Affinity Graph did not write"
+
+
+def number(count: int, of: str) -> str:
+    return f"{count:,} {of}" if count == 1 else f"{count:,} {of}s"
+
+
+def admit(store: GraphStore) -> None:
+    """Look before anything is written. Raises ForeignData where the database is somebody else's.
+
+    It is ours where it holds our Store node, or nothing at all; or where AFFINITY_SHARED_DATABASE names it, and the
+    data in it has no label of ours, by which the two could be taken for each other.
+    """
+    held = store.holding()
+    # In this order: whoever writes into an empty database at this very moment begins with the Store node.
+    if not held.nodes or store.store_id() is not None:
+        return
+    if held.taken or (shared_database() or "").lower() != held.database.lower():
+        raise ForeignData(held.database, store.uri, str(held), ways_out(held))
+
+
+def ways_out(held: Holding) -> str:
+    elsewhere = (
+        "Name an empty database with NEO4J_DATABASE, another server with NEO4J_URI, or unset NEO4J_URI to use the "
+        "local one"
+    )
+    if held.taken:
+        return f"Its {', '.join(held.taken)} could not be told from ours, so it cannot be shared. {elsewhere}."
+    return f"{elsewhere}. Where both may live side by side, set AFFINITY_SHARED_DATABASE={held.database}."
 
 
 def claim(store: GraphStore, folder: DataFolder) -> str:

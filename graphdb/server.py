@@ -69,6 +69,8 @@ class Connection:
     password: str = field(repr=False)
     browser: str
     """Address of Neo4j Browser."""
+    database: str | None = None
+    """None is the user's home database: Community has no other."""
 
 
 @dataclass(frozen=True, slots=True)

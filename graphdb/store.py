@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
-from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Neo4jError
+from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Forbidden, Neo4jError
 
-from graphdb import queries
-from graphdb.errors import GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
+from graphdb import queries, schema
+from graphdb.errors import (
+    GraphRefused,
+    GraphUnavailable,
+    PatchNotFound,
+    SchemaCollision,
+    SnapshotGone,
+    SnapshotNotFound,
+)
+from graphdb.identity import Holding, admit, claim
 from graphdb.model import (
     InterEdges,
     InterRows,
@@ -32,6 +40,7 @@ from graphdb.model import (
     parent_id,
     video_of,
 )
+from graphdb.probe import greet
 from graphdb.rows import Row, location, patch_of, patches, row_order, snapshot_of, track_row
 from graphdb.settings import DataFolder, ServerSettings
 
@@ -45,11 +54,15 @@ ROWS = 5_000
 class GraphStore:
     """The affinity graph in a Neo4j. Safe to share between threads; use it as a context manager.
 
-    Raises GraphUnavailable where no server answers. `timeout` is the deadline of a query, in seconds.
+    Raises GraphUnavailable where no server answers. `database` is the user's home database where it is None;
+    `timeout` is the deadline of a query, in seconds.
     """
 
-    def __init__(self, uri: str, user: str, password: str, *, timeout: float = 60.0) -> None:
+    def __init__(
+        self, uri: str, user: str, password: str, *, database: str | None = None, timeout: float = 60.0
+    ) -> None:
         self.uri = uri
+        self._database = database
         self._timeout = timeout
         # Labels and properties that an empty graph does not know yet are no news to us.
         logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)
@@ -68,14 +81,15 @@ class GraphStore:
     def connect(cls, folder: DataFolder, *, timeout: float = 60.0) -> GraphStore:
         """The graph of a data folder: the server of NEO4J_URI, else the folder's own, started if it is down.
 
-        The schema is there and the store ids match when this returns; raises StoreMismatch where they do not.
+        Whoever answers is asked who it is, then what the database holds; only then the schema is written, and last
+        the id that graph and folder share. Raises, in this order, SettingsError, GraphUnavailable, GraphRefused,
+        UnsupportedServer, ForeignData, SchemaCollision and StoreMismatch.
         """
-        from graphdb.identity import claim
-
         server = ServerSettings.from_environment() or local_server(folder)
-        store = cls(server.uri, server.user, server.password, timeout=timeout)
+        greet(server)
+        store = cls(server.uri, server.user, server.password, database=server.database, timeout=timeout)
         try:
-            store.ping()
+            admit(store)
             store.ensure_schema()
             claim(store, folder)
         except BaseException:
@@ -101,11 +115,24 @@ class GraphStore:
         except (DriverError, Neo4jError, OSError) as error:
             raise GraphUnavailable(self.uri, str(error) or type(error).__name__) from error
 
+    def holding(self) -> Holding:
+        """What the database holds, whoever wrote it."""
+        return Holding(**self._read("foreign")[0])
+
     def ensure_schema(self) -> None:
-        """Create the constraints and indexes that are missing."""
-        for statement in queries.statements("schema"):
-            self._driver.execute_query(statement)
-        self._driver.execute_query("CALL db.awaitIndexes(300)")
+        """Create the constraints and indexes that are missing, all of them or none. Raises SchemaCollision."""
+        if schema.wanted().items() <= schema.targets(self._read("indexes")).items():
+            return
+        try:
+            self._transact(schema.create)
+        except schema.NameTaken as error:
+            raise SchemaCollision(self.holding().database, self.uri, str(error)) from error
+        except Neo4jError as error:
+            if ".Schema." not in (error.code or ""):
+                raise
+            reason = " ".join((error.message or str(error)).split()).rstrip(".")
+            raise SchemaCollision(self.holding().database, self.uri, reason) from error
+        self._driver.execute_query("CALL db.awaitIndexes(300)", database_=self._database)
 
     def store_id(self) -> str | None:
         rows = self._read("store")
@@ -318,10 +345,11 @@ class GraphStore:
         """Run one query, again where the error is transient; its rows."""
         query = queries.query(name, self._timeout)
         with self._answering():
-            return list(self._driver.execute_query(query, parameters, routing_=routing).records)
+            done = self._driver.execute_query(query, parameters, routing_=routing, database_=self._database)
+            return list(done.records)
 
     def _transact(self, work: Callable[[ManagedTransaction], None]) -> None:
-        with self._answering(), self._driver.session() as session:
+        with self._answering(), self._driver.session(database=self._database) as session:
             session.execute_write(work)
 
     @contextmanager
@@ -330,7 +358,9 @@ class GraphStore:
         try:
             yield
         except (DriverError, Neo4jError) as error:
-            if isinstance(error, AuthError) or error.is_retryable():
+            if isinstance(error, AuthError | Forbidden):
+                raise GraphRefused(self.uri, error.message or str(error)) from error
+            if error.is_retryable():
                 raise GraphUnavailable(self.uri, str(error)) from error
             raise
 

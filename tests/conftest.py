@@ -25,7 +25,10 @@ from graphdb.store import GraphStore
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"
-SETTINGS = ("AFFINITY_DATA", "AFFINITY_API_KEY", "NEO4J_URI", "NEO4J_USER", "NEO4J_PASSWORD", "NEO4J_PASSWORD_FILE")
+SETTINGS = (
+    *("AFFINITY_DATA", "AFFINITY_API_KEY", "AFFINITY_SHARED_DATABASE"),
+    *("NEO4J_URI", "NEO4J_USER", "NEO4J_PASSWORD", "NEO4J_PASSWORD_FILE", "NEO4J_DATABASE"),
+)
 
 
 def pytest_configure() -> None:

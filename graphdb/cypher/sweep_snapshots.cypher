@@ -1,4 +1,4 @@
-// Remove the snapshots that an interrupted ingest left unpublished.
+// Remove the snapshots that an interrupted ingest left unpublished: by all that it writes first, so nobody else's.
 MATCH (s:Snapshot)
-WHERE s.published IS NULL AND s.created IS NOT NULL
+WHERE s.published IS NULL AND s.created IS NOT NULL AND s.settings IS NOT NULL AND s.frames IS NOT NULL
 DETACH DELETE s

@@ -1,0 +1,43 @@
+"""The constraints and indexes: there before anything is written, all of them or none."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from neo4j import ManagedTransaction
+
+from graphdb import queries
+
+Target = tuple[tuple[str, ...], tuple[str, ...]]
+"""Labels or types, and properties."""
+
+STATEMENT = re.compile(r"CREATE (?:CONSTRAINT|INDEX) (\w+) IF NOT EXISTS FOR .*?\w:(\w+).* (?:ON|REQUIRE) (.*)")
+
+
+class NameTaken(Exception):
+    """A constraint or an index of somebody else has the name of one of ours."""
+
+
+def wanted() -> dict[str, Target]:
+    """By its name, what every index of ours is on."""
+    found = (STATEMENT.fullmatch(statement) for statement in queries.statements("schema"))
+    return {match[1]: ((match[2],), tuple(re.findall(r"\w\.(\w+)", match[3]))) for match in found if match is not None}
+
+
+def targets(rows: Iterable[Mapping[str, Any]]) -> dict[str, Target]:
+    """By its name, what every index of a database is on, from the rows of `indexes`."""
+    return {row["name"]: (tuple(row["labelsOrTypes"] or ()), tuple(row["properties"] or ())) for row in rows}
+
+
+def create(tx: ManagedTransaction) -> None:
+    """Create what is missing. Raises NameTaken; the transaction takes back all of it where anything fails."""
+    for statement in queries.statements("schema"):
+        tx.run(statement).consume()
+    # IF NOT EXISTS is silent where another one has the name: ours would be missing, and nobody would know.
+    there = targets(map(dict, tx.run(queries.text("indexes"))))
+    for name, target in wanted().items():
+        if there.get(name, target) != target:
+            labels, properties = (", ".join(names) for names in there[name])
+            raise NameTaken(f"{name} is on {labels} ({properties})")
