@@ -12,12 +12,21 @@ IngestError
   x BadLabels            a file of labels cannot be read
   x WorkerDied           a worker process was killed
   x NothingIngested      the graph holds no track to publish
+  x NothingToShow        a snapshot holds nothing of the kind that was asked for
+  x UnusableSheet        a contact sheet cannot be written where it was asked for
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
+
+
+def shown(path: Path) -> str:
+    """A path as one line of printable text, whatever bytes its name is made of."""
+    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 class IngestError(Exception):
@@ -38,7 +47,7 @@ class MissingPath(IngestError):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        super().__init__(f"Nothing is at {path}. Give video files, or folders that hold some.")
+        super().__init__(f"Nothing is at {shown(path)}. Give video files, or folders that hold some.")
 
 
 class UnreadableVideo(IngestError):
@@ -47,7 +56,7 @@ class UnreadableVideo(IngestError):
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path
         self.reason = reason
-        super().__init__(f"{path} cannot be read as video: {reason}.")
+        super().__init__(f"{shown(path)} cannot be read as video: {reason}.")
 
     # Exceptions are pickled as their message alone, and this one comes back from worker processes.
     def __reduce__(self) -> tuple[type[UnreadableVideo], tuple[Path, str]]:
@@ -133,3 +142,19 @@ class NothingIngested(IngestError):
             f"The graph holds no video that was mined with tracks of {frames} frames. "
             "Ingest some first: `affinity ingest PATH`; or name another length with --track-frames."
         )
+
+
+class NothingToShow(IngestError):
+    """A snapshot holds nothing of the kind that was asked for."""
+
+    def __init__(self, snapshot: str, what: str, why: str) -> None:
+        self.snapshot = snapshot
+        super().__init__(f"Snapshot {snapshot} has no {what} to show: {why}.")
+
+
+class UnusableSheet(IngestError):
+    """A contact sheet cannot be written where it was asked for."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(f"The sheet {path} cannot be written: {reason}.")

@@ -11,9 +11,8 @@ from graphdb.archive import ArchiveWriter
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
 from ingest.engine import LocalEngine
-from ingest.errors import NothingIngested, UnreadableVideo
+from ingest.errors import NothingIngested, UnreadableVideo, shown
 from ingest.features import drop_features, load_extractor
-from ingest.funnel import Funnel
 from ingest.linking import Linker
 from ingest.mining import mine_video
 from ingest.report import Report
@@ -101,7 +100,6 @@ def mine(
     """Mine and track (Sec. 4.1, 4.3); each video is stored, pixels first, as soon as it is done."""
     keep = store.counts()["patches"] < FRAMES_UP_TO if settings.frames is None else settings.frames
     mining = replace(settings.mining, frames=keep)
-    funnel = Funnel()
     results = engine.map(partial(mine_video, settings=mining), files)
     for path, mined in report.stage("mining", results, len(files)):
         if isinstance(mined, Exception):
@@ -109,11 +107,8 @@ def mine(
             continue
         drop_features(folder.features, mined.id)
         store_video(mined, mining, store, archive)
-        summary.mined += 1
-        summary.tracks += len(mined.tracks)
-        funnel += mined.funnel
-    if summary.mined and not summary.tracks:
-        report.note(f"No track in {summary.mined} videos: {funnel.explain(mining)}.")
+        summary.add(path, mined, mining)
+    summary.explain(mining, report)
 
 
 def skip(path: Path, error: Exception, report: Report, summary: Summary) -> None:
@@ -121,7 +116,7 @@ def skip(path: Path, error: Exception, report: Report, summary: Summary) -> None
     if not isinstance(error, UnreadableVideo):
         raise error
     summary.skipped.append((path, error.reason))
-    report.say(f"skipped {path}: {error.reason}")
+    report.say(f"skipped {shown(path)}: {error.reason}")
 
 
 def publish(
@@ -137,6 +132,9 @@ def publish(
     linker = Linker(store, folder, engine, extractor, settings.clustering, report)
     frames = settings.mining.track_frames
     starts = store.tracked_starts(frames)
+    if not starts and summary.skipped:
+        report.note(f"Nothing to publish: no file could be used, and the graph holds no tracks of {frames} frames.")
+        return
     if not starts:
         raise NothingIngested(frames)
     if settings.hold_out:

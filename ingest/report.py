@@ -21,7 +21,8 @@ class Report:
         self.seconds: dict[str, float] = {}
 
     def say(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False)
+        # Lines are not broken: a path in them can be copied.
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Say it now, and again in the summary."""

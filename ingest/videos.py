@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from fractions import Fraction
 from hashlib import blake2b
 from itertools import chain
 from pathlib import Path
@@ -17,7 +19,7 @@ import av
 import cv2
 import numpy as np
 from av.container import InputContainer
-from av.error import FFmpegError
+from av.error import FFmpegError, InvalidDataError
 from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
@@ -37,20 +39,24 @@ _TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTA
 def find_videos(paths: Sequence[Path]) -> list[Path]:
     """The files among `paths` as given, and the videos below the folders among them, sorted; each once.
 
-    Raises MissingPath.
+    A folder that gives nothing, or cannot be listed, stands for itself: decoding reports it by name, beside the
+    other files. Raises MissingPath.
     """
     found: dict[Path, None] = {}
     for path in paths:
         # A broken link is there: decoding reports it by name, beside the other files.
         if not os.path.lexists(path):
             raise MissingPath(path)
-        found.update(dict.fromkeys(_below(path) if path.is_dir() else [path]))
+        below = list(_below(path)) if path.is_dir() else []
+        found.update(dict.fromkeys(below or [path]))
     return list(found)
 
 
 def _below(folder: Path) -> Iterator[Path]:
     seen: set[Path] = set()
-    for parent, folders, files in os.walk(folder, followlinks=True):
+    locked: list[Path] = []
+    walk = os.walk(folder, followlinks=True, onerror=lambda error: locked.append(Path(error.filename)))
+    for parent, folders, files in walk:
         if (real := Path(parent).resolve()) in seen:
             folders.clear()
             continue
@@ -58,6 +64,7 @@ def _below(folder: Path) -> Iterator[Path]:
         folders.sort()
         shown = (Path(parent, name) for name in sorted(files) if not name.startswith("."))
         yield from (path for path in shown if path.suffix.lower() in SUFFIXES)
+    yield from locked
 
 
 def video_id(path: Path) -> str:
@@ -130,7 +137,8 @@ class _Key:
 class VideoReader:
     """One video, decoded as often as asked. Raises UnreadableVideo, at once for a file without pictures.
 
-    `width` and `height` are those of the first frame as shown; frames of other sizes are scaled to them.
+    `width` and `height` are those of the first frame as shown: upright, and of square pixels. Frames of other sizes
+    are scaled to them.
     """
 
     def __init__(self, path: Path, *, threads: int = 1) -> None:
@@ -145,11 +153,12 @@ class VideoReader:
         with self._open() as container:
             stream = container.streams.video[0]
             rate = stream.average_rate or stream.guessed_rate
+            shape = stream.sample_aspect_ratio
             picture = next(self._pictures(container), None)
         if picture is None:
             raise UnreadableVideo(path, "no picture in it can be decoded")
         self.rate = float(rate) if rate else 25.0
-        self.width, self.height = _upright(picture, picture.width, picture.height)
+        self.width, self.height = _upright(picture, _squared(picture.width, shape), picture.height)
 
     def frames(self) -> Iterator[Frame]:
         """All intact frames, in order."""
@@ -188,7 +197,10 @@ class VideoReader:
         """The picture upright, at a size and in a pixel format (`bgr24`, `gray`)."""
         size = _upright(picture, width, height)
         scaler = self._scalers.setdefault((*size, pixels), VideoReformatter())
-        scaled = scaler.reformat(picture, *size, pixels, interpolation=Interpolation.AREA, threads=1).to_ndarray()
+        try:
+            scaled = scaler.reformat(picture, *size, pixels, interpolation=Interpolation.AREA, threads=1).to_ndarray()
+        except (FFmpegError, ValueError) as error:
+            raise UnreadableVideo(self.path, f"its {picture.format.name} pixels: {_words(error)}") from error
         turn = _TURNS.get(picture.rotation % 360)
         return cast(NDArray[np.uint8], scaled if turn is None else cv2.rotate(scaled, turn))
 
@@ -246,6 +258,11 @@ def _upright(picture: av.VideoFrame, width: int, height: int) -> tuple[int, int]
     return (height, width) if picture.rotation % 180 == 90 else (width, height)
 
 
+def _squared(width: int, shape: Fraction | None) -> int:
+    """The width where pixels are square; `shape` is the width of one over its height, and believed within reason."""
+    return round(width * shape) if shape and 1 / 4 <= shape <= 4 else width
+
+
 def _union(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     merged: list[tuple[int, int]] = []
     for first, last in sorted(spans):
@@ -257,18 +274,25 @@ def _union(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _require_file(path: Path) -> None:
-    if path.is_dir():
-        raise UnreadableVideo(path, "it is a folder")
-    if not path.exists():
-        raise UnreadableVideo(path, "it links to a file that is not there" if path.is_symlink() else "nothing is there")
-    if not path.is_file():
+    """Raises UnreadableVideo, with words that say more than the system's, and before anything could wait on a pipe."""
+    try:
+        state = path.stat()
+    except OSError as error:
+        reason = "nothing is there" if isinstance(error, FileNotFoundError) else _words(error)
+        raise UnreadableVideo(path, "its link leads nowhere" if os.path.islink(path) else reason) from error
+    if stat.S_ISDIR(state.st_mode):
+        listed = os.access(path, os.R_OK | os.X_OK)
+        raise UnreadableVideo(path, "it is a folder without videos" if listed else "this user may not list the folder")
+    if not stat.S_ISREG(state.st_mode):
         raise UnreadableVideo(path, "it is not a regular file")
     if not os.access(path, os.R_OK):
         raise UnreadableVideo(path, "this user may not read it")
-    if path.stat().st_size == 0:
+    if state.st_size == 0:
         raise UnreadableVideo(path, "it is empty")
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, InvalidDataError):
+        return "it is no video, or the part that describes it is damaged or missing"
     text = str(getattr(error, "strerror", None) or error)
     return text[:1].lower() + text[1:].rstrip(".")

@@ -59,8 +59,13 @@ def write(
     codec: str = "libx264",
     options: dict[str, str] | None = None,
     stamps: Sequence[int] | None = None,
+    pixels: str = "yuv420p",
+    aspect: Fraction | None = None,
 ) -> Path:
-    """Encode BGR images; `stamps` are their times in 1/100 s, else they are evenly spaced at RATE."""
+    """Encode BGR images; `stamps` are their times in 1/100 s, else they are evenly spaced at RATE.
+
+    `aspect` is the width of a pixel over its height, where they are not square.
+    """
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=RATE, options=options or {"crf": "18", "preset": "veryfast"})
         assert isinstance(stream, VideoStream)
@@ -68,10 +73,49 @@ def write(
         for index, image in enumerate(images):
             if index == 0:
                 stream.height, stream.width = image.shape[:2]
-                stream.pix_fmt = "yuv420p"
+                stream.pix_fmt = pixels
+                if aspect:
+                    stream.sample_aspect_ratio = aspect
                 stream.time_base = stream.codec_context.time_base = Fraction(1, 100 if stamps else RATE)
             frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts = stamps[index] if stamps else index
             container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def turn_by_metadata(path: Path) -> None:
+    """Write a quarter turn into the track header of an mp4, as telephones do."""
+    data = bytearray(path.read_bytes())
+    at = data.index(b"tkhd") + 44
+    height = int.from_bytes(data[at + 40 : at + 44], "big")
+    quarter = [0, 1 << 16, 0, -(1 << 16), 0, 0, height, 0, 1 << 30]
+    data[at : at + 36] = b"".join(number.to_bytes(4, "big", signed=True) for number in quarter)
+    path.write_bytes(data)
+
+
+def flip_bytes(path: Path, count: int, seed: int = 0) -> Path:
+    """Damage bytes in the middle of a file, where pictures are."""
+    data = bytearray(path.read_bytes())
+    quarter = len(data) // 4
+    for at in np.random.default_rng(seed).integers(quarter, 3 * quarter, size=count):
+        data[at] ^= 0xFF
+    path.write_bytes(data)
+    return path
+
+
+def cut(path: Path, share: float) -> Path:
+    """Keep the first share of a file's bytes."""
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    return path
+
+
+def sound(path: Path) -> Path:
+    """A file with sound, and no pictures."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("aac", rate=44100)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 44100
+        container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path

@@ -173,7 +173,7 @@ def test_funnels_add_up(mined: MinedVideo) -> None:
 
 def test_an_unreadable_file_raises(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").write_text("no video")
-    with pytest.raises(UnreadableVideo, match="invalid data"):
+    with pytest.raises(UnreadableVideo, match="is no video"):
         mine_video(tmp_path / "clip.mp4", SETTINGS)
 
 

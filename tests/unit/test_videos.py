@@ -6,14 +6,13 @@ import pickle
 from collections.abc import Callable
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
 
 from ingest.errors import MissingPath, UnreadableVideo
 from ingest.videos import Clock, VideoReader, find_videos, video_id
-from tests.unit.clip_files import crossing, texture, write
+from tests.unit.clip_files import crossing, sound, texture, turn_by_metadata, write
 
 
 def touch(path: Path, content: bytes = b"x") -> Path:
@@ -69,24 +68,15 @@ def beginning(path: Path) -> None:
     path.write_bytes(whole[:600])
 
 
-def sound(path: Path) -> None:
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("aac", rate=44100)
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), format="fltp", layout="mono")
-        frame.sample_rate = 44100
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-
-
 UNREADABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "empty": (lambda path: path.write_bytes(b""), "empty"),
-    "text": (lambda path: path.write_text("<html>not found</html>"), "invalid data"),
-    "noise": (lambda path: path.write_bytes(np.random.default_rng(0).bytes(5000)), "invalid data"),
-    "playlist": (lambda path: path.write_text("#EXTM3U\n#EXTINF:9,\nhttp://127.0.0.1:9/a.ts\n"), "invalid data"),
-    "beginning of a file": (beginning, "invalid data"),
+    "text": (lambda path: path.write_text("<html>not found</html>"), "is no video"),
+    "noise": (lambda path: path.write_bytes(np.random.default_rng(0).bytes(5000)), "is no video"),
+    "playlist": (lambda path: path.write_text("#EXTM3U\n#EXTINF:9,\nhttp://127.0.0.1:9/a.ts\n"), "is no video"),
+    "beginning of a file": (beginning, "is no video"),
     "sound alone": (sound, "no video stream"),
     "folder": (folder, "folder"),
-    "broken link": (broken_link, "not there"),
+    "broken link": (broken_link, "leads nowhere"),
     "pipe": (pipe, "not a regular file"),
     "nothing": (lambda path: None, "nothing is there"),
 }
@@ -163,15 +153,6 @@ def test_frames_stand_upright(tmp_path: Path) -> None:
     assert taken and (reader.width, reader.height) == (96, 160)
     assert np.abs(frame.image.astype(int) - upright).mean() < 2
     assert frame.scaled(48, 80, "gray").shape == (80, 48)
-
-
-def turn_by_metadata(path: Path) -> None:
-    """Write a quarter turn into the track header, as telephones do."""
-    data = bytearray(path.read_bytes())
-    at = data.index(b"tkhd") + 44
-    quarter = [0, 1 << 16, 0, -(1 << 16), 0, 0, 96 << 16, 0, 1 << 30]
-    data[at : at + 36] = b"".join(number.to_bytes(4, "big", signed=True) for number in quarter)
-    path.write_bytes(data)
 
 
 def test_damaged_frames_are_left_out_and_counted(tmp_path: Path) -> None:
