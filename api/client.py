@@ -62,7 +62,7 @@ class ServiceError(Exception):
 class ServiceUnavailable(Exception):
     """No whole answer came. `waited` is in seconds; the last failure is the cause."""
 
-    def __init__(self, url: str, waited: float, reason: BaseException | str) -> None:
+    def __init__(self, url: str, waited: float, reason: str) -> None:
         self.url = url
         self.waited = waited
         super().__init__(
@@ -150,8 +150,8 @@ class TripletClient:
                 waited = time.monotonic() - begun
                 wait = max(pause * random.uniform(0.5, 1.0), getattr(error, "after", 0.0))
                 if self._closed.is_set() or waited + wait > self.patience:
-                    raise ServiceUnavailable(url, waited, error) from error
-                log.warning("No whole answer from %s (%s); trying again in %.1f s", url, error, wait)
+                    raise ServiceUnavailable(url, waited, _words(error)) from error
+                log.warning("No whole answer from %s (%s); trying again in %.1f s", url, _words(error), wait)
                 self._closed.wait(wait)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -164,6 +164,17 @@ class TripletClient:
             reason = f"HTTP {response.status}: {_problem(response.data).get('detail', response.reason)}"
             raise _TryAgain(reason, _seconds(response.headers.get("Retry-After")))
         raise ServiceError(url, response.status, _problem(response.data))
+
+
+def _words(error: Exception) -> str:
+    """What went wrong, without the pools and objects that urllib3 names beside it."""
+    if not isinstance(error, urllib3.exceptions.HTTPError):
+        return str(error)
+    if isinstance(error, urllib3.exceptions.MaxRetryError) and error.reason is not None:
+        error = error.reason
+    if isinstance(error.__cause__, OSError) and error.__cause__.strerror:
+        return error.__cause__.strerror.lower()
+    return str(error.args[0] if error.args else type(error).__name__).rpartition(": ")[2].rstrip(".").lower()
 
 
 def _address(url: str) -> str:

@@ -178,6 +178,30 @@ def test_a_silent_service_is_left_after_the_timeout() -> None:
         assert triplets.snapshot()["id"] == "a"
 
 
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        pytest.param(None, "the last try: connection refused. Check", id="nobody there"),
+        pytest.param(hang_up, "the last try: connection aborted. Check", id="connection closed"),
+        pytest.param(lambda _: time.sleep(0.5), "the last try: read timed out. (read timeout=0.1)", id="silence"),
+        pytest.param(BUSY, "the last try: HTTP 503: ", id="service unavailable"),
+    ],
+)
+def test_the_error_says_what_went_wrong_in_few_words(trouble: Reply | None, words: str) -> None:
+    with serving(trouble or GOOD) as server:
+        url = server.url
+        if trouble is not None:
+            assert words in last_words(url)
+    if trouble is None:
+        assert words in last_words(url)
+
+
+def last_words(url: str) -> str:
+    with TripletClient(url, timeout=0.1, patience=0.05) as triplets, pytest.raises(ServiceUnavailable) as error:
+        pull(triplets)
+    return str(error.value)
+
+
 def test_a_refusal_is_raised_at_once_with_its_problem_details() -> None:
     problem = {"type": "/problems/snapshot-gone", "title": "Snapshot gone", "detail": "It ended.", "successor": "b"}
     with (
