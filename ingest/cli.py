@@ -35,15 +35,16 @@ HoldOut = Annotated[
 ]
 Refit = Annotated[bool, typer.Option("--refit", help="Make new centroids instead of using those in force.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes. Default: one a core.")]
+Assignments = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of docs/ingest.md; may be repeated."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSON object on stdout.")]
 
 
 def ingest(
-    paths: Annotated[
-        # What cannot be read is named beside the other files, not refused before them.
-        list[Path],
-        typer.Argument(help="Video files, or folders that hold some.", show_default=False, readable=False),
-    ],
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Video files, or folders that hold some.", show_default=False)],
     data: Data = None,
     track_frames: TrackFrames = 30,
     features: Features = "hog",
@@ -60,37 +61,24 @@ def ingest(
     ] = None,
     remine: Annotated[bool, typer.Option("--remine", help="Mine videos again that have other settings.")] = False,
     refit: Refit = False,
-    no_link: Annotated[bool, typer.Option("--no-link", help="Stop after mining, before clustering.")] = False,
+    link: Annotated[bool, typer.Option("--link/--no-link", help="Cluster and publish after mining.")] = True,
     workers: Workers = None,
+    assignments: Assignments = None,
     json: Json = False,
 ) -> None:
     """Mine and track the patches of videos, link them, and publish a snapshot to train on."""
     from graphdb.settings import DataFolder
     from ingest import pipeline
+    from ingest.options import settings_of
     from ingest.report import Report
-    from ingest.settings import ClusterSettings, IngestSettings, MiningSettings
-    from ingest.summary import resumable
 
-    settings = IngestSettings(
-        mining=MiningSettings(track_frames=track_frames, max_patches=max_patches),
-        clustering=ClusterSettings(
-            parents=parents, members=members, neighbors=neighbors, same_video=same_video, seed=seed
-        ),
-        features=features,
-        hold_out=hold_out,
-        frames=frames,
-        remine=remine,
-        refit=refit,
-        link=not no_link,
-        workers=workers,
-    )
     report = Report()
-    with resumable(report):
-        summary = pipeline.ingest(paths, DataFolder.resolve(data), settings, report)
+    summary = pipeline.ingest(paths, DataFolder.resolve(data), settings_of(context.params, assignments or []), report)
     finish(summary, report, json)
 
 
 def cluster(
+    context: typer.Context,
     data: Data = None,
     track_frames: TrackFrames = 30,
     features: Features = "hog",
@@ -102,28 +90,17 @@ def cluster(
     hold_out: HoldOut = 0.0,
     refit: Refit = False,
     workers: Workers = None,
+    assignments: Assignments = None,
     json: Json = False,
 ) -> None:
     """Link what was mined before, and publish a snapshot."""
     from graphdb.settings import DataFolder
     from ingest import pipeline
+    from ingest.options import settings_of
     from ingest.report import Report
-    from ingest.settings import ClusterSettings, IngestSettings, MiningSettings
-    from ingest.summary import resumable
 
-    settings = IngestSettings(
-        mining=MiningSettings(track_frames=track_frames),
-        clustering=ClusterSettings(
-            parents=parents, members=members, neighbors=neighbors, same_video=same_video, seed=seed
-        ),
-        features=features,
-        hold_out=hold_out,
-        refit=refit,
-        workers=workers,
-    )
     report = Report()
-    with resumable(report):
-        summary = pipeline.cluster(DataFolder.resolve(data), settings, report)
+    summary = pipeline.cluster(DataFolder.resolve(data), settings_of(context.params, assignments or []), report)
     finish(summary, report, json)
 
 

@@ -2,6 +2,8 @@
 
 IngestError
   x SettingsError        a setting has a value that cannot be used
+    - UnreadableSetting  a value is not of the setting's type
+  x UnknownSetting       no setting has this name
   x MissingPath          nothing is at a path that was given
   x UnreadableVideo      a file cannot be decoded as video
   x WrongOpenCV          the installed OpenCV has no KCF tracker
@@ -40,6 +42,21 @@ class SettingsError(IngestError):
         self.setting = setting
         self.value = value
         super().__init__(f"The setting {setting} is {value!r}; it must be {allowed}.")
+
+
+class UnreadableSetting(SettingsError):
+    """A value that was given as text is not of the setting's type."""
+
+    def __init__(self, setting: str, text: str, kind: str) -> None:
+        super().__init__(setting, text, kind)
+
+
+class UnknownSetting(IngestError):
+    """No setting has this name."""
+
+    def __init__(self, setting: str, known: Iterable[str]) -> None:
+        self.setting = setting
+        super().__init__(f"There is no setting {setting!r}; write --set NAME=VALUE with one of: {', '.join(known)}.")
 
 
 class MissingPath(IngestError):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import typer
 from rich.table import Table
 
 from graphdb.model import Counts, Snapshot
@@ -118,13 +115,3 @@ def snapshot_table(snapshot: Snapshot, training: Snapshot | None) -> Table:
     for name in [*Counts.__dataclass_fields__, "transitive"]:
         table.add_row(name, *(f"{getattr(each.counts, name):,}" for each, _ in shown))
     return table
-
-
-@contextmanager
-def resumable(report: Report) -> Iterator[None]:
-    """Ctrl-C and SIGTERM say how to go on."""
-    try:
-        yield
-    except (KeyboardInterrupt, SystemExit) as end:
-        report.say("Interrupted. What was stored is kept: run the same command again to go on.")
-        raise typer.Exit(130 if isinstance(end, KeyboardInterrupt) else 143) from None
