@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
 import socket
@@ -53,10 +54,15 @@ class Demo:
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "affinity", *arguments, "--data", str(self.data)]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Whatever NEO4J_URI names holds somebody's graph: the demo fills a local one of its own instead."""
+        return {name: value for name, value in os.environ.items() if not name.startswith("NEO4J_")}
+
     def _run(self, title: str, arguments: Sequence[str], accept: Sequence[int], stdout: int | None) -> str:
         say(f"\n== {title}\n$ affinity {shlex.join(arguments)} --data {shlex.quote(str(self.data))}\n")
         began = time.monotonic()
-        done = subprocess.run(self.command(*arguments), stdout=stdout, text=True)
+        done = subprocess.run(self.command(*arguments), env=self.environment, stdout=stdout, text=True)
         self.seconds[title] = time.monotonic() - began
         if done.returncode not in accept:
             raise DemoFailed(
@@ -76,10 +82,12 @@ def demo(
     if not folder.is_dir():
         raise DemoFailed(f"There is no folder {folder}. Name a folder of videos with --videos.")
     stages = Demo(data.absolute())
+    if uri := os.environ.get("NEO4J_URI"):
+        say(f"NEO4J_URI names {uri}; the demo leaves it alone and starts a local Neo4j of its own.")
     try:
         main_job(stages, folder.absolute())
     finally:
-        subprocess.run(stages.command("graph", "stop"), stdout=subprocess.DEVNULL)
+        subprocess.run(stages.command("graph", "stop"), env=stages.environment, stdout=subprocess.DEVNULL)
 
 
 def main_job(demo: Demo, videos: Path) -> None:
@@ -115,7 +123,7 @@ def service(demo: Demo) -> Iterator[str]:
     url = f"http://127.0.0.1:{free_port()}"
     arguments = ["serve", "--port", url.rpartition(":")[2]]
     say(f"\n== Service\n$ affinity {shlex.join(arguments)} --data {shlex.quote(str(demo.data))}\n")
-    process = subprocess.Popen(demo.command(*arguments))
+    process = subprocess.Popen(demo.command(*arguments), env=demo.environment)
     try:
         wait_until_ready(url, process)
         yield url

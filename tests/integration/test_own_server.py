@@ -1,0 +1,254 @@
+"""A Neo4j that the project did not start, named by NEO4J_URI, with data of somebody else in it or without."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from neo4j import GraphDatabase
+from neo4j.exceptions import Neo4jError
+
+import affinity_demo
+from graphdb.errors import ForeignData, GraphdbError, GraphRefused, SchemaCollision, UnsupportedServer
+from graphdb.model import Video
+from graphdb.probe import needed, supported
+from graphdb.server import LocalServer
+from graphdb.settings import DataFolder
+from graphdb.store import GraphStore
+from tests.conftest import SAMPLES, Graph, free_port
+
+MOVIES = """
+CREATE (a:Person {name: 'Anna', born: 1971, id: 'a'}), (b:Person {name: 'Ben'}), (:Person {name: 'Carl'}),
+       (m:Movie {title: 'Rain', created: datetime('2020-01-01'), id: 'm'}), (n {note: 'no label'}),
+       (a)-[:ACTED_IN {role: 'herself'}]->(m), (b)-[:DIRECTED]->(m), (a)-[:IN]->(n), (b)-[:FROM]->(n)
+"""
+THEIRS = """
+MATCH (n) WHERE n:Person OR n:Movie OR n.note IS NOT NULL
+RETURN elementId(n) AS id, labels(n) AS labels, properties(n) AS properties,
+       [(n)-[r]-(m) | [elementId(r), type(r), properties(r), elementId(m)]] AS relationships
+ORDER BY id
+"""
+
+
+class Theirs:
+    """The server of somebody else, and what they do with it."""
+
+    def __init__(self, server: LocalServer) -> None:
+        self.process = psutil.Process(server.status().pid or 0)
+        self.server = server.connection
+        self._driver = GraphDatabase.driver(self.server.uri, auth=(self.server.user, self.server.password))
+
+    def cypher(self, text: str) -> list[dict[str, Any]]:
+        return [dict(record) for record in self._driver.execute_query(text).records]
+
+    def schema(self) -> list[str]:
+        rows = self.cypher("SHOW INDEXES YIELD name, type WHERE type <> 'LOOKUP' RETURN name ORDER BY name")
+        return [row["name"] for row in rows]
+
+    def empty(self) -> None:
+        self.cypher("MATCH (n) DETACH DELETE n")
+        for row in self.cypher("SHOW CONSTRAINTS YIELD name"):
+            self.cypher(f"DROP CONSTRAINT {row['name']}")
+        for name in self.schema():
+            self.cypher(f"DROP INDEX {name}")
+
+    def close(self) -> None:
+        self._driver.close()
+
+
+@pytest.fixture(scope="module")
+def somebody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theirs]:
+    server = LocalServer(tmp_path_factory.mktemp("somebody") / "neo4j")
+    server.start()
+    theirs = Theirs(server)
+    yield theirs
+    theirs.close()
+    server.stop()
+
+
+@pytest.fixture
+def theirs(somebody: Theirs, monkeypatch: pytest.MonkeyPatch) -> Theirs:
+    """An empty database that NEO4J_URI names."""
+    somebody.empty()
+    monkeypatch.setenv("NEO4J_URI", somebody.server.uri)
+    monkeypatch.setenv("NEO4J_PASSWORD", somebody.server.password)
+    return somebody
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataFolder:
+    return DataFolder.resolve(tmp_path / "data")
+
+
+def refusal(folder: DataFolder) -> GraphdbError:
+    """What stands in the way of using the database; nothing was written to it, nor to the folder."""
+    with pytest.raises(GraphdbError) as caught:
+        GraphStore.connect(folder).close()
+    assert not folder.store_file.exists()
+    return caught.value
+
+
+def test_an_empty_database_is_taken_and_known_again(theirs: Theirs, folder: DataFolder) -> None:
+    for _ in range(2):
+        with GraphStore.connect(folder) as store:
+            assert store.store_id() == folder.store_file.read_text().strip()
+    assert len(theirs.cypher("MATCH (n) RETURN n")) == 1
+
+
+@pytest.mark.parametrize("named", [None, "movies"])
+def test_data_of_others_is_refused_before_anything_is_written(
+    named: str | None, theirs: Theirs, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs.cypher(MOVIES)
+    before = theirs.cypher(THEIRS)
+    if named:
+        monkeypatch.setenv("AFFINITY_SHARED_DATABASE", named)
+    error = refusal(folder)
+    assert isinstance(error, ForeignData)
+    assert "'neo4j'" in str(error) and "5 nodes (:Movie, :Person) and 4 relationships" in str(error)
+    assert "AFFINITY_SHARED_DATABASE=neo4j" in str(error) and "NEO4J_DATABASE" in str(error)
+    assert theirs.schema() == [] and theirs.cypher(THEIRS) == before
+
+
+@pytest.mark.parametrize(
+    ("data", "taken"),
+    [("CREATE (:Video {id: 'v'}), (:Movie)", ":Video"), ("CREATE (:A)-[:INTER]->(:A)", "[:INTER]")],
+)
+def test_data_with_names_of_ours_cannot_be_shared(
+    data: str, taken: str, theirs: Theirs, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs.cypher(data)
+    monkeypatch.setenv("AFFINITY_SHARED_DATABASE", "neo4j")
+    error = refusal(folder)
+    assert isinstance(error, ForeignData)
+    assert f"Its {taken} could not be told from ours" in str(error)
+    assert "AFFINITY_SHARED_DATABASE" not in str(error)
+    assert theirs.schema() == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("CREATE INDEX theirs FOR (p:Patch) ON (p.id)", "theirs"),
+        ("CREATE CONSTRAINT video_id FOR (m:Movie) REQUIRE m.title IS UNIQUE", "video_id"),
+        ("CREATE INDEX segment_kind FOR (m:Movie) ON (m.kind)", "segment_kind"),
+    ],
+)
+def test_constraints_that_collide_are_named_and_ours_taken_back(
+    statement: str, named: str, theirs: Theirs, folder: DataFolder
+) -> None:
+    theirs.cypher(statement)
+    error = refusal(folder)
+    assert isinstance(error, SchemaCollision)
+    assert "Nothing was changed" in str(error)
+    assert theirs.schema() == [named]
+    assert theirs.cypher("MATCH (n) RETURN n") == []
+
+
+def test_a_constraint_like_ours_under_another_name_serves(theirs: Theirs, folder: DataFolder) -> None:
+    theirs.cypher("CREATE CONSTRAINT another FOR (p:Patch) REQUIRE p.id IS UNIQUE")
+    GraphStore.connect(folder).close()
+    assert "another" in theirs.schema() and "patch_id" not in theirs.schema() and "video_id" in theirs.schema()
+
+
+def test_a_database_that_is_not_there_is_refused(
+    theirs: Theirs, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NEO4J_DATABASE", "movies")
+    error = refusal(folder)
+    assert isinstance(error, GraphRefused)
+    assert "movies" in str(error) and "NEO4J_DATABASE" in str(error)
+
+
+def test_every_kind_of_query_goes_to_the_named_database(theirs: Theirs) -> None:
+    server = theirs.server
+    video = Video("v" * 16, "v.mp4", 25.0, 4, 4, 1, 0.04, "m")
+    with GraphStore(server.uri, server.user, server.password, database="movies") as store:
+        for ask in (store.counts, store.holding, store.ensure_schema, lambda: store.write_video(video, 30, [], "0", 0)):
+            with pytest.raises(Neo4jError) as caught:
+                ask()
+            assert caught.value.code == "Neo.ClientError.Database.DatabaseNotFound"
+    with GraphStore(server.uri, server.user, server.password, database="neo4j") as store:
+        store.ensure_schema()
+        store.write_video(video, 30, [], "0", 0)
+        assert store.counts()["videos"] == 1
+
+
+def test_status_says_whose_data_it_is(theirs: Theirs, tmp_path: Path) -> None:
+    graph = Graph(DataFolder.resolve(tmp_path), theirs.server, None)  # type: ignore[arg-type]
+    empty = graph.json("graph", "status")
+    assert (empty["database"], empty["store"], empty["foreign"]) == ("neo4j", None, None)
+    assert set(empty["counts"].values()) == {0}
+    theirs.cypher(MOVIES)
+    full = graph.json("graph", "status")
+    assert full["counts"] is None and full["foreign"].startswith("5 nodes (:Movie, :Person)")
+    assert theirs.schema() == []
+
+
+def test_the_whole_system_lives_beside_their_data_and_leaves_it_alone(
+    theirs: Theirs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clips: list[Path]
+) -> None:
+    theirs.cypher(MOVIES)
+    theirs.cypher("CREATE (:Person {name: 'Dora'})-[:USES]->(:Movie {title: 'Snow'})")
+    before = theirs.cypher(THEIRS)
+    monkeypatch.setenv("AFFINITY_SHARED_DATABASE", "neo4j")
+    graph = Graph(DataFolder.resolve(tmp_path / "data"), theirs.server, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(Graph, "environment", graph.environment | {"AFFINITY_SHARED_DATABASE": "neo4j"})
+    ingested = graph.json("ingest", *map(str, clips[:40]), "--parents", "2", "--members", "4", "--workers", "1")
+    counts = ingested["snapshot"]["counts"]
+    assert counts["videos"] and counts["transitive"]
+    # Named for the first use only: from then on our Store node says that it is meant.
+    monkeypatch.setattr(Graph, "environment", graph.environment | {"AFFINITY_SHARED_DATABASE": ""})
+    graph.run("cluster", "--parents", "2", "--members", "4", "--workers", "1", "--refit")
+    status = graph.json("graph", "status")
+    assert status["counts"]["videos"] == counts["videos"] and status["foreign"] is None
+    assert status["counts"]["intra"] == counts["intra"]
+    graph.run("graph", "quality", "--labels", str(SAMPLES / "labels.csv"))
+    with graph.service(free_port()) as url:
+        graph.run("train", "--url", url, "--trunk", "resnet18", "--image-size", "32", "--batch", "4", "--steps", "1")
+    for command in ("start", "stop", "reset"):
+        refused = graph.run("graph", command, check=False)
+        assert refused.returncode == 1 and "is not ours" in refused.stderr
+    assert theirs.process.is_running()
+    assert theirs.cypher(THEIRS) == before
+
+
+def test_the_demo_does_not_touch_it(theirs: Theirs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NEO4J_DATABASE", "movies")
+    demo = affinity_demo.Demo(tmp_path / "demo")
+    assert [name for name in demo.environment if name.startswith("NEO4J")] == []
+    status = demo.json("Status", "graph", "status")
+    assert not status["running"] and status["uri"] != theirs.server.uri
+
+
+@pytest.mark.parametrize(
+    ("agent", "version"),
+    [("Neo4j/5.23.0", "5.23.0"), ("Neo4j/5.26-aura", "5.26-aura"), ("Neo4j/2025.01.0", "2025.01.0")],
+)
+def test_versions_that_serve(agent: str, version: str) -> None:
+    assert supported("bolt://db:7687", agent) == version
+
+
+@pytest.mark.parametrize(
+    ("agent", "found"),
+    [
+        ("Neo4j/5.22.0", "is Neo4j 5.22.0"),
+        ("Neo4j/4.4.48", "is Neo4j 4.4.48"),
+        ("Neo4j/v5.11.0 compatible graph database server - Memgraph", "Memgraph"),
+        ("", "calls itself ''"),
+    ],
+)
+def test_versions_that_do_not(agent: str, found: str) -> None:
+    with pytest.raises(UnsupportedServer) as caught:
+        supported("bolt://db:7687", agent)
+    assert found in str(caught.value) and f"needs Neo4j {needed()} or newer" in str(caught.value)
+
+
+def test_status_names_the_version_of_the_server(theirs: Theirs, tmp_path: Path) -> None:
+    graph = Graph(DataFolder.resolve(tmp_path), theirs.server, None)  # type: ignore[arg-type]
+    said = graph.run("graph", "status", "--json").stdout
+    assert json.loads(said)["version"] == LocalServer(tmp_path / "neo4j").status().version
