@@ -68,6 +68,23 @@ def reset(
     typer.echo(f"{folder.root} is empty; trained runs are kept. `affinity ingest PATH` fills it again.")
 
 
+@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+def admin(
+    arguments: Annotated[list[str], typer.Argument(help="What neo4j-admin is given, such as: database dump neo4j …")],
+    data: Data = None,
+) -> None:
+    """Run Neo4j's own neo4j-admin on the local server's folder: dump, load, check. Most of it wants Neo4j stopped."""
+    folder = own_folder(data, "administer")
+    from rich.console import Console
+
+    from graphdb.runtime import runtime
+    from graphdb.server import ServerError
+
+    if not (folder.neo4j / "conf" / "neo4j.conf").exists():
+        raise ServerError(f"There is no Neo4j in {folder.neo4j} yet: `affinity graph start` makes one.")
+    raise typer.Exit(runtime(Console(stderr=True)).run_admin(folder.neo4j, arguments))
+
+
 def own_folder(data: Path | None, verb: str) -> DataFolder:
     """The data folder, whose server is ours. Raises NotOurServer where NEO4J_URI names another."""
     from graphdb.server import NotOurServer

@@ -79,6 +79,10 @@ class Java:
             arguments.unlink(missing_ok=True)
         return "" if done.returncode == 0 else done.stdout + done.stderr
 
+    def run_admin(self, home: Path, arguments: Sequence[str]) -> int:
+        """Run Neo4j's own administration tool (`neo4j-admin`) on a home folder, at this terminal; its exit status."""
+        return subprocess.run(self.command(ADMIN, *arguments), env=_environment(home)).returncode
+
 
 def server_arguments(home: Path) -> tuple[str, ...]:
     return f"--home-dir={home}", f"--config-dir={home / 'conf'}", "--console-mode"
