@@ -1,0 +1,150 @@
+"""One full run, supervised: what dies is started again by the command that started it, as any shell loop would."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from graphdb.errors import GraphUnavailable
+from graphdb.process import ServerProcess
+from graphdb.store import GraphStore
+from tests.conftest import end
+
+POLL_SECONDS = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """`target` is killed `delay` seconds after the stage has come as far as `progress`, from 0 to 1."""
+
+    progress: float
+    target: str
+    delay: float
+
+
+def plan(seed: int, count: int, targets: tuple[str, ...]) -> list[Kill]:
+    """Kills at random moments of a stage, in order."""
+    draw = random.Random(f"{seed} {targets}")
+    moments = sorted(draw.random() * 0.95 for _ in range(count))
+    return [Kill(moment, draw.choice(targets), draw.random() * 0.4) for moment in moments]
+
+
+@dataclass
+class Supervisor:
+    """Keeps the commands of a run alive in a data folder with a Neo4j of its own, and kills what it is told to."""
+
+    data: Path
+    environment: dict[str, str]
+    log: Path
+    said: list[str] = field(default_factory=list)
+    """What was killed, in order."""
+    restarts: int = 0
+    _running: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
+    _commands: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def start(self, name: str, *arguments: str) -> None:
+        """`affinity …` under a name, from now on kept alive until it ends well."""
+        self._commands[name] = arguments
+        with self.log.open("ab") as log:
+            log.write(f"\n$ affinity {' '.join(arguments)}\n".encode())
+            log.flush()
+            command = [sys.executable, "-m", "affinity", *arguments, "--data", str(self.data)]
+            self._running[name] = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, text=True)
+
+    def tend(self) -> None:
+        """Start again what has died, Neo4j first."""
+        for name, process in list(self._running.items()):
+            if process.poll() is not None and (name in self._lasting or process.returncode != 0):
+                self.restarts += 1
+                self.revive_neo4j()
+                self.start(name, *self._commands[name])
+        self.revive_neo4j()
+
+    _lasting = ("serve",)
+    """Commands that never end by themselves."""
+
+    def revive_neo4j(self) -> None:
+        if ServerProcess(self.data / "neo4j").find() is None:
+            with self.log.open("ab") as log:
+                command = [sys.executable, "-m", "affinity", "graph", "start", "--data", str(self.data)]
+                subprocess.run(command, env=self.environment, stdout=log, stderr=log, check=True)
+
+    def wait(self, until: Callable[[], bool], seconds: float = 300) -> None:
+        deadline = time.monotonic() + seconds
+        while not until():
+            assert time.monotonic() < deadline, f"waited too long; {self.log} says what happened"
+            self.tend()
+            time.sleep(POLL_SECONDS)
+
+    def finish(self, name: str) -> None:
+        """Until the command has ended well."""
+        self.wait(lambda: self._running[name].poll() == 0)
+        del self._running[name]
+
+    def carry_out(self, kills: list[Kill], progress: Callable[[], float]) -> None:
+        """Kill as planned, while the stage goes on."""
+        for kill in kills:
+            self.wait(lambda kill=kill: progress() >= kill.progress)  # type: ignore[misc]
+            time.sleep(kill.delay)
+            self.kill(kill.target)
+            self.tend()
+
+    def kill(self, target: str) -> None:
+        """End a process as the kernel does when memory is short: one of `target`'s, its workers included."""
+        victims = self._processes(target)
+        if not victims:
+            # It ended in the meantime: the command is given again, and killed then.
+            self.start(target, *self._commands[target])
+            victims = self._processes(target)
+        victim = random.Random(len(self.said)).choice(victims)
+        victim.kill()
+        if target in self._running and victim.pid == self._running[target].pid:
+            self._running[target].wait(30)  # whoever else asks after a child takes its exit status with it
+        else:
+            victim.wait(30)
+        self.said.append(f"{target} ({victim.pid})")
+
+    def _processes(self, target: str) -> list[psutil.Process]:
+        server = ServerProcess(self.data / "neo4j").find()
+        if target == "neo4j":
+            return [server] if server else []
+        if self._running[target].poll() is not None:
+            return []
+        main = psutil.Process(self._running[target].pid)
+        others = [process for process in main.children(recursive=True) if process != server]
+        return [main, *others]
+
+    def close(self) -> None:
+        """End the commands, then Neo4j, by the means that a user has."""
+        for process in self._running.values():
+            end(process)
+        command = [sys.executable, "-m", "affinity", "graph", "stop", "--data", str(self.data)]
+        subprocess.run(command, env=self.environment, check=True, capture_output=True)
+
+    def left_over(self) -> list[str]:
+        """Processes that still work on the data folder."""
+        mine = str(self.data)
+        left = []
+        for process in psutil.process_iter():
+            try:
+                if process.status() != psutil.STATUS_ZOMBIE and any(mine in word for word in process.cmdline()):
+                    left.append(f"{process.pid} {process.cmdline()}")
+            except psutil.Error:
+                continue
+        return left
+
+
+def rows_written(store: GraphStore) -> int:
+    """How far ingest has come: everything that it writes one by one. 0 while the graph does not answer."""
+    try:
+        counts = store.counts()
+    except GraphUnavailable:
+        return 0
+    return counts["videos"] + counts["segments"] + counts["parents"] + counts["snapshots"]

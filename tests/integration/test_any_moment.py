@@ -1,0 +1,100 @@
+"""Whatever process dies, whenever: the same graph, the same weights, nothing left to clean."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from graphdb.identity import claim
+from graphdb.server import LocalServer
+from graphdb.settings import DataFolder
+from graphdb.store import GraphStore
+from tests.conftest import SETTINGS, Graph, free_port
+from tests.integration.fingerprint import fingerprint
+from tests.integration.killing import Kill, Supervisor, plan, rows_written
+from trainer import checkpoint
+from trainer.metrics import Metrics, read_metrics
+
+SEED = 20
+INGEST_KILLS, TRAIN_KILLS = 9, 11
+STEPS = 60
+CLIPS = 40
+RUN = "killed"
+LINKED = ("--parents", "2", "--members", "8", "--hold-out", "0.25")
+SMALL = ("--batch", "8", "--image-size", "32", "--head", "32,16", "--augment", "mirror,color", "--threads", "1")
+TRAIN = ("train", "--run", RUN, *SMALL, "--steps", str(STEPS), "--checkpoint-every", "5")
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+    kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    supervisor = Supervisor(tmp_path / "disturbed", kept | {"OMP_NUM_THREADS": "1"}, tmp_path / "log")
+    yield supervisor
+    supervisor.close()
+
+
+def opened(supervisor: Supervisor) -> Graph:
+    """The graph that the supervised commands work on."""
+    folder = DataFolder.resolve(supervisor.data)
+    server = LocalServer(folder.neo4j).start()
+    store = GraphStore(server.uri, server.user, server.password, timeout=5)
+    store.ensure_schema()
+    claim(store, folder)
+    return Graph(folder, server, store)
+
+
+def weights(runs: Path) -> dict[str, torch.Tensor]:
+    content, damaged = checkpoint.load_latest(runs / RUN)
+    assert content is not None and not damaged and content["step"] == STEPS
+    return content["model"]
+
+
+def trained_on(runs: Path) -> list[tuple[int, int, float]]:
+    """The steps that led to the weights."""
+    return [(line.step, line.position, line.loss) for line in metrics(runs)]
+
+
+def metrics(runs: Path) -> list[Metrics]:
+    return read_metrics(runs / RUN / "metrics.jsonl")
+
+
+@pytest.mark.slow
+def test_twenty_kills_in_one_run_change_neither_graph_nor_weights(
+    graph: Graph, supervisor: Supervisor, clips: list[Path]
+) -> None:
+    ingest = ("ingest", *map(str, clips[:CLIPS]), *LINKED)
+    undisturbed = graph.json(*ingest)
+    whole = rows_written(graph.store)
+    with graph.service(free_port()) as url:
+        graph.run(*TRAIN, "--url", url, "--snapshot", undisturbed["training"]["id"])
+
+    with_kills = opened(supervisor)
+    supervisor.start("ingest", *ingest)
+    supervisor.carry_out(ingest_kills(), lambda: rows_written(with_kills.store) / whole)
+    supervisor.finish("ingest")
+
+    port = str(free_port())
+    supervisor.start("serve", "serve", "--port", port)
+    supervisor.start("train", *TRAIN, "--url", f"http://127.0.0.1:{port}", "--snapshot", undisturbed["training"]["id"])
+    runs = with_kills.folder.runs
+    supervisor.carry_out(plan(SEED, TRAIN_KILLS, ("train", "serve", "neo4j")), lambda: len(metrics(runs)) / STEPS)
+    supervisor.finish("train")
+
+    assert len(supervisor.said) == INGEST_KILLS + TRAIN_KILLS == 20, supervisor.said
+    nodes, relationships = fingerprint(with_kills)
+    assert nodes == fingerprint(graph)[0]
+    assert relationships == fingerprint(graph)[1]
+    mine, its = weights(runs), weights(graph.folder.runs)
+    assert [name for name in its if not torch.equal(mine[name], its[name])] == []
+    assert trained_on(runs) == trained_on(graph.folder.runs)
+    with_kills.close()
+    supervisor.close()
+    assert supervisor.left_over() == []
+
+
+def ingest_kills() -> list[Kill]:
+    return plan(SEED, INGEST_KILLS, ("ingest", "ingest", "neo4j"))
