@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from types import FrameType
@@ -11,6 +12,7 @@ import typer
 import api.cli
 import graphdb.cli
 import ingest.cli
+import ingest.show
 import trainer.cli
 from affinity_demo import demo
 
@@ -27,6 +29,7 @@ app.add_typer(graphdb.cli.app, name="graph")
 graphdb.cli.app.command()(ingest.cli.quality)
 app.command()(ingest.cli.ingest)
 app.command()(ingest.cli.cluster)
+app.add_typer(ingest.show.app, name="show")
 app.command()(api.cli.serve)
 app.command()(trainer.cli.train)
 app.add_typer(trainer.cli.evaluate_app, name="evaluate")
@@ -35,7 +38,8 @@ app.command()(demo)
 
 def main() -> None:
     """Run the command. An error of our own is a sentence for its reader; any other is a bug and keeps its traceback."""
-    signal.signal(signal.SIGTERM, terminate)
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         app()
     except Exception as error:
@@ -45,9 +49,14 @@ def main() -> None:
         sys.exit(1)
 
 
-def terminate(signum: int, frame: FrameType | None) -> None:
-    """SIGTERM ends a command as Ctrl-C does, with every `finally` on the way out, and its own exit status."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def interrupt(signum: int, frame: FrameType | None) -> None:
+    """Ctrl-C and SIGTERM end a command with every `finally` on the way out, and say so before that; a second one
+    ends it at once."""
+    signal.signal(signum, signal.SIG_DFL)
+    # Not through sys.stderr: the signal may have come in the middle of a print.
+    os.write(2, b"affinity: interrupted. What is done is kept; the same command goes on from there.\n")
+    if signum == signal.SIGINT:
+        raise KeyboardInterrupt
     sys.exit(128 + signum)
 
 

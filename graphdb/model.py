@@ -202,3 +202,21 @@ class PatchDetail:
     parents: Sequence[str]
     intra: Sequence[Neighbor]
     inter: Sequence[Neighbor]
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTrack:
+    """A track with what drawing it needs of its video; `width` is that of the video's frames, in pixels."""
+
+    track: Track
+    uri: str
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class ChildCluster:
+    """Four starts that look alike; `similarities` are those of its INTER edges, rising."""
+
+    id: str
+    members: Sequence[str]
+    similarities: Sequence[float]

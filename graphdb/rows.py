@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from graphdb.model import Counts, Location, Patch, PatchRef, Snapshot, Track, frame_id, video_of
+from graphdb.model import Counts, Location, Patch, PatchRef, ShownTrack, Snapshot, Track, frame_id, video_of
 
 Row = dict[str, Any]
 
@@ -35,6 +35,12 @@ def patch_row(patch: Patch) -> Row:
 def patch_of(node: Mapping[str, Any]) -> Patch:
     names = ("id", "frame", "time", "x", "y", "side", "motion")
     return Patch(location=location(node), **{name: node[name] for name in names})
+
+
+def shown_track(row: Mapping[str, Any]) -> ShownTrack:
+    frame = location(row["frame"]) if row["frame"] else None
+    track = Track(patch_of(row["start"]), patch_of(row["end"]), row["frames"], frame)
+    return ShownTrack(track, row["uri"], row["width"])
 
 
 def location(row: Mapping[str, Any]) -> Location:

@@ -25,6 +25,7 @@ from graphdb.errors import (
 )
 from graphdb.identity import Holding, admit, claim
 from graphdb.model import (
+    ChildCluster,
     InterEdges,
     InterRows,
     IntraRows,
@@ -32,6 +33,7 @@ from graphdb.model import (
     Neighbor,
     PatchDetail,
     Segments,
+    ShownTrack,
     Snapshot,
     Track,
     Video,
@@ -41,7 +43,7 @@ from graphdb.model import (
     video_of,
 )
 from graphdb.probe import greet
-from graphdb.rows import Row, location, patch_of, patches, row_order, snapshot_of, track_row
+from graphdb.rows import Row, location, patch_of, patches, row_order, shown_track, snapshot_of, track_row
 from graphdb.settings import DataFolder, ServerSettings
 
 if TYPE_CHECKING:
@@ -332,6 +334,23 @@ class GraphStore:
             intra=[Neighbor(id, frames=frames) for id, frames in row["intra"]],
             inter=[Neighbor(id, similarity=similarity) for id, similarity in row["inter"]],
         )
+
+    # People: what to look at
+
+    def show_tracks(self, starts: Sequence[str], frames: int) -> list[ShownTrack]:
+        """The tracks of `frames` frames that begin at these starts, in their order."""
+        rows = {row["start"]["id"]: row for row in self._read("show_tracks", starts=list(starts), frames=frames)}
+        return [shown_track(rows[start]) for start in starts]
+
+    def show_children(self, snapshot: str, videos: Sequence[str] | None = None) -> dict[int, list[str]]:
+        """The ids of a snapshot's child clusters by the number of their parent; `videos`: with a member from one."""
+        rows = self._read("show_children", id=snapshot, videos=None if videos is None else list(videos))
+        return {row["parent"]: sorted(row["children"]) for row in rows}
+
+    def show_members(self, children: Sequence[str]) -> list[ChildCluster]:
+        """Child clusters by id, in the order asked."""
+        rows = {row["child"]: row for row in self._read("show_members", children=list(children))}
+        return [ChildCluster(id, rows[id]["members"], rows[id]["similarities"]) for id in children]
 
     # Bolt
 

@@ -1,0 +1,165 @@
+"""Contact sheets as a person asks for them: what is on them, and what is said where there is nothing to draw."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from graphdb.archive import ArchiveReader
+from ingest.panels import SIDE
+from ingest.sheets import MARGIN, crop_picture
+from tests.conftest import Graph
+
+KINDS = ("patches", "tracks", "children", "parents")
+
+
+def show(graph: Graph, kind: str, out: Path, *options: str) -> dict[str, Any]:
+    """What `affinity show … --json` prints; the sheet is as large as it says."""
+    shown = graph.json("show", kind, "--out", str(out), *options)
+    with Image.open(out) as image:
+        image.load()
+        assert (image.width, image.height) == (shown["width"], shown["height"])
+    return shown
+
+
+def sentence(graph: Graph, *arguments: str) -> str:
+    """The one line that a command ends with instead of a sheet."""
+    done = graph.run("show", *arguments, check=False)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("affinity: ")
+    return line
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_seed_draws_the_same_sheet(world: Graph, kind: str, tmp_path: Path) -> None:
+    first = show(world, kind, tmp_path / "first.png", "--count", "3", "--seed", "5")
+    again = show(world, kind, tmp_path / "again.png", "--count", "3", "--seed", "5")
+    assert len(first[kind]) == 3
+    assert first[kind] == again[kind]
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "again.png").read_bytes()
+
+
+def test_another_seed_draws_other_tracks(world: Graph, tmp_path: Path) -> None:
+    drawn = [show(world, "tracks", tmp_path / "sheet.jpg", "--count", "4", "--seed", str(seed)) for seed in (0, 1)]
+    assert drawn[0]["tracks"] != drawn[1]["tracks"]
+
+
+def test_tracks_are_tracks_of_the_snapshot_spread_over_its_videos(world: Graph, tmp_path: Path) -> None:
+    tracks = show(world, "tracks", tmp_path / "sheet.png", "--count", "20")["tracks"]
+    joined = world.cypher(
+        "UNWIND $tracks AS t MATCH (:Start {id: t.start})-[:INTRA]->(:End {id: t.end}) RETURN t", tracks=tracks
+    )
+    assert len(joined) == len(tracks) == 20
+    assert len({track["start"].partition("-")[0] for track in tracks}) == 20
+
+
+def test_the_pixels_are_those_of_the_archive(world: Graph, tmp_path: Path) -> None:
+    [patch] = show(world, "patches", tmp_path / "sheet.png", "--count", "1")["patches"]
+    archive = ArchiveReader(world.folder.archive)
+    crop = np.asarray(crop_picture(archive.read(world.store.pixels([patch["patch"]])[patch["patch"]]), SIDE).image)
+    archive.close()
+    with Image.open(tmp_path / "sheet.png") as image:
+        sheet = np.asarray(image.convert("RGB"))
+    # The frame comes first, on a tile of 4:3; how much stands above the crop is the sheet's business.
+    columns = sheet[:, MARGIN + SIDE * 4 // 3 + 6 :][:, :SIDE]
+    assert any(np.array_equal(columns[top : top + SIDE], crop) for top in range(len(sheet) - SIDE))
+
+
+def test_a_child_is_four_starts_of_its_parent(world: Graph, tmp_path: Path) -> None:
+    children = show(world, "children", tmp_path / "sheet.png", "--count", "12")["children"]
+    rows = world.cypher(
+        "UNWIND $children AS c MATCH (a:Start)-[:MEMBER]->(:Child {id: c.child})-[:IN]->(:Segment)-[:OF]->(p:Parent) "
+        "WITH c, p, a ORDER BY a.id RETURN c.child AS child, p.number AS parent, collect(a.id) AS members",
+        children=children,
+    )
+    found = {row["child"]: (row["parent"], row["members"]) for row in rows}
+    assert len(found) == 12
+    assert {child["child"]: (child["parent"], child["members"]) for child in children} == found
+    assert all(len(child["members"]) == 4 for child in children)
+
+
+def test_parents_are_the_largest_of_the_snapshots_fit_with_their_members_counted(world: Graph, tmp_path: Path) -> None:
+    shown = show(world, "parents", tmp_path / "sheet.png")
+    rows = world.cypher(
+        "MATCH (s:Snapshot {id: $id}) MATCH (p:Parent {fit: s.fit})<-[:IN]-(a:Start) RETURN p.number AS parent, "
+        "count(a) AS starts, COUNT { (s)-[:USES]->(:Segment)-[:OF]->(p) } AS linked ORDER BY starts DESC, parent",
+        id=shown["snapshot"],
+    )
+    assert [(parent["parent"], parent["starts"]) for parent in shown["parents"]] == [
+        (row["parent"], row["starts"]) for row in rows
+    ]
+    assert {p["parent"] for p in shown["parents"] if p["children"]} <= {r["parent"] for r in rows if r["linked"]}
+    [counted] = world.cypher("MATCH (s:Snapshot {id: $id}) RETURN s.children AS children", id=shown["snapshot"])
+    assert sum(parent["children"] for parent in shown["parents"]) == counted["children"] > 0
+
+
+def test_a_snapshot_shows_no_video_that_was_held_out_of_it(world: Graph, tmp_path: Path) -> None:
+    training, full = sorted(world.store.snapshots(), key=lambda snapshot: snapshot.counts.videos)
+    shown = show(world, "patches", tmp_path / "sheet.png", "--snapshot", training.id, "--count", "400")
+    assert len(shown["patches"]) == training.counts.intra < full.counts.intra
+    assert {p["patch"] for p in shown["patches"]} == {
+        id for ids in world.store.snapshot_starts(training.id).values() for id in ids
+    }
+
+
+def test_a_filter_keeps_to_videos_by_their_name(world: Graph, clips: list[Path], tmp_path: Path) -> None:
+    wanted = clips[len(clips) // 2].stem
+    tracks = show(world, "tracks", tmp_path / "sheet.png", "--video", wanted.upper())["tracks"]
+    uris = world.cypher(
+        "UNWIND $starts AS id MATCH (:Start {id: id})-[:FROM]->(v) RETURN DISTINCT v.uri AS uri",
+        starts=[track["start"] for track in tracks],
+    )
+    assert [Path(row["uri"]).stem for row in uris] == [wanted]
+    assert "no track" in sentence(world, "tracks", "--out", str(tmp_path / "none.png"), "--video", "no such video")
+    assert not (tmp_path / "none.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--out", "sheet.gif"), "*.png or *.jpg"),
+        (("--out", "no/such/folder/sheet.png"), "there is no folder"),
+        (("--out", "/proc/sheet.png"), "cannot be written"),
+        (("--out", "sheet.png", "--snapshot", "0123456789abcdef"), "'0123456789abcdef'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_a_sentence(world: Graph, options: tuple[str, ...], said: str) -> None:
+    assert said in sentence(world, "patches", *options)
+
+
+def test_real_videos_too_few_to_link_are_published_and_shown(graph: Graph, bikes: Path, tmp_path: Path) -> None:
+    bunny = bikes.with_name("bigbuckbunny.mp4")
+    result = graph.json("ingest", str(bikes), str(bunny))
+    counts = result["snapshot"]["counts"]
+    assert (counts["videos"], counts["inter"], counts["parents"]) == (2, 0, 0)
+    [note] = [note for note in result["notes"] if "no INTER" in note]
+    assert "Ingest more videos" in note
+    assert graph.store.snapshot("latest").id == result["snapshot"]["id"]
+
+    shown = show(graph, "tracks", tmp_path / "tracks.jpg")["tracks"]
+    named = {uri.rpartition("/")[2]: ids for uri, ids in graph.store.snapshot_starts(result["snapshot"]["id"]).items()}
+    assert sorted(track["start"] for track in shown) == sorted(id for ids in named.values() for id in ids)
+    assert named[bikes.name] and named[bunny.name]
+    assert len(show(graph, "patches", tmp_path / "patches.png")["patches"]) == counts["intra"]
+    assert show(graph, "parents", tmp_path / "parents.png")["parents"][0]["children"] == 0
+
+    why = sentence(graph, "children", "--out", str(tmp_path / "children.png"))
+    assert "no child cluster" in why
+    assert "--members" in why
+
+
+def test_a_graph_without_a_snapshot_says_how_to_get_one(graph: Graph, tmp_path: Path) -> None:
+    assert "affinity ingest" in sentence(graph, "tracks", "--out", str(tmp_path / "sheet.png"))
+
+
+def test_nothing_but_the_object_is_printed_as_json(world: Graph, tmp_path: Path) -> None:
+    done = world.run("show", "patches", "--out", str(tmp_path / "sheet.png"), "--count", "2", "--json")
+    assert set(json.loads(done.stdout)) == {"snapshot", "sheet", "width", "height", "patches"}
+    assert done.stderr == ""

@@ -1,0 +1,118 @@
+"""Contact sheets: where pictures and words land, and where a sheet can be written."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ingest import sheets
+from ingest.crops import Box
+from ingest.errors import UnusableSheet
+from ingest.sheets import END, PAPER, START, Panel, Picture, Sheet
+
+RED = (255, 0, 0)
+
+
+def picture(width: int = 40, height: int = 30, caption: str = "") -> Picture:
+    return Picture(Image.new("RGB", (width, height), RED), caption)
+
+
+def sheet(panels: list[Panel], columns: int = 2, title: str = "title", details: tuple[str, ...] = ("detail",)) -> Sheet:
+    return Sheet(title, details, panels, columns)
+
+
+def reds(image: Image.Image) -> set[tuple[int, int]]:
+    return {(x, y) for x in range(image.width) for y in range(image.height) if image.getpixel((x, y)) == RED}
+
+
+def inked(image: Image.Image) -> int:
+    """Pixels that are not paper."""
+    colors = image.getcolors(image.width * image.height)
+    assert colors is not None
+    return sum(count for count, color in colors if color != PAPER)
+
+
+def jpeg(width: int, height: int) -> bytes:
+    body = io.BytesIO()
+    Image.new("RGB", (width, height), (0, 0, 0)).save(body, "JPEG")
+    return body.getvalue()
+
+
+def test_every_picture_is_whole_and_none_lies_on_another_or_in_the_margin() -> None:
+    panels = [Panel("heading", "detail", [picture(), picture(50, 20)]) for _ in range(5)]
+    image = sheets.draw(sheet(panels))
+    found = reds(image)
+    assert len(found) == 5 * (40 * 30 + 50 * 20)
+    assert min(x for x, _ in found) == sheets.MARGIN
+    assert max(x for x, _ in found) < image.width - sheets.MARGIN
+    assert max(y for _, y in found) < image.height - sheets.MARGIN
+
+
+def test_panels_fill_row_by_row_and_a_sheet_is_no_wider_than_they_need() -> None:
+    panels = [Panel("", "", [picture(400)]) for _ in range(3)]
+    assert sheets.draw(sheet(panels, columns=2)).width == 2 * sheets.MARGIN + 2 * 400 + sheets.GAP
+    assert sheets.draw(sheet(panels[:1], columns=2)).width == 2 * sheets.MARGIN + 400
+
+
+def test_a_sheet_is_as_wide_as_its_details() -> None:
+    panels = [Panel("", "", [picture()])]
+    short = sheets.draw(sheet(panels))
+    long = sheets.draw(sheet(panels, details=("many words " * 20,)))
+    assert long.width > short.width
+    assert long.height == short.height
+
+
+def test_words_wider_than_their_place_are_cut_off() -> None:
+    def caption(text: str) -> int:
+        return inked(sheets.draw(sheet([Panel("", "", [picture(caption=text)])])))
+
+    assert caption("") < caption("one") < caption("one caption")
+    assert caption("one caption that is long") == caption("one caption that is long, and longer still")
+
+
+def test_boxes_are_drawn_where_the_video_has_them() -> None:
+    box = Box(320, 180, 160)
+    drawn = sheets.frame_picture(jpeg(320, 240), 640, [(Box(0, 0, 100), END), (box, START)], height=120).image
+    assert drawn.size == (160, 120)
+    # A quarter of the video's pixels: the box's left edge is at 80, its top at 45; each edge is a few pixels wide.
+    assert {drawn.getpixel((80 + inset, 60)) for inset in range(4)} >= {START}
+    assert {drawn.getpixel((100, 45 + inset)) for inset in range(4)} >= {START}
+    assert {drawn.getpixel((inset, 10)) for inset in range(4)} >= {END}
+    assert drawn.getpixel((100, 65)) == (0, 0, 0)
+
+
+def test_frames_of_every_shape_take_the_same_place() -> None:
+    for size in ((640, 272), (96, 320), (50, 50)):
+        assert sheets.frame_picture(jpeg(*size), size[0], [], height=120).image.size == (160, 120)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".JPG"])
+def test_a_sheet_is_what_its_suffix_says(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"sheet{suffix}"
+    sheets.check_place(path)
+    sheets.save(sheets.draw(sheet([Panel("", "", [picture()])])), path)
+    with Image.open(path) as written:
+        assert written.format == ("PNG" if suffix == ".png" else "JPEG")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("sheet.gif", "'.gif'"), ("sheet", "no suffix"), ("missing/sheet.png", "no folder"), ("folder.png", "a folder")],
+)
+def test_a_place_where_no_sheet_can_be_is_a_sentence(name: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "folder.png").mkdir()
+    with pytest.raises(UnusableSheet, match=said):
+        sheets.check_place(tmp_path / name)
+
+
+def test_a_sheet_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
+    taken = tmp_path / "sheet.png"
+    taken.mkdir()
+    (taken / "file").touch()
+    with pytest.raises(UnusableSheet, match="cannot be written"):
+        sheets.save(Image.new("RGB", (8, 8)), taken)
+    assert list(tmp_path.iterdir()) == [taken]

@@ -1,0 +1,40 @@
+"""Which starts a contact sheet shows where there are too many."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ingest.panels import file_name
+from ingest.showing import spread
+
+GROUPS = st.dictionaries(st.text("abc", min_size=1), st.integers(1, 6), min_size=1, max_size=8).map(
+    lambda sizes: {name: [f"{name}-{number}" for number in range(size)] for name, size in sizes.items()}
+)
+
+
+@given(GROUPS, st.integers(1, 40), st.integers(0, 9))
+def test_as_many_as_asked_none_twice_and_no_group_crowds_out_another(
+    groups: dict[str, list[str]], count: int, seed: int
+) -> None:
+    chosen = spread(groups, count, seed)
+    assert len(chosen) == len(set(chosen)) == min(count, sum(map(len, groups.values())))
+    taken = {name: sum(id in ids for id in chosen) for name, ids in groups.items()}
+    most = max(taken.values())
+    assert all(taken[name] >= min(most - 1, len(ids)) for name, ids in groups.items())
+
+
+@given(GROUPS, st.integers(1, 40))
+def test_the_order_that_groups_come_in_changes_nothing(groups: dict[str, list[str]], count: int) -> None:
+    turned = {name: ids[::-1] for name, ids in reversed(groups.items())}
+    assert spread(groups, count, 7) == spread(turned, count, 7)
+
+
+def test_another_seed_is_another_choice() -> None:
+    groups = {"a": [f"a-{number}" for number in range(50)]}
+    assert spread(groups, 5, 0) != spread(groups, 5, 1)
+
+
+def test_a_file_name_is_one_printable_line() -> None:
+    assert file_name("file:///videos/two%20words.mp4") == "two words.mp4"
+    assert file_name("file:///videos/line%0Abreak.mp4") == "line?break.mp4"
