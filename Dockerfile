@@ -9,6 +9,7 @@ COPY graphdb graphdb
 COPY ingest ingest
 COPY api api
 COPY trainer trainer
+COPY doctor doctor
 RUN pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]" \
     && useradd --create-home affinity \
     && install --directory --owner affinity /data

@@ -10,13 +10,15 @@ from types import FrameType
 import typer
 
 import api.cli
+import doctor.cli
 import graphdb.cli
 import ingest.cli
 import ingest.show
 import trainer.cli
 from affinity_demo import demo
+from doctor.faults import sentence
 
-OURS = ("graphdb", "ingest", "api", "trainer", "affinity_demo")
+OURS = ("graphdb", "ingest", "api", "trainer", "doctor", "affinity_demo")
 
 app = typer.Typer(
     help="Unlabeled video to a visual representation, through an affinity graph in Neo4j.",
@@ -33,19 +35,22 @@ app.add_typer(ingest.show.app, name="show")
 app.command()(api.cli.serve)
 app.command()(trainer.cli.train)
 app.add_typer(trainer.cli.evaluate_app, name="evaluate")
+app.command()(doctor.cli.doctor)
 app.command()(demo)
 
 
 def main() -> None:
-    """Run the command. An error of our own is a sentence for its reader; any other is a bug and keeps its traceback."""
+    """Run the command. An error of our own, or of the machine, is a sentence for its reader; any other is a bug and
+    keeps its traceback."""
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)
     try:
         app()
     except Exception as error:
-        if type(error).__module__.partition(".")[0] not in OURS:
+        said = str(error) if type(error).__module__.partition(".")[0] in OURS else sentence(error)
+        if said is None:
             raise
-        typer.secho(f"affinity: {error}", fg="red", err=True)
+        typer.secho(f"affinity: {said}", fg="red", err=True)
         sys.exit(1)
 
 

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -29,6 +30,7 @@ DOWNLOADS = 6
 """Jars fetched at a time: most are small, and each costs a round trip or two."""
 WAITS = (1, 4, 0)
 """Seconds to wait after each attempt that failed."""
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 FETCH_SECONDS = 3600.0
 """How long to wait for another process that is fetching the same jars over a slow line."""
 
@@ -178,6 +180,8 @@ def from_registry(jar: Jar, folder: Path) -> Path:
         try:
             return artifact.resolve()
         except (requests.RequestException, RuntimeError, OSError) as error:
+            if isinstance(error, OSError) and error.errno in DISK:
+                raise  # no fault of the network: it stays so, however often we ask
             failure = error
             if half := artifact.cached_path:
                 half.unlink(missing_ok=True)

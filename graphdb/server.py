@@ -157,10 +157,14 @@ class LocalServer:
     @property
     def ports(self) -> Ports:
         """The remembered ports, else those that a first start would choose."""
+        return self._remembered or Ports.free()
+
+    @property
+    def _remembered(self) -> Ports | None:
         try:
             return Ports(**json.loads((self.folder / "ports").read_text()))
         except FileNotFoundError:
-            return Ports.free()
+            return None
 
     @property
     def log(self) -> Path:
@@ -210,9 +214,10 @@ class LocalServer:
             raise
 
     def _choose_ports(self) -> Ports:
-        ports = self.ports
-        if not ports.are_free:
-            ports = Ports.free()
+        wanted = self._remembered or Ports()
+        ports = wanted if wanted.are_free else Ports.free()
+        if ports != wanted:
+            self._say(f"Port {wanted.bolt} or {wanted.http} is taken; Neo4j gets {ports.bolt} and {ports.http}.")
         write_private(self.folder / "ports", json.dumps(asdict(ports)))
         return ports
 

@@ -26,8 +26,7 @@ class DataFolder:
 
         Raises SettingsError where it cannot be made.
         """
-        root = data or Path(os.environ.get("AFFINITY_DATA") or platformdirs.user_data_path("affinity-graph"))
-        root = root.expanduser().absolute()
+        root = data_root(data)
         try:
             root.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -61,6 +60,12 @@ class DataFolder:
     def store_file(self) -> Path:
         """Holds the id that the graph carries too: pixels and pointers belong together."""
         return self.root / "store"
+
+
+def data_root(data: Path | None) -> Path:
+    """Where the data folder is, or would be made."""
+    root = data or Path(os.environ.get("AFFINITY_DATA") or platformdirs.user_data_path("affinity-graph"))
+    return root.expanduser().absolute()
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,10 @@ class GraphStore:
         """What the database holds, whoever wrote it."""
         return Holding(**self._read("foreign")[0])
 
+    def edition(self) -> str:
+        """`community` or `enterprise`."""
+        return str(self._read("edition")[0]["edition"])
+
     def ensure_schema(self) -> None:
         """Create the constraints and indexes that are missing, all of them or none. Raises SchemaCollision."""
         if schema.wanted().items() <= schema.targets(self._read("indexes")).items():
