@@ -10,13 +10,15 @@ import mmap
 import os
 import tarfile
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 from filelock import FileLock, Timeout
 
-from graphdb.errors import ArchiveLocked, DamagedArchive
+from graphdb.errors import ArchiveLocked, CannotWrite, DamagedArchive
+from graphdb.files import writing
 from graphdb.model import Location
 
 SHARD_BYTES = 256 * 2**20
@@ -32,25 +34,20 @@ class ArchiveWriter:
     """The one writer of a data folder's archive.
 
     `ends` are the committed ends of the shards, from the graph. Raises ArchiveLocked where another writer is at work,
-    and DamagedArchive where a shard is shorter than the graph says.
+    DamagedArchive where a shard is shorter than the graph says, and CannotWrite where the disk refuses.
     """
 
     def __init__(self, folder: Path, ends: Mapping[str, int], shard_bytes: int = SHARD_BYTES) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
         self._shard_bytes = shard_bytes
-        self._lock = FileLock(folder / "writer.lock")
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise ArchiveLocked(str(folder.parent)) from None
-        try:
-            self._number = max((int(shard) for shard in ends), default=0)
+        with ExitStack() as stack:
+            stack.enter_context(writer_lock(folder))
+            refuse_damage(folder, ends)
+            cut_uncommitted(folder, ends)
+            self._number = max(map(int, ends), default=0)
             self._end = ends.get(self.shard, 0)
-            self._recover(ends)
-        except BaseException:
-            self._lock.release()
-            raise
+            self._open()
+            self._held = stack.pop_all()
 
     @property
     def shard(self) -> str:
@@ -67,22 +64,30 @@ class ArchiveWriter:
         if self._end >= self._shard_bytes:
             self._seal()
         locations = []
-        with shard_path(self._folder, self.shard).open("r+b") as file:
-            file.seek(self._end)
-            for id, jpeg in images:
-                header = tarfile.TarInfo(f"{id}.jpg")
-                header.size = len(jpeg)
-                file.write(header.tobuf(tarfile.USTAR_FORMAT))
-                locations.append(Location(self.shard, file.tell(), len(jpeg)))
-                file.write(jpeg)
-                file.write(bytes(-len(jpeg) % tarfile.BLOCKSIZE))
-            self._end = file.tell()
-            file.flush()
-            os.fsync(file.fileno())
+        path = shard_path(self._folder, self.shard)
+        try:
+            with writing(path), path.open("r+b") as file:
+                file.seek(self._end)
+                for id, jpeg in images:
+                    header = tarfile.TarInfo(f"{id}.jpg")
+                    header.size = len(jpeg)
+                    file.write(header.tobuf(tarfile.USTAR_FORMAT))
+                    locations.append(Location(self.shard, file.tell(), len(jpeg)))
+                    file.write(jpeg)
+                    file.write(bytes(-len(jpeg) % tarfile.BLOCKSIZE))
+                end = file.tell()
+                file.flush()
+                os.fsync(file.fileno())
+        except CannotWrite:
+            # Give the room back: on a full disk, even somebody who tidies up needs some.
+            with suppress(OSError):
+                os.truncate(path, self._end)
+            raise
+        self._end = end
         return locations
 
     def close(self) -> None:
-        self._lock.release()
+        self._held.close()
 
     def __enter__(self) -> ArchiveWriter:
         return self
@@ -90,23 +95,9 @@ class ArchiveWriter:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.close()
 
-    def _recover(self, ends: Mapping[str, int]) -> None:
-        """Bring the folder to what the graph has committed: cut the open shard, drop the ones it never heard of."""
-        for shard, end in ends.items():
-            path = shard_path(self._folder, shard)
-            size = path.stat().st_size if path.exists() else 0
-            if size < end:
-                raise DamagedArchive(
-                    f"The graph counts on {end} bytes in {path}, which has {size}. "
-                    "Restore the archive folder from the backup that belongs to this graph."
-                )
-        for path in self._folder.glob("*.tar"):
-            if path.stem not in ends and path.stem != self.shard:
-                path.unlink()
-        self._open()
-
     def _seal(self) -> None:
-        with shard_path(self._folder, self.shard).open("r+b") as file:
+        path = shard_path(self._folder, self.shard)
+        with writing(path), path.open("r+b") as file:
             file.seek(self._end)
             file.write(TRAILER)
             file.flush()
@@ -116,11 +107,78 @@ class ArchiveWriter:
         self._open()
 
     def _open(self) -> None:
-        with shard_path(self._folder, self.shard).open("ab") as file:
-            file.truncate(self._end)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_folder(self._folder)
+        path = shard_path(self._folder, self.shard)
+        with writing(path):
+            path.touch()
+            sync_folder(self._folder)
+
+
+@contextmanager
+def writer_lock(folder: Path) -> Iterator[None]:
+    """Be the one writer of the archive; its folder is made if missing. Raises ArchiveLocked, CannotWrite."""
+    lock = FileLock(folder / "writer.lock")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise ArchiveLocked(str(folder.parent)) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a writer is at work. Looking makes no file."""
+    path = folder / "writer.lock"
+    try:
+        if path.exists():
+            with FileLock(path, timeout=0):
+                pass
+    except Timeout:
+        return True
+    except OSError:
+        return False  # where nobody can write, nobody does
+    return False
+
+
+def refuse_damage(folder: Path, ends: Mapping[str, int]) -> None:
+    """Raises DamagedArchive where a shard is shorter than the graph says."""
+    for shard, end in ends.items():
+        if (size := shard_size(folder, shard)) < end:
+            raise DamagedArchive(
+                f"The graph counts on {end} bytes in {shard_path(folder, shard)}, which has {size}. "
+                "Restore the archive folder from the backup that belongs to this graph."
+            )
+
+
+def shard_size(folder: Path, shard: str) -> int:
+    """Bytes in a shard; 0 where it is missing."""
+    path = shard_path(folder, shard)
+    return path.stat().st_size if path.exists() else 0
+
+
+def uncommitted(folder: Path, ends: Mapping[str, int]) -> dict[Path, int]:
+    """The files that a dead writer left longer than it committed them, and what of each is to stay, in bytes.
+
+    A full shard ends in a trailer, which the graph does not count; of a shard that the graph never heard of,
+    nothing stays.
+    """
+    newest = max(ends, key=int, default="")
+    kept = {shard: end if shard == newest else end + len(TRAILER) for shard, end in ends.items()}
+    sizes = {path: path.stat().st_size for path in sorted(folder.glob("*.tar"))}
+    return {path: kept.get(path.stem, 0) for path, size in sizes.items() if size > kept.get(path.stem, 0)}
+
+
+def cut_uncommitted(folder: Path, ends: Mapping[str, int]) -> None:
+    """Bring the archive to what the graph has committed. Only the writer may."""
+    for path, size in uncommitted(folder, ends).items():
+        with writing(path):
+            if size:
+                os.truncate(path, size)
+            else:
+                path.unlink()
 
 
 class ArchiveReader:

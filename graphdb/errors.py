@@ -8,6 +8,7 @@ GraphdbError
   x ForeignData          the database holds data of somebody else
   x SchemaCollision      the database has constraints or indexes that ours cannot stand beside
   x StoreMismatch        the data folder and the graph belong to different stores
+  x CannotWrite          the disk is full, or closed to this user
   x NotFound
     - SnapshotNotFound
     - SnapshotGone       it was there; a newer one takes its place
@@ -18,6 +19,9 @@ GraphdbError
 """
 
 from __future__ import annotations
+
+import errno
+from pathlib import Path
 
 
 class GraphdbError(Exception):
@@ -92,6 +96,25 @@ class StoreMismatch(GraphdbError):
             f"The data folder {folder} belongs to store {folder_store}, but the graph at {uri} belongs to "
             f"store {graph_store}. Nothing was read or changed. Point --data (or NEO4J_URI) at the matching one."
         )
+
+
+class CannotWrite(GraphdbError):
+    """A file of the data folder cannot be written: the disk is full, or closed to this user."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        self.path = path
+        self.error = error
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            what = f"The disk is full: no space is left for {path}"
+            cure = "Make room on that disk"
+        else:
+            what = f"{path} cannot be written: {error.strerror or error}"
+            cure = f"See that this user can write to {path.parent}, or choose another data folder with --data"
+        super().__init__(f"{what}. {cure}, and run the same command again: it goes on from what was stored.")
+
+    # Comes back from worker processes; exceptions are pickled as their message alone.
+    def __reduce__(self) -> tuple[type[CannotWrite], tuple[Path, OSError]]:
+        return type(self), (self.path, self.error)
 
 
 class NotFound(GraphdbError):

@@ -6,10 +6,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from graphdb.errors import GraphdbError
+from graphdb.errors import CannotWrite, GraphdbError
+
+TEMPORARY = ".tmp"
+"""How the name of a file ends that is not whole yet."""
 
 
 class StillBusy(GraphdbError):
@@ -29,6 +33,35 @@ def alone(lock: Path, seconds: float, doing: str) -> Iterator[None]:
             yield
     except Timeout as error:
         raise StillBusy(lock, doing) from error
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Whatever the system refuses inside is CannotWrite, a sentence about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotWrite(path, error) from error
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to, in a folder made if missing. Readers see all of it or none; a failure leaves nothing.
+
+    Raises CannotWrite.
+    """
+    scratch = path.with_name(f"{path.name}.{os.getpid()}{TEMPORARY}")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with scratch.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            scratch.replace(path)
+        except BaseException:
+            scratch.unlink(missing_ok=True)
+            raise
 
 
 def write_private(path: Path, text: str) -> None:

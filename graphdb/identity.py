@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from graphdb.errors import ForeignData, StoreMismatch
+from graphdb.files import whole_file
 from graphdb.settings import DataFolder, shared_database
 
 if TYPE_CHECKING:
@@ -85,6 +85,5 @@ def claim(store: GraphStore, folder: DataFolder) -> str:
 
 
 def write(folder: DataFolder, id: str) -> None:
-    temporary = folder.store_file.with_suffix(".new")
-    temporary.write_text(id + "\n")
-    os.replace(temporary, folder.store_file)
+    with whole_file(folder.store_file) as file:
+        file.write(f"{id}\n".encode())

@@ -6,7 +6,7 @@ by the same protocol. Features of another digest lie in another folder, so old a
 
 from __future__ import annotations
 
-import os
+import io
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from graphdb.files import whole_file, writing
 from graphdb.model import digest
 from ingest.errors import DamagedFeatures, UnknownExtractor
 
@@ -116,15 +117,15 @@ def features_path(folder: Path, extractor: str, video: str) -> Path:
 
 
 def write_features(folder: Path, extractor: str, video: str, rows: NDArray[np.float32]) -> None:
-    """Keep one video's features (N×dims, in start-id order) as fp16; a reader sees all of the file or none."""
-    path = features_path(folder, extractor, video)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
-        np.save(file, rows.astype(np.float16))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    """Keep one video's features (N×dims, in start-id order) as fp16; a reader sees all of the file or none.
+
+    Raises CannotWrite.
+    """
+    # By way of memory: numpy, writing to a file itself, keeps the system's reason for a failure to itself.
+    content = io.BytesIO()
+    np.save(content, rows.astype(np.float16))
+    with whole_file(features_path(folder, extractor, video)) as file:
+        file.write(content.getbuffer())
 
 
 def read_features(folder: Path, extractor: str, video: str) -> NDArray[np.float32]:
@@ -143,4 +144,5 @@ def read_features(folder: Path, extractor: str, video: str) -> NDArray[np.float3
 def drop_features(folder: Path, video: str) -> None:
     """Forget one video's features, of every extractor: its starts are about to change."""
     for path in folder.glob(f"*/{video}.npy"):
-        path.unlink()
+        with writing(path):
+            path.unlink()

@@ -7,7 +7,6 @@ uses the numbers that the fit was made with.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from graphdb.files import whole_file
 from graphdb.model import digest
 from ingest.clustering import fit_centroids
 from ingest.errors import DamagedFit
@@ -58,16 +58,11 @@ def fit_path(folder: Path, id: str) -> Path:
 
 
 def save_fit(folder: Path, fit: Fit) -> Path:
-    """Write the fit under its id; a reader sees all of the file or none."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the fit under its id; a reader sees all of the file or none. Raises CannotWrite."""
     path = fit_path(folder, fit.id)
     about = {"extractor": fit.extractor, "inputs": fit.inputs, "backend": fit.backend, "settings": asdict(fit.settings)}
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
+    with whole_file(path) as file:
         np.savez(file, centroids=fit.centroids, about=np.asarray(json.dumps(about)))
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
     return path
 
 
@@ -97,9 +92,8 @@ def current_fit(folder: Path, key: str) -> Fit | None:
 
 def set_current_fit(folder: Path, key: str, fit: Fit) -> None:
     """Put a saved fit in force."""
-    temporary = _pointer(folder, key).with_suffix(f".{os.getpid()}.tmp")
-    temporary.write_text(fit.id + "\n")
-    temporary.replace(_pointer(folder, key))
+    with whole_file(_pointer(folder, key)) as file:
+        file.write(f"{fit.id}\n".encode())
 
 
 def _pointer(folder: Path, key: str) -> Path:

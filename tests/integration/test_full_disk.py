@@ -1,0 +1,122 @@
+"""A data folder that cannot be written to: one sentence, nothing half stored, and the same command goes on."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Graph
+from tests.integration.fingerprint import fingerprint
+
+LINKED = ("--parents", "2", "--members", "4")
+
+
+class Disk:
+    """A small file system, mounted where the data folder is; Neo4j is elsewhere."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def mount(self, *options: str) -> None:
+        command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(self.folder)]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            pytest.skip(f"this machine lets nobody mount: {done.stderr.strip()}")
+
+    def change(self, *options: str) -> None:
+        subprocess.run(["mount", "-o", ",".join(["remount", *options]), str(self.folder)], check=True)
+
+    def fill(self, leave: int) -> Path:
+        """A file that leaves so many bytes free."""
+        ballast = self.folder / "ballast"
+        ballast.write_bytes(bytes(shutil.disk_usage(self.folder).free - leave))
+        return ballast
+
+
+@pytest.fixture
+def disk(graph: Graph) -> Iterator[Disk]:
+    store = graph.folder.store_file.read_text()
+    disk = Disk(graph.folder.root)
+    disk.mount("size=64m")
+    graph.folder.store_file.write_text(store)
+    yield disk
+    subprocess.run(["umount", str(disk.folder)], check=True)
+
+
+def refused(graph: Graph, arguments: list[str]) -> str:
+    """The one sentence that a command ends with."""
+    done = graph.run(*arguments, check=False)
+    assert done.returncode == 1, done.stderr
+    [sentence] = [line for line in done.stderr.splitlines() if line.startswith("affinity: ")]
+    assert done.stderr.endswith(sentence + "\n")
+    return sentence
+
+
+def consistent(graph: Graph) -> int:
+    """How many videos are stored. All their pixels can be read, and no file is half there."""
+    fingerprint(graph)
+    assert not list(graph.folder.root.rglob("*.tmp"))
+    return graph.store.counts()["videos"]
+
+
+def start_over(graph: Graph) -> None:
+    graph.cypher("MATCH (n) WHERE NOT n:Store DETACH DELETE n")
+    for path in (graph.folder.archive, graph.folder.features, graph.folder.fits):
+        shutil.rmtree(path)
+
+
+def test_a_disk_that_fills_up_at_any_stage_costs_nothing_but_time(graph: Graph, disk: Disk, clips: list[Path]) -> None:
+    chosen = ["ingest", *map(str, clips[:8]), *LINKED]
+    graph.run(*chosen)
+    undisturbed = fingerprint(graph)
+    start_over(graph)
+
+    ballast = disk.fill(leave=150_000)
+    assert "The disk is full: no space is left for" in (said := refused(graph, chosen))
+    assert "000000.tar" in said and "Make room on that disk, and run the same command again" in said
+    assert 0 < consistent(graph) < 8
+
+    ballast.unlink()
+    graph.run(*chosen, "--no-link")
+    ballast = disk.fill(leave=50_000)
+    assert ".npy" in refused(graph, chosen)
+    assert consistent(graph) == 8
+
+    ballast.unlink()
+    graph.run(*chosen)
+    assert fingerprint(graph) == undisturbed
+
+    ballast = disk.fill(leave=8192)
+    assert ".npz" in refused(graph, ["cluster", *LINKED, "--refit"])
+    ballast.unlink()
+    graph.run("cluster", *LINKED, "--refit")
+    assert fingerprint(graph) == undisturbed
+
+
+@pytest.mark.parametrize("place", ["new", "used"])
+def test_a_folder_that_is_closed_to_writing_is_a_sentence(
+    place: str, graph: Graph, disk: Disk, clips: list[Path]
+) -> None:
+    mine = ["ingest", str(clips[0]), "--no-link"]
+    if place == "used":
+        graph.run(*mine)
+    disk.change("ro")
+    said = refused(graph, mine)
+    assert "archive cannot be written: Read-only file system" in said
+    assert "or choose another data folder with --data" in said
+    disk.change("rw")
+    graph.run(*mine)
+
+
+def test_a_new_store_without_room_for_its_name_is_a_sentence(graph: Graph, disk: Disk, clips: list[Path]) -> None:
+    mine = ["ingest", str(clips[0]), "--no-link"]
+    graph.cypher("MATCH (n) DETACH DELETE n")
+    graph.folder.store_file.unlink()
+    disk.change("ro")
+    assert "store cannot be written: Read-only file system" in refused(graph, mine)
+    disk.change("rw")
+    graph.run(*mine)
