@@ -24,6 +24,7 @@ class Reason(StrEnum):
     TRACKER = "tracker lost"
     LEFT = "left the frame"
     DRIFTED = "tracker slid off"
+    HELD = "tracker held on to the background"
 
     @property
     def setting(self) -> str | None:
@@ -43,6 +44,7 @@ _SETTINGS = {
     Reason.TRACKER: "min_response",
     Reason.LEFT: "min_visible",
     Reason.DRIFTED: "min_return",
+    Reason.HELD: "min_travel",
 }
 
 

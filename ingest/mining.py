@@ -154,6 +154,7 @@ class _OpenTrack:
         self.smalls: list[NDArray[np.uint8]] = []
         self._box = start.box
         self._core = start.core
+        self._steady = start.steady
         self._scale = scale
         self._settings = settings
         self._start = MinedPatch(
@@ -164,12 +165,20 @@ class _OpenTrack:
     def close(self, frame: Frame) -> MinedTrack | Reason:
         """The track that ends at this frame, or why there is none."""
         region = self._region()
-        found = follow(self.smalls, region, self._settings)
+        found = follow(self.smalls, region, self._settings, self._least_travel(frame.time))
         if isinstance(found, Reason):
             return found
         box = _moved(self._box, found.x - region.x, found.y - region.y, self._scale, frame.video)
         end = MinedPatch(frame.index, frame.time, box, 0.0, crop_jpeg(frame.image, box, self._settings))
         return MinedTrack(self._start, end, self._frame_jpeg)
+
+    def _least_travel(self, until: float) -> float:
+        """How far what moves gets at least, in the tracker's pixels. A camera that moves may go along with it."""
+        if not self._steady:
+            return 0.0
+        height, width = self.smalls[0].shape[:2]
+        speed: float = self._settings.min_speed * max(height, width)
+        return self._settings.min_travel * speed * (until - self._start.time)
 
     def _region(self) -> Region:
         """The core in the tracker's pixels, grown to where there is enough of it to follow."""

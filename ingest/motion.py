@@ -37,6 +37,8 @@ class Moving:
     density: float
     core: tuple[float, float, float, float]
     """x, y, width and height, in work pixels, of the part of the box that holds nearly all of its moving points."""
+    camera: float
+    """How far the camera's motion took the picture between the first two frames, work pixels."""
 
 
 class MotionJudge:
@@ -79,9 +81,10 @@ class MotionJudge:
         if later is None:
             return Reason.CAMERA
         moving &= self._goes_on(residual, later) & (_square(later) > self._least_shift(seconds[1]) ** 2)
-        return self._box(moving)
+        camera = float(np.median(np.sqrt(_square(shift - residual)[corners])))
+        return self._box(moving, camera)
 
-    def _box(self, moving: Mask) -> Moving | Reason:
+    def _box(self, moving: Mask, camera: float) -> Moving | Reason:
         """The window with the most moving points; of several, the one nearest to the mean of them all."""
         count = np.count_nonzero(moving)
         if count < self._settings.min_moving * moving.size:
@@ -99,7 +102,7 @@ class MotionJudge:
         plateau = np.argwhere(held == best)
         top, left = plateau[np.argmin(_square(plateau - plateau.mean(axis=0)))]
         core = self._core(moving[top : top + rows, left : left + columns], top, left)
-        return Moving(float(left * self._step), float(top * self._step), best / (rows * columns), core)
+        return Moving(float(left * self._step), float(top * self._step), best / (rows * columns), core, camera)
 
     def _core(self, moving: Mask, top: int, left: int) -> tuple[float, float, float, float]:
         points = np.argwhere(moving) + np.array((top, left))

@@ -104,6 +104,10 @@ class MiningSettings:
     min_return: float = 0.5
     """Overlap (IoU) of the tracked region with where tracking back from the end leads, at least."""
 
+    min_travel: float = 0.25
+    """How far from its start the tracked region must get at some time, while the camera stands still, as a share of
+    the way that `min_speed` makes: what stays put is not what moved, but a fence or a pole before or behind it."""
+
     attempts: int = 2
     """Rounds of tracking: candidates take the places of starts whose tracks were lost in the round before."""
 
@@ -125,7 +129,8 @@ class MiningSettings:
             **dict.fromkeys(("crop", "min_side", "track_side", "frame_side"), (32, 100_000)),
             **dict.fromkeys(("box_share", "texture", "min_inliers", "min_moving", "max_moving"), (0, 1)),
             **dict.fromkeys(
-                ("min_density", "min_share", "min_region", "min_response", "min_visible", "min_return"), (0, 1)
+                ("min_density", "min_share", "min_region", "min_response", "min_visible", "min_return", "min_travel"),
+                (0, 1),
             ),
             **dict.fromkeys(("pair_seconds", "min_speed", "min_shift", "camera_distance", "round_trip"), (0, 1_000)),
             **dict.fromkeys(("cut_difference", "cut_ratio"), (0, 1_000)),

@@ -28,6 +28,8 @@ class Candidate:
     """The part of the box that moves. The tracker follows it: in the whole box it would hold on to the background."""
     motion: float
     """Share of the box's points that move."""
+    steady: bool
+    """Whether the camera stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ class Survey:
         x, y = (round(corner / self._scale) for corner in (moving.x, moving.y))
         box = Box(min(x, self._reader.width - self._side), min(y, self._reader.height - self._side), self._side)
         core = Region(*(round(length / self._scale) for length in moving.core))
-        return Candidate(first.index, box, core, moving.density)
+        return Candidate(first.index, box, core, moving.density, moving.camera < self._settings.min_shift)
 
     def _after(self, seen: _Seen) -> _Seen:
         """The first frame at least `pair_seconds` later, or the last there is."""

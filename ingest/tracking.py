@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import sqrt
+from math import hypot, sqrt
 from typing import NamedTuple, cast
 
 import cv2
@@ -41,19 +41,25 @@ def require_tracker() -> None:
         raise WrongOpenCV(getattr(cv2, "__version__", "damaged"))
 
 
-def follow(frames: Sequence[NDArray[np.uint8]], region: Region, settings: MiningSettings) -> Region | Reason:
+def follow(
+    frames: Sequence[NDArray[np.uint8]], region: Region, settings: MiningSettings, least: float = 0.0
+) -> Region | Reason:
     """Where `region` of the first frame (H×W×3 BGR) lies in the last, or why it is lost.
 
-    A tracker that slid off to something else seldom finds its way back, so it must.
+    A tracker that slid off to something else seldom finds its way back, so it must. One that holds on to the
+    background does, so the region must also get `least` pixels away from its start at some time.
     """
     scale = min(1.0, settings.region_side / sqrt(region.area))
     smalls = [_scaled(frame, scale) for frame in frames]
     start = _inside(Region(*(round(length * scale) for length in region)), smalls[0])
-    end = _tracked(smalls, start, settings)
-    if isinstance(end, Reason):
-        return end
+    path = _tracked(smalls, start, settings)
+    if isinstance(path, Reason):
+        return path
+    end = path[-1]
+    if max(hypot(place.x - start.x, place.y - start.y) for place in path) < least * scale:
+        return Reason.HELD
     back = _tracked(smalls[::-1], _inside(end, smalls[-1]), settings)
-    if isinstance(back, Reason) or back.overlap(start) < settings.min_return:
+    if isinstance(back, Reason) or back[-1].overlap(start) < settings.min_return:
         return Reason.DRIFTED
     right, down = round((end.x - start.x) / scale), round((end.y - start.y) / scale)
     return Region(region.x + right, region.y + down, region.width, region.height)
@@ -67,13 +73,14 @@ def _scaled(frame: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     return cast(NDArray[np.uint8], cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
 
 
-def _tracked(frames: Iterable[NDArray[np.uint8]], region: Region, settings: MiningSettings) -> Region | Reason:
+def _tracked(frames: Iterable[NDArray[np.uint8]], region: Region, settings: MiningSettings) -> list[Region] | Reason:
+    """Where the region lies in each frame."""
     first, *rest = frames
     tracker = _tracker(settings.min_response)
     tracker.init(first, region)
     # The first update never looks, it returns the region of init: spent here, no later one lags a frame behind.
     tracker.update(first)
-    place = region
+    path = [region]
     for frame in rest:
         found, seen = tracker.update(frame)
         # After a failure KCF may find the region again at its old place: the first failure is final.
@@ -82,8 +89,8 @@ def _tracked(frames: Iterable[NDArray[np.uint8]], region: Region, settings: Mini
         visible = Region(*seen)
         if visible.area < settings.min_visible * region.area:
             return Reason.LEFT
-        place = _unclipped(visible, region)
-    return place
+        path.append(_unclipped(visible, region))
+    return path
 
 
 def _tracker(min_response: float) -> cv2.TrackerKCF:

@@ -23,7 +23,7 @@ def arguments(paths: list[Path], *options: str) -> list[str]:
 
 
 def test_real_video_gives_tracks_and_a_snapshot(graph: Graph, bikes: Path) -> None:
-    result = graph.json("ingest", str(bikes))
+    result = graph.json("ingest", str(bikes), "--track-frames", "15")
     counts = result["snapshot"]["counts"]
     assert result["mined"] == counts["videos"] == 1
     assert counts["intra"] == result["tracks"] > 0
@@ -134,7 +134,7 @@ def test_an_interrupt_says_how_to_go_on_and_leaves_no_process(
     process.send_signal(getattr(signal, name))
     _, errors = process.communicate(timeout=10)
     assert process.returncode == status, errors
-    assert "run the same command again to go on" in errors
+    assert "What is done is kept; the same command goes on" in errors
     assert "Traceback" not in errors
 
 

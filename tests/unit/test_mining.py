@@ -16,7 +16,7 @@ from ingest.funnel import Funnel, Reason
 from ingest.mining import MinedPatch, MinedVideo, mine_video
 from ingest.settings import MiningSettings
 from ingest.videos import video_id
-from tests.unit.clip_files import Image, center, crossing, texture, write
+from tests.unit.clip_files import Image, center, crossing, disc_over, texture, write
 
 SETTINGS = MiningSettings()
 FRAMES, RADIUS = 70, 45
@@ -118,11 +118,28 @@ def test_no_track_crosses_a_cut(tmp_path: Path) -> None:
 
 
 def test_a_real_video_is_mined_within_its_shots(bikes: Path) -> None:
-    mined = mine_video(bikes, SETTINGS)
+    mined = mine_video(bikes, replace(SETTINGS, track_frames=15))
     assert mined.tracks and balanced(mined.funnel)
     bounds = [0, 30, 76, 137, 187, 242, 250]
     for track in mined.tracks:
         assert np.searchsorted(bounds, track.start.frame, "right") == np.searchsorted(bounds, track.end.frame, "right")
+
+
+def test_a_camera_that_goes_along_with_a_thing_keeps_it(tmp_path: Path) -> None:
+    """The thing stays where it is in the picture, and is followed all the same."""
+    wide = texture(240, 520)
+    images = (disc_over(wide[:, 3 * step : 3 * step + 320], (160, 120)) for step in range(60))
+    mined = mine_video(write(tmp_path / "panned.mp4", images), SETTINGS)
+    assert mined.tracks and not mined.lost[Reason.HELD]
+    for track in mined.tracks:
+        assert (track.end.box.x, track.end.box.y) == pytest.approx((track.start.box.x, track.start.box.y), abs=6)
+
+
+def test_a_fence_before_a_passing_car_is_no_track(bikes: Path) -> None:
+    """The start at frame 150 is a car behind a fence; a tracker that holds on to the fence ends without the car."""
+    mined = mine_video(bikes, SETTINGS)
+    assert mined.lost[Reason.HELD] == 1
+    assert 150 not in [track.start.frame for track in mined.tracks]
 
 
 def still(path: Path) -> Path:

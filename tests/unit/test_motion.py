@@ -35,6 +35,7 @@ def test_the_box_holds_what_moves(camera: float) -> None:
     assert isinstance(moving, Moving)
     assert moving.x <= 190 - RADIUS + 4 and moving.x + SIDE >= 190 + RADIUS - 4
     assert moving.y <= 110 - RADIUS + 4 and moving.y + SIDE >= 110 + RADIUS - 4
+    assert moving.camera == pytest.approx(camera, abs=0.3)
 
 
 def test_of_boxes_that_hold_as_much_the_middle_one_is_taken() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import cv2
+import numpy as np
 import pytest
 
 from ingest.errors import WrongOpenCV
@@ -56,6 +57,22 @@ def test_a_tracker_that_holds_on_to_the_background_is_found_out() -> None:
     path = [(80.0 + 5 * step, 90.0) for step in range(10)] + [(280.0, 90.0)] * 21
     found = follow(frames(path), around(80, 90), SETTINGS)
     assert found in (Reason.TRACKER, Reason.DRIFTED)
+
+
+def test_a_tracker_that_stays_put_while_the_thing_moves_on_is_found_out() -> None:
+    """A car behind a fence: the fence fills more of the region, and leads back to itself."""
+    fence = texture(180, 320, 11, grain=4)
+    bars = (np.arange(320) // 10 % 2 == 0)[:, None]
+    clip = [np.where(bars, fence, disc_over(BACKGROUND, (80 + 3 * step, 90), RADIUS)) for step in range(31)]
+    assert isinstance(follow(clip, around(80, 90), SETTINGS), Region)
+    assert follow(clip, around(80, 90), SETTINGS, least=8) is Reason.HELD
+
+
+def test_a_thing_that_comes_back_has_traveled() -> None:
+    there = [(80.0 + 4 * step, 90.0) for step in range(16)]
+    found = follow(frames(there + there[-2::-1]), around(80, 90), SETTINGS, least=40)
+    assert isinstance(found, Region)
+    assert found.overlap(around(80, 90)) > 0.8
 
 
 def test_overlap_is_intersection_over_union() -> None:
