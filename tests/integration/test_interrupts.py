@@ -1,0 +1,125 @@
+"""Ctrl-C and SIGTERM at every stage: the command ends soon, says how to go on, and leaves no process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from graphdb.server import LocalServer
+from tests.conftest import SAMPLES, Graph, Wait, command, free_port, wait_until_ready
+from trainer.metrics import read_metrics
+
+PROMISED, GUARD = 5, 15
+"""Seconds that the README promises, and that these noisy machines are given."""
+GO_ON = "What is done is kept; the same command goes on from there."
+CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+both = pytest.mark.parametrize("number", list(CODES), ids=lambda number: number.name)
+
+Record = Callable[[str, object], None]
+
+
+def interrupt(process: subprocess.Popen[str], number: signal.Signals, record: Record) -> str:
+    """What the command says as it ends."""
+    family = psutil.Process(process.pid).children(recursive=True)
+    began = time.monotonic()
+    process.send_signal(number)
+    _, said = process.communicate(timeout=GUARD)
+    record("seconds", round(time.monotonic() - began, 2))
+    assert process.returncode == CODES[number], said
+    assert "Traceback" not in said
+    assert psutil.wait_procs(family, timeout=GUARD)[1] == []
+    return said
+
+
+def inter_segments(graph: Graph) -> int:
+    return int(graph.cypher("MATCH (g:Segment {kind: 'inter'}) RETURN count(g) AS count")[0]["count"])
+
+
+STAGES: dict[str, Callable[[Graph], bool]] = {
+    "files are named": lambda graph: True,
+    "mining": lambda graph: graph.store.counts()["videos"] > 0,
+    "features": lambda graph: any(graph.folder.features.rglob("*.npy")),
+    "parents": lambda graph: graph.store.counts()["parents"] > 0,
+    "children": lambda graph: inter_segments(graph) > 0,
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@both
+def test_ingest(
+    stage: str, number: signal.Signals, graph: Graph, clips: list[Path], wait_for: Wait, record_property: Record
+) -> None:
+    chosen = ("ingest", *map(str, clips[:24]), "--parents", "2", "--members", "4", "--hold-out", "0.3")
+    process = graph.start(*chosen)
+    # A moment after `main` has taken the signals over; until then Python itself ends.
+    time.sleep(1.5)
+    wait_for(lambda: STAGES[stage](graph) or process.poll() is not None)
+    if process.poll() is None:
+        assert GO_ON in interrupt(process, number, record_property)
+    graph.run(*chosen)
+    assert graph.store.snapshots()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Path]:
+    """A data folder whose Neo4j is not running."""
+    yield tmp_path / "own"
+    LocalServer(tmp_path / "own" / "neo4j").stop()
+
+
+@both
+def test_ingest_while_neo4j_starts(
+    number: signal.Signals, own: Path, clips: list[Path], record_property: Record
+) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NEO4J")}
+    arguments = command(("ingest", str(clips[0]), "--data", str(own)))
+    process = subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    assert "Starting Neo4j" in process.stderr.readline()
+    time.sleep(1)
+    assert GO_ON in interrupt(process, number, record_property)
+    assert LocalServer(own / "neo4j").status().running is False
+
+
+@both
+def test_serve(number: signal.Signals, world: Graph, record_property: Record) -> None:
+    port = free_port()
+    process = world.start("serve", "--port", str(port))
+    wait_until_ready(f"http://127.0.0.1:{port}", process)
+    assert GO_ON in interrupt(process, number, record_property)
+
+
+@both
+def test_train_while_it_waits_for_a_service(
+    number: signal.Signals, world: Graph, tmp_path: Path, record_property: Record
+) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    process = world.start("train", "--run", "early", "--url", url, "--data", str(tmp_path))
+    assert process.stderr is not None
+    assert "Waiting" in process.stderr.readline()
+    assert GO_ON in interrupt(process, number, record_property)
+
+
+@both
+def test_train_between_steps(
+    number: signal.Signals, world: Graph, service: str, tmp_path: Path, wait_for: Wait, record_property: Record
+) -> None:
+    process = world.start("train", "--run", "mid", "--url", service, "--data", str(tmp_path), "--batch", "16")
+    wait_for(lambda: len(read_metrics(tmp_path / "runs" / "mid" / "metrics.jsonl")) > 0)
+    assert "affinity train --run mid" in interrupt(process, number, record_property)
+    assert list((tmp_path / "runs" / "mid").glob("step-*.pt"))
+
+
+@both
+def test_evaluate(number: signal.Signals, world: Graph, record_property: Record) -> None:
+    process = world.start("evaluate", "knn", str(SAMPLES / "heldout"))
+    time.sleep(4)
+    if process.poll() is None:
+        assert GO_ON in interrupt(process, number, record_property)

@@ -1,0 +1,81 @@
+"""The demo as a whole: how long each stage takes, and how much memory each kind of process needs at its peak."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections import defaultdict
+from pathlib import Path
+
+import psutil
+
+from tests.conftest import ROOT, SETTINGS
+
+MEBI = 2**20
+EVERY_SECONDS = 0.5
+BOUNDS = {"neo4j": 2048, "ingest": 512, "ingest worker": 512, "serve": 768, "train": 3072, "evaluate": 2048}
+"""MiB that a process of each kind may take on the samples; a bench that finds more fails."""
+
+
+class Peaks:
+    """The most memory that a process of each kind took, as proportional set size, while entered."""
+
+    def __init__(self, data: Path) -> None:
+        self.mebi: dict[str, float] = defaultdict(float)
+        self.together = 0.0
+        self._data = str(data)
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def __enter__(self) -> Peaks:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(EVERY_SECONDS):
+            sizes = [size for process in psutil.process_iter() if (size := self._size(process))]
+            for kind, mebi in sizes:
+                self.mebi[kind] = max(self.mebi[kind], mebi)
+            self.together = max(self.together, sum(mebi for _, mebi in sizes))
+
+    def _size(self, process: psutil.Process) -> tuple[str, float] | None:
+        try:
+            kind = self._kind(process)
+            return (kind, process.memory_full_info().pss / MEBI) if kind else None
+        except psutil.Error:
+            return None
+
+    def _kind(self, process: psutil.Process) -> str | None:
+        words = process.cmdline()
+        if any("spawn_main" in word for word in words):
+            parent = process.parent()
+            return "ingest worker" if parent and self._data in parent.cmdline() else None
+        if not any(self._data in word for word in words):
+            return None
+        if "affinity" in words:
+            return words[words.index("affinity") + 1]
+        return "neo4j" if any(word.startswith("org.neo4j") for word in words) else None
+
+
+def test_seconds_and_memory(tmp_path: Path) -> None:
+    data = tmp_path / "demo"
+    kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    with Peaks(data) as peaks:
+        done = subprocess.run(
+            [sys.executable, "-m", "affinity", "demo", "--data", str(data)],
+            cwd=ROOT, env=kept, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    print("\nThe demo, an empty data folder, jars and startup archive in the cache")
+    print("\n".join(line for line in done.stdout.splitlines() if line.startswith("  seconds")))
+    for kind, mebi in sorted(peaks.mebi.items(), key=lambda item: -item[1]):
+        print(f"  {kind:<16} {mebi:>7,.0f} MiB at its peak")
+    print(f"  {'all together':<16} {peaks.together:>7,.0f} MiB at their peak")
+    assert {kind: mebi for kind, mebi in peaks.mebi.items() if mebi > BOUNDS.get(kind, 512)} == {}
+    assert set(BOUNDS) <= set(peaks.mebi)
