@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from signal import SIGTERM
 
 import uvicorn
 
@@ -20,7 +20,8 @@ KEEP_ALIVE = 75
 
 
 def run(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM; `announce` gets the address once requests are answered.
+    """Serve until SIGINT or SIGTERM, after which requests under way are finished; `announce` gets the address once
+    requests are answered.
 
     Raises PortTaken, and what opening the graph raises.
     """
@@ -36,8 +37,14 @@ def run(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
             timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=int(settings.deadline) + GRACE,
         )
-        with suppress(KeyboardInterrupt):
+        try:
             Announcing(config, lambda: announce(address(listener))).run(sockets=[listener])
+        except KeyboardInterrupt:
+            pass
+        except SystemExit as end:
+            # uvicorn raises the signal again that ended it; to be stopped is how a service ends well.
+            if end.code != 128 + SIGTERM:
+                raise
 
 
 class Announcing(uvicorn.Server):
