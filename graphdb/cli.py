@@ -68,6 +68,30 @@ def reset(
     typer.echo(f"{folder.root} is empty; trained runs are kept. `affinity ingest PATH` fills it again.")
 
 
+@app.command()
+def check(
+    data: Data = None,
+    mend: Annotated[bool, typer.Option("--mend", help="Remove what an interruption left.")] = False,
+    json: Json = False,
+) -> None:
+    """Check graph and data folder against each other, every image included. Exit status 1 where damage remains."""
+    from json import dumps
+
+    from rich.console import Console
+
+    from graphdb.check import check
+    from graphdb.checks.display import show
+    from graphdb.settings import DataFolder
+
+    findings = check(DataFolder.resolve(data), Console(stderr=True), mend=mend)
+    if json:
+        typer.echo(dumps(findings.as_json()))
+    else:
+        show(findings, Console())
+    if not findings.sound:
+        raise typer.Exit(1)
+
+
 @app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def admin(
     arguments: Annotated[list[str], typer.Argument(help="What neo4j-admin is given, such as: database dump neo4j …")],

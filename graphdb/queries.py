@@ -29,4 +29,4 @@ def statements(name: str) -> list[str]:
 
 def names() -> list[str]:
     """Every query there is."""
-    return sorted(path.stem for path in FOLDER.glob("*.cypher"))
+    return sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.cypher"))

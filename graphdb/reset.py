@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from filelock import FileLock, Timeout
-
-from graphdb.errors import ArchiveLocked
+from graphdb.archive import writer_lock
 from graphdb.server import LocalServer
 from graphdb.settings import DataFolder
 
@@ -16,12 +14,8 @@ def reset_folder(folder: DataFolder) -> None:
 
     Run again after an interruption, it goes on. Raises ArchiveLocked while an ingest writes to the folder.
     """
-    folder.archive.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder.archive / "writer.lock", timeout=0):
-            LocalServer(folder.neo4j).reset()
-            folder.store_file.unlink(missing_ok=True)
-            for pixels in (folder.archive, folder.features, folder.fits):
-                shutil.rmtree(pixels, ignore_errors=True)
-    except Timeout:
-        raise ArchiveLocked(str(folder.root)) from None
+    with writer_lock(folder.archive):
+        LocalServer(folder.neo4j).reset()
+        folder.store_file.unlink(missing_ok=True)
+        for pixels in (folder.archive, folder.features, folder.fits):
+            shutil.rmtree(pixels, ignore_errors=True)

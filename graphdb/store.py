@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
@@ -80,6 +80,13 @@ class GraphStore:
             raise GraphUnavailable(uri, str(error)) from error
 
     @classmethod
+    def reach(cls, folder: DataFolder, *, timeout: float = 60.0) -> Self:
+        """The server of a data folder, asked who it is and nothing more: whatever it holds, nothing is written."""
+        server = ServerSettings.from_environment() or local_server(folder)
+        greet(server)
+        return cls(server.uri, server.user, server.password, database=server.database, timeout=timeout)
+
+    @classmethod
     def connect(cls, folder: DataFolder, *, timeout: float = 60.0) -> GraphStore:
         """The graph of a data folder: the server of NEO4J_URI, else the folder's own, started if it is down.
 
@@ -87,9 +94,7 @@ class GraphStore:
         the id that graph and folder share. Raises, in this order, SettingsError, GraphUnavailable, GraphRefused,
         UnsupportedServer, ForeignData, SchemaCollision and StoreMismatch.
         """
-        server = ServerSettings.from_environment() or local_server(folder)
-        greet(server)
-        store = cls(server.uri, server.user, server.password, database=server.database, timeout=timeout)
+        store = cls.reach(folder, timeout=timeout)
         try:
             admit(store)
             store.ensure_schema()
@@ -102,7 +107,7 @@ class GraphStore:
     def close(self) -> None:
         self._driver.close()
 
-    def __enter__(self) -> GraphStore:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import resource
+import signal
 import tarfile
 import threading
 from pathlib import Path
 
 import pytest
 
-from graphdb.archive import ArchiveReader, ArchiveWriter, shard_path
-from graphdb.errors import ArchiveLocked, DamagedArchive
+from graphdb.archive import ArchiveReader, ArchiveWriter, is_locked, shard_path, uncommitted
+from graphdb.errors import ArchiveLocked, CannotWrite, DamagedArchive
 from graphdb.model import Location
 
 
@@ -63,6 +65,42 @@ def test_a_second_writer_is_refused_with_words(tmp_path: Path) -> None:
     with ArchiveWriter(tmp_path, {}), pytest.raises(ArchiveLocked, match="Another ingest is writing"):
         ArchiveWriter(tmp_path, {})
     ArchiveWriter(tmp_path, {}).close()
+
+
+def test_looking_for_a_writer_makes_no_file(tmp_path: Path) -> None:
+    assert not is_locked(tmp_path) and list(tmp_path.iterdir()) == []
+    with ArchiveWriter(tmp_path, {}):
+        assert is_locked(tmp_path)
+    assert not is_locked(tmp_path)
+
+
+def test_the_trailer_of_a_full_shard_is_no_leftover(tmp_path: Path) -> None:
+    _, ends = fill(tmp_path, {}, ["a", "b", "c"], shard_bytes=2048)
+    assert uncommitted(tmp_path, ends) == {}
+    (tmp_path / "000002.tar").write_bytes(b"new")
+    with shard_path(tmp_path, "000000").open("ab") as shard:
+        shard.write(b"more")
+    assert uncommitted(tmp_path, ends) == {
+        shard_path(tmp_path, "000000"): ends["000000"] + 1024,
+        shard_path(tmp_path, "000002"): 0,
+    }
+
+
+def test_a_failed_append_gives_its_room_back_and_the_next_one_works(tmp_path: Path) -> None:
+    with ArchiveWriter(tmp_path, {}) as writer:
+        writer.append([("a", jpeg("a"))])
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (writer.end + 700, hard))
+        handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        try:
+            with pytest.raises(CannotWrite, match=r"000000\.tar cannot be written: File too large"):
+                writer.append([("b", bytes(5000))])
+        finally:
+            signal.signal(signal.SIGXFSZ, handler)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert shard_path(tmp_path, "000000").stat().st_size == writer.end
+        [location] = writer.append([("b", jpeg("b"))])
+    assert ArchiveReader(tmp_path).read(location) == jpeg("b")
 
 
 def test_a_shard_shorter_than_the_graph_says_is_refused_and_left_as_it_is(tmp_path: Path) -> None:

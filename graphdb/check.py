@@ -1,0 +1,84 @@
+"""Graph and data folder against each other, and against every rule of the design; mends what an interruption left."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+from rich.console import Console
+
+from graphdb.archive import is_locked, writer_lock
+from graphdb.checks import folder as files
+from graphdb.checks.contents import check_contents
+from graphdb.checks.display import Meter
+from graphdb.checks.findings import Findings
+from graphdb.checks.images import ImageCheck
+from graphdb.checks.reading import SECONDS, CheckStore
+from graphdb.checks.rules import check_leftovers, check_rules
+from graphdb.errors import StoreMismatch
+from graphdb.identity import admit
+from graphdb.settings import DataFolder
+
+BUSY = (
+    "An ingest is at work in this folder. What it has not finished is not looked at, and what it changes meanwhile "
+    "may look like a problem: check again when it has ended."
+)
+EMPTY = "This data folder holds no graph yet: there is nothing to check."
+
+
+def check(folder: DataFolder, console: Console, *, mend: bool = False) -> Findings:
+    """Look at everything; with `mend`, remove what an interruption left. Without it, nothing is written.
+
+    Memory stays bounded whatever the size of the graph. Raises GraphUnavailable, ForeignData, StoreMismatch, and with
+    `mend` ArchiveLocked and CannotWrite.
+    """
+    findings = Findings()
+    with CheckStore.reach(folder, timeout=SECONDS) as store, ExitStack() as stack:
+        if not same_store(store, folder):
+            findings.notes.append(EMPTY)
+            return findings
+        if mend:
+            stack.enter_context(writer_lock(folder.archive))
+        check_schema(store, findings, mend)
+        check_rules(store, findings)
+        check_contents(store, findings)
+        images = check_images(store, folder, findings, console)
+        files.check_fits(folder, findings)
+        if not mend and is_locked(folder.archive):
+            findings.notes.append(BUSY)
+            return findings
+        check_leftovers(store, findings, mend)
+        files.check_temporary(folder, findings, mend)
+        files.check_features(folder, store, findings, mend)
+        unused = sorted(shard for shard, end in store.shards().items() if end and shard not in images.shards)
+        files.check_orphans(store, unused, findings, mend)
+        files.check_shards(folder, store.shards(), findings, mend and not images.overrun)
+    return findings
+
+
+def same_store(store: CheckStore, folder: DataFolder) -> bool:
+    """Whether graph and folder belong together; not while both are new. Raises ForeignData, StoreMismatch."""
+    admit(store)
+    in_folder = folder.store_file.read_text().strip() if folder.store_file.exists() else None
+    in_graph = store.store_id()
+    if in_folder == in_graph:
+        return in_graph is not None
+    if (in_folder is None and not store.shards()) or (in_graph is None and not any(folder.archive.glob("*.tar"))):
+        return False
+    raise StoreMismatch(str(folder.root), in_folder or "none", store.uri, in_graph or "none")
+
+
+def check_schema(store: CheckStore, findings: Findings, mend: bool) -> None:
+    missing = store.missing_indexes()
+    findings.count("schema", 1)
+    findings.add("schema", "Every constraint and index is there.", missing, "--mend makes it.", mend)
+    if missing and mend:
+        store.ensure_schema()
+
+
+def check_images(store: CheckStore, folder: DataFolder, findings: Findings, console: Console) -> ImageCheck:
+    counts = store.counts()
+    images = ImageCheck(store, folder.archive)
+    with Meter(console, counts["patches"] + counts["frames"]) as meter:
+        images.run(findings, meter)
+    findings.notes.append(f"Images were read at {meter.rate}.")
+    return images

@@ -1,0 +1,66 @@
+"""The graph as checking reads it: page by page, so that its size does not matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from graphdb import schema
+from graphdb.store import GraphStore
+
+IMAGES = 5_000
+SEGMENTS = 200
+SECONDS = 3600.0
+"""Deadline of a query: some look at everything there is."""
+
+
+class CheckStore(GraphStore):
+    """A GraphStore with the queries of `check`."""
+
+    def missing_indexes(self) -> list[str]:
+        """The constraints and indexes of ours that the database lacks."""
+        there = schema.targets(self._read("indexes"))
+        return sorted(name for name, target in schema.wanted().items() if there.get(name) != target)
+
+    def violations(self, rule: str, most: int) -> tuple[int, list[str]]:
+        """How often a rule of `cypher/check` does not hold, counted up to `most`, and examples."""
+        row = self._read(rule, most=most)[0]
+        return row["count"], row["examples"]
+
+    def patch_pages(self) -> Iterator[list[Any]]:
+        return self._pages("page_patches", IMAGES)
+
+    def frame_pages(self) -> Iterator[list[Any]]:
+        return self._pages("page_frames", IMAGES)
+
+    def track_pages(self) -> Iterator[list[Any]]:
+        return self._pages("page_tracks", SEGMENTS)
+
+    def edge_pages(self) -> Iterator[list[Any]]:
+        return self._pages("page_edges", SEGMENTS)
+
+    def segment_ids(self, snapshot: str) -> list[str]:
+        return [row["id"] for row in self._read("segments", id=snapshot)]
+
+    def current_starts(self, videos: Sequence[str]) -> dict[str, int]:
+        """How many starts these videos have in their current tracks; those that are not known are left out."""
+        rows = self._read("current_starts", ids=list(videos))
+        return {row["id"]: row["starts"] for row in rows if row["known"]}
+
+    def uris(self, videos: Sequence[str]) -> list[str]:
+        """The files that these videos came from."""
+        return [row["uri"] for row in self._read("uris", ids=list(videos))]
+
+    def sweep_parents(self) -> None:
+        """Remove the parents that nothing belongs to."""
+        self._write("sweep_parents")
+
+    def sweep_shards(self, ids: Sequence[str]) -> None:
+        """Forget shards that nothing points into."""
+        self._write("sweep_shards", ids=list(ids))
+
+    def _pages(self, name: str, count: int) -> Iterator[list[Any]]:
+        after = ""
+        while page := self._read(name, after=after, count=count):
+            yield page
+            after = page[-1]["id"]
