@@ -16,10 +16,6 @@ Target = tuple[tuple[str, ...], tuple[str, ...]]
 STATEMENT = re.compile(r"CREATE (?:CONSTRAINT|INDEX) (\w+) IF NOT EXISTS FOR .*?\w:(\w+).* (?:ON|REQUIRE) (.*)")
 
 
-class NameTaken(Exception):
-    """A constraint or an index of somebody else has the name of one of ours."""
-
-
 def wanted() -> dict[str, Target]:
     """By its name, what every index of ours is on."""
     found = (STATEMENT.fullmatch(statement) for statement in queries.statements("schema"))
@@ -31,13 +27,16 @@ def targets(rows: Iterable[Mapping[str, Any]]) -> dict[str, Target]:
     return {row["name"]: (tuple(row["labelsOrTypes"] or ()), tuple(row["properties"] or ())) for row in rows}
 
 
-def create(tx: ManagedTransaction) -> None:
-    """Create what is missing. Raises NameTaken; the transaction takes back all of it where anything fails."""
-    for statement in queries.statements("schema"):
-        tx.run(statement).consume()
-    # IF NOT EXISTS is silent where another one has the name: ours would be missing, and nobody would know.
-    there = targets(map(dict, tx.run(queries.text("indexes"))))
+def taken(there: Mapping[str, Target]) -> str | None:
+    """An index of somebody else that has the name of one of ours: IF NOT EXISTS would be silent about it."""
     for name, target in wanted().items():
         if there.get(name, target) != target:
             labels, properties = (", ".join(names) for names in there[name])
-            raise NameTaken(f"{name} is on {labels} ({properties})")
+            return f"{name} is on {labels} ({properties})"
+    return None
+
+
+def create(tx: ManagedTransaction) -> None:
+    """Create what is missing; the transaction takes back all of it where anything fails."""
+    for statement in queries.statements("schema"):
+        tx.run(statement).consume()

@@ -132,12 +132,13 @@ class GraphStore:
 
     def ensure_schema(self) -> None:
         """Create the constraints and indexes that are missing, all of them or none. Raises SchemaCollision."""
-        if schema.wanted().items() <= schema.targets(self._read("indexes")).items():
+        there = schema.targets(self._read("indexes"))
+        if schema.wanted().items() <= there.items():
             return
+        if taken := schema.taken(there):
+            raise SchemaCollision(self.holding().database, self.uri, taken)
         try:
             self._transact(schema.create)
-        except schema.NameTaken as error:
-            raise SchemaCollision(self.holding().database, self.uri, str(error)) from error
         except Neo4jError as error:
             if ".Schema." not in (error.code or ""):
                 raise
