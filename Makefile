@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install demo test check bench lock clean
+.PHONY: install demo test check bench real-video lock clean
 
 ## Build .venv with everything pinned in constraints.txt.
 install: $(STAMP)
@@ -37,6 +37,10 @@ check: install
 ## Measure; the report is docs/benchmarks.md.
 bench: install
 	$(BIN)/pytest tests/performance --override-ini 'addopts=' -s
+
+## Ingest five real videos and the samples, and draw what the graph holds: docs/real-video.md.
+real-video: install
+	BIN=$(BIN) sh docs/sheets/draw.sh
 
 ## Pin the versions that were resolved today.
 lock: install

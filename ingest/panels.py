@@ -51,7 +51,8 @@ class Panels:
     def parent(self, number: int, members: Sequence[str], children: int, shown: Sequence[ShownTrack]) -> Panel:
         """Some members of a parent, with how many there are in all."""
         videos = len({video_of(id) for id in members})
-        detail = f"{len(members):,} starts of {videos:,} videos · {children:,} child clusters"
+        held = (counted(len(members), "start"), counted(videos, "video"), counted(children, "child cluster"))
+        detail = f"{held[0]} of {held[1]} · {held[2]}"
         facts = {"parent": number, "starts": len(members), "videos": videos, "children": children}
         return Panel(f"Parent {number}", detail, [self._named(seen, SAMPLE_SIDE) for seen in shown], facts)
 
@@ -74,6 +75,10 @@ def file_name(uri: str) -> str:
     """The name of the file that a video came from, as one line of printable text."""
     name = Path(unquote(urlparse(uri).path)).name
     return "".join(char if char.isprintable() else "?" for char in name)
+
+
+def counted(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("s" if number != 1 else "")
 
 
 def mean(values: Sequence[float]) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from graphdb.model import ShownTrack, Snapshot, video_of
 from graphdb.store import GraphStore
 from ingest.errors import NothingToShow
-from ingest.panels import Panels, file_name, mean
+from ingest.panels import Panels, counted, file_name, mean
 from ingest.sheets import Sheet
 
 K = TypeVar("K", int, str)
@@ -138,8 +138,8 @@ class Showing:
 
     def _details(self, shown: int, total: int, what: str, legend: str) -> list[str]:
         counts = self._snapshot.counts
-        held = f"{counts.videos:,} videos · {counts.intra:,} tracks · {counts.inter:,} INTER edges"
-        clusters = f"{counts.children:,} child clusters in {counts.parents:,} parents"
+        held = f"{counted(counts.videos, 'video')} · {counted(counts.intra, 'track')} · {counts.inter:,} INTER"
+        clusters = f"{counted(counts.children, 'child cluster')} in {counted(counts.parents, 'linked parent')}"
         chosen = f"{shown:,} of {total:,} {what}" + (
             f" of videos with {self._filter!r} in their name" if self._filter else ""
         )
