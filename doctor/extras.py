@@ -17,6 +17,7 @@ IMPORTED_AS = {
     # Makes the driver faster from inside, and is not imported itself.
     "neo4j-rust-ext": "neo4j",
     "opencv-contrib-python-headless": "cv2",
+    "pillow": "PIL",
     "scikit-image": "skimage",
 }
 """Modules that are called otherwise than their distribution; every other is the same but for dashes."""

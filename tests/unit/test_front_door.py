@@ -13,7 +13,7 @@ import yaml
 import affinity
 from tests.conftest import ROOT
 
-HEAVY = {"av", "cv2", "faiss", "fastapi", "neo4j", "numpy", "pyarrow", "scipy", "skimage", "torch", "uvicorn"}
+HEAVY = {"PIL", "av", "cv2", "faiss", "fastapi", "neo4j", "numpy", "pyarrow", "scipy", "skimage", "torch", "uvicorn"}
 
 
 def modules_after(statement: str) -> set[str]:
@@ -52,6 +52,7 @@ def test_every_command_takes_a_data_folder() -> None:
     assert {"graph start", "graph stop", "graph status", "graph reset", "graph quality", "ingest", "cluster"} <= set(
         found
     )
+    assert {f"show {kind}" for kind in ("patches", "tracks", "children", "parents")} <= set(found)
     assert {"serve", "train", "evaluate knn", "evaluate distances", "demo"} <= set(found)
     assert [name for name, options in found.items() if "--data" not in options] == []
 
