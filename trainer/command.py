@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ def run_training(
     name: str | None, given: Mapping[str, Any], *, api_key: str | None, data: Path | None, json_output: bool
 ) -> int:
     """Train the run of this name with the settings that were given; the exit code."""
+    if find_spec("torch") is None:  # known here already, not only once a service was found
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
     runs = runs_folder(data)
     settings_given, machine_given = _of(TrainSettings, given), _of(Machine, given)
     if init := settings_given.get("init"):

