@@ -35,6 +35,8 @@ START_SECONDS = 180.0
 STOP_SECONDS = 60.0
 START_ATTEMPTS = 3
 TAIL_LINES = 30
+PORT_TAKEN = "PortBindException"
+"""What the log of a server holds that could not listen."""
 
 
 class ServerError(GraphdbError):
@@ -195,10 +197,11 @@ class LocalServer:
             try:
                 self._launch(java, ports, patience)
                 break
-            except ServerDied:
-                if attempt == START_ATTEMPTS - 1 or ports.are_free:
+            except ServerDied as died:
+                # Somebody took a port between our look and the server's, and may have left it since.
+                taken = PORT_TAKEN in died.log or not ports.are_free
+                if attempt == START_ATTEMPTS - 1 or not taken:
                     raise
-                # Somebody took a port between our look and the server's.
         seconds = time.monotonic() - began
         self._say(f"Neo4j answers at {ports.uri} ({seconds:.0f} s). `affinity graph stop` ends it.")
 
