@@ -1,7 +1,12 @@
-FROM python:3.11-slim
+FROM python:3.11-slim-bookworm
 
 # Which parts of the system this image holds: `ingest,api` for the service, `trainer` for a GPU box.
 ARG EXTRAS=ingest,api
+
+# Ids that stay: the volumes belong to them.
+RUN groupadd --gid 10001 affinity \
+    && useradd --uid 10001 --gid 10001 --create-home affinity \
+    && install --directory --owner affinity --group affinity /data
 
 WORKDIR /app
 COPY pyproject.toml constraints.txt README.md LICENSE affinity.py affinity_demo.py ./
@@ -10,12 +15,10 @@ COPY ingest ingest
 COPY api api
 COPY trainer trainer
 COPY doctor doctor
-RUN pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]" \
-    && useradd --create-home affinity \
-    && install --directory --owner affinity /data
+RUN pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]"
 
 USER affinity
-ENV AFFINITY_DATA=/data
+ENV AFFINITY_DATA=/data PYTHONUNBUFFERED=1
 VOLUME /data
 EXPOSE 8477
 ENTRYPOINT ["affinity"]

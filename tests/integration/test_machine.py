@@ -230,9 +230,13 @@ def test_whoever_never_answers_is_given_up(scheme: str, tmp_path: Path) -> None:
     assert time.monotonic() - began < 60
 
 
+class Silent(http.server.BaseHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
 def test_a_web_server_is_no_neo4j(tmp_path: Path) -> None:
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), http.server.BaseHTTPRequestHandler) as server:
-        server.RequestHandlerClass.log_message = lambda *_: None  # type: ignore[assignment, method-assign]
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Silent) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         said = refused(tmp_path, NEO4J_URI=f"bolt://127.0.0.1:{server.server_port}")
         server.shutdown()
