@@ -80,5 +80,5 @@ def check_images(store: CheckStore, folder: DataFolder, findings: Findings, cons
     images = ImageCheck(store, folder.archive)
     with Meter(console, counts["patches"] + counts["frames"]) as meter:
         images.run(findings, meter)
-    findings.notes.append(f"Images were read at {meter.rate}.")
+    findings.notes.append(meter.summary)
     return images

@@ -3,12 +3,14 @@
 GraphdbError
   x SettingsError        a setting has a value that cannot be used
   x GraphUnavailable     no Neo4j answers at the address
+    - GraphBroken        it answers, and has failed at its own work
     - GraphRefused       it answers, and refuses the password, the database or the right
   x UnsupportedServer    what answers is no Neo4j, or one too old
   x ForeignData          the database holds data of somebody else
   x SchemaCollision      the database has constraints or indexes that ours cannot stand beside
   x StoreMismatch        the data folder and the graph belong to different stores
   x CannotWrite          the disk is full, or closed to this user
+    - NoRoom             so little is left that Neo4j is kept from writing
   x NotFound
     - SnapshotNotFound
     - SnapshotGone       it was there; a newer one takes its place
@@ -21,6 +23,7 @@ GraphdbError
 from __future__ import annotations
 
 import errno
+import os
 from pathlib import Path
 
 
@@ -98,6 +101,18 @@ class StoreMismatch(GraphdbError):
         )
 
 
+class GraphBroken(GraphUnavailable):
+    """Neo4j failed at its own work, not at a query of ours."""
+
+    def __init__(self, uri: str, reason: str) -> None:
+        self.uri = uri
+        GraphdbError.__init__(
+            self,
+            f"Neo4j at {uri} failed: {reason.rstrip('.')}. See that its disk is not full, restart it (`affinity graph "
+            "stop` ends the local one), and run the same command again: it goes on from what was stored.",
+        )
+
+
 class CannotWrite(GraphdbError):
     """A file of the data folder cannot be written: the disk is full, or closed to this user."""
 
@@ -115,6 +130,22 @@ class CannotWrite(GraphdbError):
     # Comes back from worker processes; exceptions are pickled as their message alone.
     def __reduce__(self) -> tuple[type[CannotWrite], tuple[Path, OSError]]:
         return type(self), (self.path, self.error)
+
+
+class NoRoom(CannotWrite):
+    """So little of the disk is left that the local Neo4j is kept from writing."""
+
+    def __init__(self, path: Path, least: int) -> None:
+        self.least = least
+        super().__init__(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        self.args = (
+            f"The disk is nearly full: Neo4j in {path} is kept from writing while less than {least // 2**20} MiB are "
+            "free, since a full disk can damage its files. Make room on that disk, and run the same command again: it "
+            "goes on from what was stored.",
+        )
+
+    def __reduce__(self) -> tuple[type[NoRoom], tuple[Path, int]]:  # type: ignore[override]
+        return type(self), (self.path, self.least)
 
 
 class NotFound(GraphdbError):

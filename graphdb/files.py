@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from graphdb.errors import CannotWrite, GraphdbError
+from graphdb.errors import CannotWrite, GraphdbError, NoRoom
 
 TEMPORARY = ".tmp"
 """How the name of a file ends that is not whole yet."""
@@ -62,6 +63,12 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
         except BaseException:
             scratch.unlink(missing_ok=True)
             raise
+
+
+def require_room(folder: Path, least: int) -> None:
+    """Raises NoRoom where the disk of the folder has less than `least` bytes free."""
+    if shutil.disk_usage(folder).free < least:
+        raise NoRoom(folder, least)
 
 
 def write_private(path: Path, text: str) -> None:

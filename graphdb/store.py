@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,13 +17,16 @@ from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Forbidd
 
 from graphdb import queries, schema
 from graphdb.errors import (
+    GraphBroken,
     GraphRefused,
     GraphUnavailable,
+    NoRoom,
     PatchNotFound,
     SchemaCollision,
     SnapshotGone,
     SnapshotNotFound,
 )
+from graphdb.files import require_room
 from graphdb.identity import Holding, admit, claim
 from graphdb.model import (
     ChildCluster,
@@ -53,6 +57,10 @@ ROWS = 5_000
 """Rows that one transaction writes: large enough to be fast, small enough for a small heap."""
 
 
+ROOM = 64 * 2**20
+"""Bytes that stay free under the local Neo4j: on a full disk it may log half a transaction, and not start again."""
+
+
 class GraphStore:
     """The affinity graph in a Neo4j. Safe to share between threads; use it as a context manager.
 
@@ -66,6 +74,7 @@ class GraphStore:
         self.uri = uri
         self._database = database
         self._timeout = timeout
+        self._home: Path | None = None
         # Labels and properties that an empty graph does not know yet are no news to us.
         logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)
         try:
@@ -82,9 +91,12 @@ class GraphStore:
     @classmethod
     def reach(cls, folder: DataFolder, *, timeout: float = 60.0) -> Self:
         """The server of a data folder, asked who it is and nothing more: whatever it holds, nothing is written."""
-        server = ServerSettings.from_environment() or local_server(folder)
+        given = ServerSettings.from_environment()
+        server = given or local_server(folder)
         greet(server)
-        return cls(server.uri, server.user, server.password, database=server.database, timeout=timeout)
+        store = cls(server.uri, server.user, server.password, database=server.database, timeout=timeout)
+        store._home = None if given else folder.neo4j
+        return store
 
     @classmethod
     def connect(cls, folder: DataFolder, *, timeout: float = 60.0) -> GraphStore:
@@ -304,7 +316,8 @@ class GraphStore:
 
     def touch_snapshot(self, snapshot: str) -> None:
         """Note that somebody reads it, at most once a minute."""
-        self._write("touch_snapshot", id=snapshot)
+        with suppress(NoRoom):
+            self._write("touch_snapshot", id=snapshot)
 
     def sample_inter(self, keys: Sequence[int], frames: int, fit: str | None) -> InterRows:
         """The INTER edges with these keys and both their tracks; row i answers keys[i]."""
@@ -373,11 +386,19 @@ class GraphStore:
     def _execute(self, name: str, parameters: Row, routing: RoutingControl) -> list[Any]:
         """Run one query, again where the error is transient; its rows."""
         query = queries.query(name, self._timeout)
+        if routing is RoutingControl.WRITE:
+            self._require_room()
         with self._answering():
             done = self._driver.execute_query(query, parameters, routing_=routing, database_=self._database)
             return list(done.records)
 
+    def _require_room(self) -> None:
+        """Raises NoRoom where the local server's disk is nearly full."""
+        if self._home:
+            require_room(self._home, ROOM)
+
     def _transact(self, work: Callable[[ManagedTransaction], None]) -> None:
+        self._require_room()
         with self._answering(), self._driver.session(database=self._database) as session:
             session.execute_write(work)
 
@@ -389,6 +410,8 @@ class GraphStore:
         except (DriverError, Neo4jError) as error:
             if isinstance(error, AuthError | Forbidden):
                 raise GraphRefused(self.uri, error.message or str(error)) from error
+            if isinstance(error, Neo4jError) and (error.code or "").startswith("Neo.DatabaseError.Transaction."):
+                raise GraphBroken(self.uri, error.message or str(error)) from error
             if error.is_retryable():
                 raise GraphUnavailable(self.uri, str(error)) from error
             raise

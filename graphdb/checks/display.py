@@ -36,6 +36,11 @@ class Meter:
         self._progress.update(self._task, advance=images, rate=self.rate)
 
     @property
+    def summary(self) -> str:
+        seconds = time.monotonic() - self._began
+        return f"{self._images:,} images, {self._bytes / 1e6:,.1f} MB, were read in {seconds:.1f} s."
+
+    @property
     def rate(self) -> str:
         seconds = max(time.monotonic() - self._began, 1e-3)
         return f"{self._images / seconds:,.0f} images/s, {self._bytes / seconds / 1e6:,.0f} MB/s"

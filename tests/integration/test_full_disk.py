@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from graphdb.errors import NoRoom
+from graphdb.server import LocalServer
+from graphdb.settings import DataFolder
+from graphdb.store import ROOM, GraphStore
 from tests.conftest import Graph
 from tests.integration.fingerprint import fingerprint
 
@@ -120,3 +124,23 @@ def test_a_new_store_without_room_for_its_name_is_a_sentence(graph: Graph, disk:
     assert "store cannot be written: Read-only file system" in refused(graph, mine)
     disk.change("rw")
     graph.run(*mine)
+
+
+def test_the_local_neo4j_is_kept_from_filling_its_disk(
+    tmp_path: Path,
+) -> None:
+    disk = Disk(tmp_path)
+    disk.mount("size=400m")
+    folder = DataFolder.resolve(tmp_path / "data")
+    server = LocalServer(folder.neo4j)
+    try:
+        with GraphStore.connect(folder) as store:
+            ballast = disk.fill(leave=ROOM - 2**20)
+            with pytest.raises(NoRoom, match=r"The disk is nearly full: Neo4j in .* less than 64 MiB are free"):
+                store.claim_store("another")
+            store.touch_snapshot("read by somebody meanwhile")
+            ballast.unlink()
+            assert store.claim_store("another") == store.store_id()
+    finally:
+        server.stop()
+        subprocess.run(["umount", str(disk.folder)], check=True)

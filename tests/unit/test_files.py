@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from graphdb.errors import CannotWrite
-from graphdb.files import whole_file, writing
+from graphdb.errors import CannotWrite, NoRoom
+from graphdb.files import require_room, whole_file, writing
 
 
 def test_a_file_is_written_whole_into_a_folder_made_for_it(tmp_path: Path) -> None:
@@ -50,3 +50,10 @@ def test_the_error_survives_the_way_back_from_a_process() -> None:
     error = CannotWrite(Path("a"), OSError(errno.EROFS, os.strerror(errno.EROFS)))
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.path, again.error.errno) == (str(error), error.path, errno.EROFS)
+
+
+def test_too_little_room_is_a_sentence_that_names_the_least(tmp_path: Path) -> None:
+    require_room(tmp_path, 1)
+    with pytest.raises(NoRoom, match="while less than 1099511627776 MiB are free") as caught:
+        require_room(tmp_path, 2**60)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
