@@ -92,7 +92,7 @@ class MiningSettings:
     min_region: float = 2 / 3
     """Side of the tracked region at least, as a share of the box: the moving part, and enough around it."""
 
-    region_side: int = 48
+    region_side: int = 32
     """Side that the tracked region is reduced to, pixels: tracking slows with its area, and gains nothing from more."""
 
     min_response: float = 0.2
