@@ -44,7 +44,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print the summary as one JSO
 
 def ingest(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Video files, or folders that hold some.", show_default=False)],
+    paths: Annotated[
+        # What cannot be read is named beside the other files, not refused before them.
+        list[Path],
+        typer.Argument(help="Video files, or folders that hold some.", show_default=False, readable=False),
+    ],
     data: Data = None,
     track_frames: TrackFrames = 30,
     features: Features = "hog",
