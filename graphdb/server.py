@@ -35,6 +35,9 @@ START_SECONDS = 180.0
 STOP_SECONDS = 60.0
 START_ATTEMPTS = 3
 TAIL_LINES = 30
+ROOM = 100_000_000
+"""Bytes free that a server is started with, or attached to. One that runs out of them in the middle of creating an
+index spins without an answer, and whoever waits for it waits for ever."""
 PORT_TAKEN = "PortBindException"
 """What the log of a server holds that could not listen."""
 
@@ -49,6 +52,17 @@ class ServerError(GraphdbError):
 
 class ServerDied(ServerError):
     """The server ended before it answered."""
+
+
+class DiskFull(ServerError):
+    """Too little room for a server to write in."""
+
+    def __init__(self, folder: Path, free: int) -> None:
+        self.free = free
+        super().__init__(
+            f"The disk of {folder} has {free / 1e6:.0f} MB left, and Neo4j needs {ROOM / 1e6:.0f} MB to be safe: on a "
+            "full one it stops answering. Make room there, or choose another data folder with --data."
+        )
 
 
 class NotOurServer(ServerError):
@@ -102,8 +116,9 @@ class LocalServer:
         """Attach to the server, after starting it where it is down; whoever needs it next finds it running.
 
         The first start of a user fetches the server's jars. Raises ServerError, as where no answer comes within
-        `patience` seconds, JarsUnavailable, JarMismatch and StillBusy.
+        `patience` seconds, DiskFull, JarsUnavailable, JarMismatch and StillBusy.
         """
+        check_room(self.folder)
         if self._process.find() is None and self._java is None:
             self._java = runtime(self._console)
         with self._alone():
@@ -256,6 +271,13 @@ def is_up(ports: Ports, connection: Connection) -> bool:
     if not (answers(ports.bolt) and answers(ports.http)):
         return False
     return agent(connection.uri, connection.user, connection.password) is not None
+
+
+def check_room(folder: Path) -> None:
+    """Raises DiskFull."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if (free := shutil.disk_usage(there).free) < ROOM:
+        raise DiskFull(folder, free)
 
 
 def version() -> str:

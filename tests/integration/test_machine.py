@@ -17,7 +17,7 @@ from shutil import which
 
 import pytest
 
-from graphdb.server import LocalServer
+from graphdb.server import DiskFull, LocalServer
 from tests.conftest import ROOT, SAMPLES, SETTINGS, Graph, free_port
 from tests.hiding import without
 
@@ -172,6 +172,18 @@ def test_neo4j_goes_elsewhere_where_its_ports_are_taken_and_says_so(tmp_path: Pa
         assert server.ports.bolt != taken
     finally:
         server.stop()
+
+
+# Disks
+
+
+def test_neo4j_is_not_started_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = LocalServer(tmp_path / "neo4j")
+    monkeypatch.setattr("graphdb.server.ROOM", 10**18)
+    with pytest.raises(DiskFull, match="MB left") as caught:
+        server.start()
+    assert "--data" in str(caught.value) and str(tmp_path) in str(caught.value)
+    assert not server.folder.exists()
 
 
 # Neo4j at NEO4J_URI
