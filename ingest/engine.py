@@ -43,10 +43,11 @@ class LocalEngine:
                 if not waiting:
                     return
                 for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    task, result = waiting.pop(future), outcome(future)
+                    # The outcome first: where it breaks, the task is still among those under way.
+                    result, task = outcome(future), waiting.pop(future)
                     yield task, result
         except BrokenProcessPool as error:
-            raise WorkerDied() from error
+            raise WorkerDied(waiting.values()) from error
 
     def close(self) -> None:
         """End the workers at once: what they were doing is done again by the next run."""

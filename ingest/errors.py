@@ -141,12 +141,15 @@ class BadLabels(IngestError):
 
 
 class WorkerDied(IngestError):
-    """A worker process was killed, usually by the kernel for want of memory."""
+    """A worker process was killed, usually by the kernel for want of memory; `tasks` are those that were under way."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: Iterable[object]) -> None:
+        self.files = sorted(task for task in tasks if isinstance(task, Path))
+        at_work = f" The files under way were {', '.join(map(str, self.files))}." if self.files else ""
         super().__init__(
-            "A worker process was killed, most likely because memory ran out. What was stored is kept: "
-            "run the same command again to go on, with fewer --workers if it happens again."
+            f"A worker process was killed, most likely because memory ran out.{at_work} What was stored is kept: run "
+            "the same command again to go on, with fewer --workers if it happens again, or without the file that "
+            "does it."
         )
 
 
