@@ -30,6 +30,6 @@ def test_every_task_comes_back_with_its_result_or_its_error() -> None:
 
 
 def test_a_worker_that_is_killed_is_reported_with_the_files_under_way() -> None:
-    with LocalEngine(1) as engine, pytest.raises(WorkerDied, match="files under way were .*deadly") as error:
+    with LocalEngine(1) as engine, pytest.raises(WorkerDied, match=r"files under way were .*deadly") as error:
         list(engine.map(length, [Path("a"), Path("videos/deadly")]))
     assert Path("videos/deadly") in error.value.files
