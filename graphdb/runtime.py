@@ -1,14 +1,17 @@
 """A Java that runs Neo4j: its jars fetched, and its start-up rehearsed once so that every later start is short.
 
 Java can keep loaded and linked classes in an archive (its AOT cache). A rehearsal in a scratch folder records which
-classes the server and the first queries need; that takes half a minute of one core, and halves each start after it.
+classes the server and the first queries need; that takes 40 seconds, and halves each start after it. Nobody waits for
+it: the first server of a machine starts without, and the rehearsal follows aside, at the lowest priority.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 import subprocess
+import sys
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -28,18 +31,45 @@ KEPT = 2
 
 
 def runtime(console: Console) -> Java:
-    """Raises JarsUnavailable, JarMismatch and StillBusy."""
-    folder = cache_folder()
-    jars = JarFolder(folder / "jars", read_lock())
-    java = Java(jars.complete(from_registry, console))
-    archive = folder / f"neo4j-{fingerprint(java)}.aot"
-    with alone(folder / ".rehearsal.lock", REHEARSAL_SECONDS, "rehearsing Neo4j's start"):
+    """The Java to start a server with; as quick as this machine has made it so far.
+
+    The first call of a user fetches the jars. Raises JarsUnavailable, JarMismatch and StillBusy.
+    """
+    java = Java(jar_folder().complete(from_registry, console))
+    archive = archive_of(java)
+    return replace(java, options=(f"-XX:AOTCache={archive}",)) if archive.exists() and archive.stat().st_size else java
+
+
+def rehearse_aside() -> None:
+    """Have the rehearsal done by a process of its own, where it was not done yet."""
+    if not archive_of(Java(jar_folder().paths)).exists():
+        path = os.pathsep.join(filter(None, (str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH"))))
+        nothing = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in range(3)]
+        command = [sys.executable, "-m", "graphdb.runtime"]
+        # Not a Popen: this process neither waits for it nor ends it.
+        os.posix_spawn(command[0], command, os.environ | {"PYTHONPATH": path}, file_actions=nothing, setsid=True)
+
+
+def main() -> None:
+    """Rehearse, unless somebody is at it. It is an aid: what goes wrong is tried again after a later start."""
+    os.nice(19)
+    jars = jar_folder()
+    java = Java(jars.paths)
+    archive = archive_of(java)
+    with suppress(GraphdbError), alone(archive.parent / ".rehearsal.lock", 0, "rehearsing Neo4j's start"):
         if not archive.exists():
-            # Somebody may have touched a jar since it was fetched.
+            # Somebody may have touched a jar since it was fetched; one that differs goes, and is fetched again.
             jars.verify()
-            clear(folder)
-            rehearse(java, archive, console)
-    return replace(java, options=(f"-XX:AOTCache={archive}",)) if archive.stat().st_size else java
+            clear(archive.parent)
+            rehearse(java, archive)
+
+
+def jar_folder() -> JarFolder:
+    return JarFolder(cache_folder() / "jars", read_lock())
+
+
+def archive_of(java: Java) -> Path:
+    return cache_folder() / f"neo4j-{fingerprint(java)}.aot"
 
 
 def fingerprint(java: Java) -> str:
@@ -51,9 +81,8 @@ def fingerprint(java: Java) -> str:
     return hashlib.sha256(repr((java.command(), stats)).encode()).hexdigest()[:12]
 
 
-def rehearse(java: Java, archive: Path, console: Console) -> None:
+def rehearse(java: Java, archive: Path) -> None:
     """Write the archive, or an empty file where this machine makes none: starts are longer then, and nothing else."""
-    console.print("Rehearsing Neo4j's start, once, to make the next ones quick …", highlight=False)
     with TemporaryDirectory(prefix=".rehearsal-", dir=archive.parent, ignore_cleanup_errors=True) as scratch:
         made, record = Path(scratch) / "made", Path(scratch) / "record"
         create = java.command("-XX:AOTMode=create", f"-XX:AOTConfiguration={record}", f"-XX:AOTCache={made}")
@@ -91,3 +120,7 @@ def perform(java: Java, scratch: Path) -> None:
     except BaseException:
         server.stop(patience=0)
         raise
+
+
+if __name__ == "__main__":
+    main()

@@ -28,7 +28,7 @@ from graphdb.files import alone, write_private
 from graphdb.jars import read_lock
 from graphdb.java import Java
 from graphdb.process import ServerProcess, is_alive
-from graphdb.runtime import runtime
+from graphdb.runtime import rehearse_aside, runtime
 
 USER = "neo4j"
 START_SECONDS = 180.0
@@ -119,14 +119,18 @@ class LocalServer:
         `patience` seconds, DiskFull, JarsUnavailable, JarMismatch and StillBusy.
         """
         check_room(self.folder)
-        if self._process.find() is None and self._java is None:
-            self._java = runtime(self._console)
+        java = self._java
+        if java is None and self._process.find() is None:
+            # Before anybody has to wait for us: fetching takes a while.
+            java = runtime(self._console)
         with self._alone():
             process = self._process.find()
             if process is None:
-                self._start(self._java or runtime(self._console), patience)
+                self._start(java or runtime(self._console), patience)
             else:
                 self._wait(process, patience)
+        if process is None and self._java is None:
+            rehearse_aside()
         return self.connection
 
     def stop(self, *, patience: float = STOP_SECONDS) -> bool:

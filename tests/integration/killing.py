@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,8 +55,9 @@ class Supervisor:
         with self.log.open("ab") as log:
             log.write(f"\n$ affinity {' '.join(arguments)}\n".encode())
             log.flush()
-            command = [sys.executable, "-m", "affinity", *arguments, "--data", str(self.data)]
-            self._running[name] = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, text=True)
+            self._running[name] = subprocess.Popen(
+                self._command(arguments), env=self.environment, stdout=log, stderr=log, text=True
+            )
 
     def tend(self) -> None:
         """Start again what has died, Neo4j first."""
@@ -72,9 +73,15 @@ class Supervisor:
 
     def revive_neo4j(self) -> None:
         if ServerProcess(self.data / "neo4j").find() is None:
-            with self.log.open("ab") as log:
-                command = [sys.executable, "-m", "affinity", "graph", "start", "--data", str(self.data)]
-                subprocess.run(command, env=self.environment, stdout=log, stderr=log, check=True)
+            assert self.run("graph", "start") == 0
+
+    def run(self, *arguments: str) -> int:
+        """`affinity …` to its end; its exit status."""
+        with self.log.open("ab") as log:
+            return subprocess.run(self._command(arguments), env=self.environment, stdout=log, stderr=log).returncode
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        return [sys.executable, "-m", "affinity", *arguments, "--data", str(self.data)]
 
     def wait(self, until: Callable[[], bool], seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
@@ -125,8 +132,7 @@ class Supervisor:
         """End the commands, then Neo4j, by the means that a user has."""
         for process in self._running.values():
             end(process)
-        command = [sys.executable, "-m", "affinity", "graph", "stop", "--data", str(self.data)]
-        subprocess.run(command, env=self.environment, check=True, capture_output=True)
+        assert self.run("graph", "stop") == 0
 
     def left_over(self) -> list[str]:
         """Processes that still work on the data folder."""

@@ -18,6 +18,7 @@ from neo4j import GraphDatabase
 from neo4j.exceptions import AuthError
 from rich.console import Console
 
+from graphdb.jars import cache_folder
 from graphdb.server import Connection, LocalServer, ServerDied
 
 QUIET = Console(quiet=True)
@@ -179,3 +180,24 @@ def test_a_start_that_fails_shows_the_log(tmp_path: Path) -> None:
     assert failed.value.log in str(failed.value)
     assert not server.status().running
     assert os.path.exists(server.log)
+
+
+@pytest.mark.slow
+def test_a_first_start_waits_for_no_rehearsal_and_later_ones_profit_from_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Any
+) -> None:
+    cache = tmp_path / "cache"
+    cache.mkdir()
+    (cache / "jars").symlink_to(cache_folder() / "jars")
+    monkeypatch.setenv("AFFINITY_CACHE", str(cache))
+    server = LocalServer(tmp_path / "neo4j", console=QUIET)
+    try:
+        server.start()
+        assert not any("AOTCache" in word for word in jvm(server).cmdline())
+        wait_for(lambda: any(cache.glob("neo4j-*.aot")))
+        wait_for(lambda: not any(cache.glob(".rehearsal-*")))
+        server.stop()
+        server.start()
+        assert any("AOTCache" in word for word in jvm(server).cmdline())
+    finally:
+        server.stop()

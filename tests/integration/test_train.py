@@ -126,6 +126,18 @@ def test_a_trainer_that_is_asked_to_stop_says_how_to_go_on(
     assert content["position"] == 8 * content["step"]
 
 
+def test_without_inter_it_trains_on_tracks_alone_and_says_so(graph: Graph, bikes: Path, tmp_path: Path) -> None:
+    real = graph.json("ingest", str(bikes), str(bikes.with_name("bigbuckbunny.mp4")), "--track-frames", "15")
+    assert real["snapshot"]["counts"]["inter"] == 0 < real["snapshot"]["counts"]["intra"]
+    with graph.service(free_port()) as url:
+        done = graph.run(
+            "train", "--run", "real", "--url", url, "--data", str(tmp_path), *SMALL, "--steps", "2", "--json"
+        )
+    assert "has no INTER edges: training on tracks alone (--mix intra:1)" in done.stderr
+    result = json.loads(done.stdout)
+    assert (result["steps"], set(result["pairs"])) == (2, {"intra"})
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
