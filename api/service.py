@@ -9,7 +9,7 @@ from api.sampling import Query, Sample, sample
 from api.settings import ServiceSettings
 from api.source import Source, read_source
 from api.windows import Windows
-from graphdb.archive import ArchiveReader
+from graphdb.archive import ArchiveReader, shard_files
 from graphdb.errors import DamagedArchive, NotFound, PatchNotFound
 from graphdb.model import PatchDetail, PatchRef, Snapshot
 from graphdb.store import GraphStore
@@ -47,7 +47,7 @@ class Service:
 
     def _look(self) -> int:
         snapshots = self.store.snapshots()
-        if snapshots and not any(self.settings.folder.archive.glob("*.tar")):
+        if snapshots and not shard_files(self.settings.folder.archive):
             raise DamagedArchive(f"There is no shard in {self.settings.folder.archive}.")
         return len(snapshots)
 

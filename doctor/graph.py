@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING
 
 from doctor.check import Check, gigabytes
 from doctor.extras import missing
-from doctor.machine import answers, owner, place, store_id
-from graphdb.errors import GraphdbError
+from doctor.machine import answers, owner, place
+from graphdb.errors import ForeignData, GraphdbError, StoreMismatch
 from graphdb.jars import cache_folder
 from graphdb.settings import DataFolder, ServerSettings
 
 if TYPE_CHECKING:
     from graphdb.server import Connection
-
-FOREIGN = "Name an empty database with NEO4J_DATABASE, or share this one on purpose with AFFINITY_SHARED_DATABASE"
+    from graphdb.store import GraphStore
 
 
 def jars() -> Iterator[Check]:
@@ -46,8 +45,7 @@ def neo4j(folder: DataFolder) -> Iterator[Check]:
         else:
             yield from local(folder)
     except GraphdbError as error:
-        found, _, remedy = str(error).partition(". ")
-        yield Check("neo4j", "problem", found, remedy)
+        yield problem("neo4j", error)
 
 
 def local(folder: DataFolder) -> Iterator[Check]:
@@ -77,21 +75,31 @@ def reached(server: Connection | ServerSettings, folder: DataFolder, which: str)
 
     version = greet(server)
     with GraphStore(server.uri, server.user, server.password, database=server.database, timeout=5) as store:
-        held, id, edition = store.holding(), store.store_id(), store.edition()
-        found = f"{version} {edition} at {server.uri} ({which}), database {held.database}"
+        found = f"{version} {store.edition()} at {server.uri} ({which}), database {store.holding().database}"
         yield Check("neo4j", "ok", found)
-        yield belongs(id, store_id(folder), str(held) if held.nodes else "")
+        yield belongs(store, folder)
 
 
-def belongs(in_graph: str | None, in_folder: str | None, held: str) -> Check:
-    """Whether graph and data folder are of one store."""
-    if in_graph is None and held:
-        return Check("graph", "problem", f"holds {held}", FOREIGN)
-    if in_graph == in_folder:
-        return Check("graph", "ok", f"of the data folder's store {in_graph}" if in_graph else "empty")
-    if in_graph is None:
-        return Check("graph", "warning", f"empty, but the data folder is of store {in_folder}", "See --data, NEO4J_URI")
-    found = f"of store {in_graph}, but the data folder is of {in_folder or 'none yet'}"
+def belongs(store: GraphStore, folder: DataFolder) -> Check:
+    """Whether the graph is ours, and of one store with the data folder."""
+    from graphdb.identity import admit, relation
+
+    try:
+        admit(store)
+    except ForeignData as error:
+        return problem("graph", error)
+    found = relation(store, folder)
+    if found.kind == "apart":
+        return problem("graph", StoreMismatch(folder.root, found.in_folder, store.uri, found.in_graph))
+    if found.kind == "one":
+        return Check("graph", "ok", f"of the data folder's store {found.in_graph}")
+    id = found.in_graph or found.in_folder
     return Check(
-        "graph", "problem" if in_folder else "warning", found, "Point --data, or NEO4J_URI, at the matching one"
+        "graph", "ok", f"nothing of ours yet; the first ingest makes it store {id}" if id else "nothing of ours yet"
     )
+
+
+def problem(name: str, error: GraphdbError) -> Check:
+    """An error's first sentence is what was found, the others what to do."""
+    found, _, remedy = str(error).partition(". ")
+    return Check(name, "problem", found, remedy)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from doctor.check import Check, State, gigabytes
 from doctor.extras import EXTRAS, PACKAGE, missing, modules, pip_line
+from graphdb.archive import is_locked
 from graphdb.settings import DataFolder
 
 SMALL_MEMORY = 4e9
@@ -83,26 +84,12 @@ def data(folder: DataFolder) -> Iterator[Check]:
     yield from place("data folder", folder.root, "--data or AFFINITY_DATA")
     with suppress(OSError):
         yield Check("store", "ok", store_id(folder) or "none yet: nothing was ingested into this folder")
-    if writer_is_at_work(folder.archive / "writer.lock"):
+    if is_locked(folder.archive):
         yield Check("writer", "ok", "an ingest is writing to this folder just now")
 
 
 def store_id(folder: DataFolder) -> str | None:
     return folder.store_file.read_text().strip() if folder.store_file.exists() else None
-
-
-def writer_is_at_work(lock: Path) -> bool:
-    """Whether somebody holds the lock; neither it nor its file changes."""
-    import fcntl
-
-    try:
-        with lock.open() as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
 
 
 def service_port() -> Iterator[Check]:

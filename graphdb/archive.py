@@ -22,12 +22,19 @@ from graphdb.files import writing
 from graphdb.model import Location
 
 SHARD_BYTES = 256 * 2**20
+SHARDS = f"{'[0-9]' * 6}.tar"
+"""The names of our shards: a tar that somebody else put beside them is not ours to cut."""
 TRAILER = bytes(2 * tarfile.BLOCKSIZE)
 JPEG_START = b"\xff\xd8"
 
 
 def shard_path(folder: Path, shard: str) -> Path:
     return folder / f"{shard}.tar"
+
+
+def shard_files(folder: Path) -> list[Path]:
+    """The shards of an archive, committed or not, in order."""
+    return sorted(folder.glob(SHARDS))
 
 
 class ArchiveWriter:
@@ -120,7 +127,8 @@ def writer_lock(folder: Path) -> Iterator[None]:
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            lock.acquire(timeout=0)
+            # Whoever asks `is_locked` holds it for a moment.
+            lock.acquire(timeout=1)
         except Timeout:
             raise ArchiveLocked(str(folder.parent)) from None
     try:
@@ -130,16 +138,16 @@ def writer_lock(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a writer is at work. Looking makes no file."""
-    path = folder / "writer.lock"
+    """Whether a writer is at work, whoever it is. Looking makes no file, and changes none."""
+    import fcntl
+
     try:
-        if path.exists():
-            with FileLock(path, timeout=0):
-                pass
-    except Timeout:
+        with (folder / "writer.lock").open() as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
     except OSError:
-        return False  # where nobody can write, nobody does
+        return False  # nobody ever wrote here, or somebody whose lock we may not look at
     return False
 
 
@@ -167,7 +175,7 @@ def uncommitted(folder: Path, ends: Mapping[str, int]) -> dict[Path, int]:
     """
     newest = max(ends, key=int, default="")
     kept = {shard: end if shard == newest else end + len(TRAILER) for shard, end in ends.items()}
-    sizes = {path: path.stat().st_size for path in sorted(folder.glob("*.tar"))}
+    sizes = {path: path.stat().st_size for path in shard_files(folder)}
     return {path: kept.get(path.stem, 0) for path, size in sizes.items() if size > kept.get(path.stem, 0)}
 
 

@@ -15,7 +15,7 @@ from graphdb.checks.images import ImageCheck
 from graphdb.checks.reading import SECONDS, CheckStore
 from graphdb.checks.rules import check_leftovers, check_rules
 from graphdb.errors import StoreMismatch
-from graphdb.identity import admit
+from graphdb.identity import admit, relation
 from graphdb.settings import DataFolder
 
 BUSY = (
@@ -58,13 +58,10 @@ def check(folder: DataFolder, console: Console, *, mend: bool = False) -> Findin
 def same_store(store: CheckStore, folder: DataFolder) -> bool:
     """Whether graph and folder belong together; not while both are new. Raises ForeignData, StoreMismatch."""
     admit(store)
-    in_folder = folder.store_file.read_text().strip() if folder.store_file.exists() else None
-    in_graph = store.store_id()
-    if in_folder == in_graph:
-        return in_graph is not None
-    if (in_folder is None and not store.shards()) or (in_graph is None and not any(folder.archive.glob("*.tar"))):
-        return False
-    raise StoreMismatch(str(folder.root), in_folder or "none", store.uri, in_graph or "none")
+    found = relation(store, folder)
+    if found.kind == "apart":
+        raise StoreMismatch(folder.root, found.in_folder, store.uri, found.in_graph)
+    return found.kind == "one"
 
 
 def check_schema(store: CheckStore, findings: Findings, mend: bool) -> None:

@@ -92,13 +92,21 @@ class SchemaCollision(GraphdbError):
 class StoreMismatch(GraphdbError):
     """The data folder and the graph carry different store ids."""
 
-    def __init__(self, folder: str, folder_store: str, uri: str, graph_store: str) -> None:
+    def __init__(self, folder: Path, folder_store: str | None, uri: str, graph_store: str | None) -> None:
         self.folder_store = folder_store
         self.graph_store = graph_store
-        super().__init__(
-            f"The data folder {folder} belongs to store {folder_store}, but the graph at {uri} belongs to "
-            f"store {graph_store}. Nothing was read or changed. Point --data (or NEO4J_URI) at the matching one."
-        )
+        if folder_store or graph_store:
+            what = (
+                f"The data folder {folder} belongs to store {folder_store or 'none'}, but the graph at {uri} belongs "
+                f"to store {graph_store or 'none'}"
+            )
+            cure = "Point --data (or NEO4J_URI) at the matching one"
+        else:
+            what = (
+                f"The data folder {folder} holds pixels, but its file `store` is missing, and the graph at {uri} is new"
+            )
+            cure = "Restore folder and graph from the backup, or empty both with `affinity graph reset`"
+        super().__init__(f"{what}. Nothing was read or changed. {cure}.")
 
 
 class GraphBroken(GraphUnavailable):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from graphdb.archive import shard_files
 from graphdb.errors import ForeignData, StoreMismatch
 from graphdb.files import whole_file
 from graphdb.settings import DataFolder, shared_database
@@ -64,24 +65,44 @@ def ways_out(held: Holding) -> str:
     return f"{elsewhere}. Where both may live side by side, set AFFINITY_SHARED_DATABASE={held.database}."
 
 
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """How a graph and a data folder stand to each other, by their store ids."""
+
+    in_graph: str | None
+    in_folder: str | None
+    kind: Literal["one", "new", "apart"]
+    """Of one store; not yet, and nothing is lost by making them so; or of different ones."""
+
+
+def relation(store: GraphStore, folder: DataFolder) -> Relation:
+    """Compare the ids, and where one is missing, see that neither side holds what the other would not know."""
+    file = folder.store_file
+    in_folder = file.read_text().strip() if file.exists() else None
+    in_graph = store.store_id()
+    if in_folder == in_graph and in_graph is not None:
+        return Relation(in_graph, in_folder, "one")
+    # Pointers without their pixels, or pixels without their pointers, which the next writer would cut off.
+    filled = bool(shard_files(folder.archive) or store.shards())
+    free = not filled and None in (in_graph, in_folder)
+    return Relation(in_graph, in_folder, "new" if free else "apart")
+
+
 def claim(store: GraphStore, folder: DataFolder) -> str:
     """The id of both, given now where neither has one or one of them is still empty.
 
     Raises StoreMismatch, before anything is read or cut, where they belong to different stores.
     """
-    file = folder.store_file
-    in_folder = file.read_text().strip() if file.exists() else None
-    in_graph = store.store_id()
-    if in_folder is None and (in_graph is None or not store.shards()):
-        # A graph without shards has no pixels to lose; the id it was given survives an ingest that died here.
-        in_folder = store.claim_store(in_graph or secrets.token_hex(8))
-        write(folder, in_folder)
-    elif in_folder is not None and in_graph is None and not any(folder.archive.glob("*.tar")):
-        in_graph = store.claim_store(in_folder)
-    in_graph = store.store_id()
-    if in_folder is None or in_folder != in_graph:
-        raise StoreMismatch(str(folder.root), in_folder or "none", store.uri, in_graph or "none")
-    return in_folder
+    found = relation(store, folder)
+    if found.kind == "new":
+        # The id that a graph was given survives an ingest that died here.
+        id = store.claim_store(found.in_graph or found.in_folder or secrets.token_hex(8))
+        if found.in_folder is None:
+            write(folder, id)
+        found = relation(store, folder)
+    if found.in_folder is None or found.kind != "one":
+        raise StoreMismatch(folder.root, found.in_folder, store.uri, found.in_graph)
+    return found.in_folder
 
 
 def write(folder: DataFolder, id: str) -> None:

@@ -7,17 +7,20 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
 from graphdb.errors import GraphUnavailable
-from graphdb.process import ServerProcess
+from graphdb.process import ServerProcess, is_alive
 from graphdb.store import GraphStore
 from tests.conftest import end
 
 POLL_SECONDS = 0.02
+WORKS_FOR = {"worker": "ingest"}
+"""Targets that are processes of another command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ class Supervisor:
     log: Path
     said: list[str] = field(default_factory=list)
     """What was killed, in order."""
+    seen: set[psutil.Process] = field(default_factory=set)
+    """Every process of the commands that was ever looked at, workers included."""
     restarts: int = 0
     _running: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     _commands: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -78,7 +83,9 @@ class Supervisor:
     def run(self, *arguments: str) -> int:
         """`affinity …` to its end; its exit status."""
         with self.log.open("ab") as log:
-            return subprocess.run(self._command(arguments), env=self.environment, stdout=log, stderr=log).returncode
+            return subprocess.run(
+                self._command(arguments), env=self.environment, stdout=log, stderr=log, timeout=300
+            ).returncode
 
     def _command(self, arguments: Sequence[str]) -> list[str]:
         return [sys.executable, "-m", "affinity", *arguments, "--data", str(self.data)]
@@ -104,29 +111,32 @@ class Supervisor:
             self.tend()
 
     def kill(self, target: str) -> None:
-        """End a process as the kernel does when memory is short: one of `target`'s, its workers included."""
-        victims = self._processes(target)
-        if not victims:
+        """End a process as the kernel does when memory is short."""
+        command = WORKS_FOR.get(target, target)
+        if command in self._running and self._running[command].poll() is not None:
             # It ended in the meantime: the command is given again, and killed then.
-            self.start(target, *self._commands[target])
-            victims = self._processes(target)
-        victim = random.Random(len(self.said)).choice(victims)
-        victim.kill()
-        if target in self._running and victim.pid == self._running[target].pid:
-            self._running[target].wait(30)  # whoever else asks after a child takes its exit status with it
+            self.start(command, *self._commands[command])
+        self.wait(lambda: bool(self._processes(target)))
+        victim = random.Random(len(self.said)).choice(self._processes(target))
+        with suppress(psutil.NoSuchProcess):  # it ended just now: as good as killed
+            victim.kill()
+        if command in self._running and victim.pid == self._running[command].pid:
+            self._running[command].wait(30)  # whoever else asks after a child takes its exit status with it
         else:
             victim.wait(30)
-        self.said.append(f"{target} ({victim.pid})")
+        self.said.append(target)
 
     def _processes(self, target: str) -> list[psutil.Process]:
         server = ServerProcess(self.data / "neo4j").find()
         if target == "neo4j":
             return [server] if server else []
-        if self._running[target].poll() is not None:
+        process = self._running[WORKS_FOR.get(target, target)]
+        if process.poll() is not None:
             return []
-        main = psutil.Process(self._running[target].pid)
-        others = [process for process in main.children(recursive=True) if process != server]
-        return [main, *others]
+        main = psutil.Process(process.pid)
+        workers = [child for child in main.children(recursive=True) if child != server]
+        self.seen |= {main, *workers}
+        return workers if target in WORKS_FOR else [main]
 
     def close(self) -> None:
         """End the commands, then Neo4j, by the means that a user has."""
@@ -135,9 +145,9 @@ class Supervisor:
         assert self.run("graph", "stop") == 0
 
     def left_over(self) -> list[str]:
-        """Processes that still work on the data folder."""
+        """Processes that still work on the data folder, or did when they were last looked at."""
         mine = str(self.data)
-        left = []
+        left = [str(process) for process in self.seen if is_alive(process)]
         for process in psutil.process_iter():
             try:
                 if process.status() != psutil.STATUS_ZOMBIE and any(mine in word for word in process.cmdline()):

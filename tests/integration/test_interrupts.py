@@ -16,8 +16,8 @@ from graphdb.server import LocalServer
 from tests.conftest import SAMPLES, Graph, Wait, command, free_port, wait_until_ready
 from trainer.metrics import read_metrics
 
-PROMISED, GUARD = 5, 15
-"""Seconds that the README promises, and that these noisy machines are given."""
+GUARD = 15
+"""Seconds that a noisy machine is given; docs/operations.md promises five, and the report of a run has each figure."""
 GO_ON = "What is done is kept; the same command goes on from there."
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 both = pytest.mark.parametrize("number", list(CODES), ids=lambda number: number.name)
@@ -43,11 +43,12 @@ def inter_segments(graph: Graph) -> int:
 
 
 STAGES: dict[str, Callable[[Graph], bool]] = {
-    "files are named": lambda graph: True,
+    "files": lambda graph: True,
     "mining": lambda graph: graph.store.counts()["videos"] > 0,
     "features": lambda graph: any(graph.folder.features.rglob("*.npy")),
     "parents": lambda graph: graph.store.counts()["parents"] > 0,
     "children": lambda graph: inter_segments(graph) > 0,
+    "a first snapshot": lambda graph: bool(graph.store.snapshots()),
 }
 
 
@@ -61,8 +62,7 @@ def test_ingest(
     # A moment after `main` has taken the signals over; until then Python itself ends.
     time.sleep(1.5)
     wait_for(lambda: STAGES[stage](graph) or process.poll() is not None)
-    if process.poll() is None:
-        assert GO_ON in interrupt(process, number, record_property)
+    assert GO_ON in interrupt(process, number, record_property)
     graph.run(*chosen)
     assert graph.store.snapshots()
 
@@ -82,7 +82,8 @@ def test_ingest_while_neo4j_starts(
     arguments = command(("ingest", str(clips[0]), "--data", str(own)))
     process = subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    assert "Starting Neo4j" in process.stderr.readline()
+    while "Starting Neo4j" not in (line := process.stderr.readline()):
+        assert line, "it ended before it started Neo4j"
     time.sleep(1)
     assert GO_ON in interrupt(process, number, record_property)
     assert LocalServer(own / "neo4j").status().running is False
@@ -120,6 +121,5 @@ def test_train_between_steps(
 @both
 def test_evaluate(number: signal.Signals, world: Graph, record_property: Record) -> None:
     process = world.start("evaluate", "knn", str(SAMPLES / "heldout"))
-    time.sleep(4)
-    if process.poll() is None:
-        assert GO_ON in interrupt(process, number, record_property)
+    time.sleep(2)
+    assert GO_ON in interrupt(process, number, record_property)

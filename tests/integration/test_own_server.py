@@ -13,6 +13,8 @@ from neo4j import GraphDatabase
 from neo4j.exceptions import Neo4jError
 
 import affinity_demo
+from doctor.check import Check
+from doctor.graph import neo4j
 from graphdb.errors import ForeignData, GraphdbError, GraphRefused, SchemaCollision, UnsupportedServer
 from graphdb.model import Video
 from graphdb.probe import needed, supported
@@ -187,6 +189,30 @@ def test_status_says_whose_data_it_is(theirs: Theirs, tmp_path: Path) -> None:
     full = graph.json("graph", "status")
     assert full["counts"] is None and full["foreign"].startswith("5 nodes (:Movie, :Person)")
     assert theirs.schema() == []
+
+
+def test_the_doctor_says_what_a_command_would_say(
+    theirs: Theirs, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def examined() -> Check:
+        [check] = [check for check in neo4j(folder) if check.name == "graph"]
+        return check
+
+    assert examined() == Check("graph", "ok", "nothing of ours yet")
+    theirs.cypher(MOVIES)
+    foreign = examined()
+    assert foreign.state == "problem" and "5 nodes (:Movie, :Person)" in foreign.found
+    assert "AFFINITY_SHARED_DATABASE=neo4j" in foreign.remedy
+    monkeypatch.setenv("AFFINITY_SHARED_DATABASE", "neo4j")
+    assert examined().state == "ok"
+    theirs.cypher("CREATE (:Video)")
+    assert "cannot be shared" in examined().remedy and "AFFINITY_SHARED_DATABASE" not in examined().remedy
+    theirs.empty()
+    GraphStore.connect(folder).close()
+    assert examined().found.startswith("of the data folder's store ")
+    folder.store_file.write_text("another\n")
+    assert examined().state == "problem" and "--data (or NEO4J_URI)" in examined().remedy
+    assert theirs.cypher("MATCH (n) RETURN labels(n) AS labels") == [{"labels": ["Store"]}]
 
 
 def test_the_whole_system_lives_beside_their_data_and_leaves_it_alone(

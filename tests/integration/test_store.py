@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from graphdb.archive import ArchiveWriter
 from graphdb.errors import GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound, StoreMismatch
-from graphdb.identity import claim
+from graphdb.identity import claim, relation
 from graphdb.model import InterEdges, Location, Patch, Track, Video, end_id, parent_id, start_id
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
@@ -169,6 +170,25 @@ def test_graph_and_data_folder_of_different_stores_are_refused_before_anything_c
         claim(graph.store, other)
     assert other.store_file.read_text() == "somebodys\n"
     assert graph.store.store_id() == graph.folder.store_file.read_text().strip()
+
+
+def test_pixels_whose_store_is_not_known_are_refused_and_kept(graph: Graph, tmp_path: Path) -> None:
+    folder = DataFolder.resolve(tmp_path / "restored")
+    with ArchiveWriter(folder.archive, {}) as writer:
+        writer.append([("a", b"precious")])
+    with pytest.raises(StoreMismatch, match="belongs to store none"):
+        claim(graph.store, folder)
+    graph.cypher("MATCH (n) DETACH DELETE n")
+    with pytest.raises(StoreMismatch, match="holds pixels, but its file `store` is missing, and the graph .* is new"):
+        claim(graph.store, folder)
+    assert not folder.store_file.exists() and graph.store.store_id() is None
+
+
+def test_a_graph_that_was_named_and_never_filled_takes_the_folder(graph: Graph, tmp_path: Path) -> None:
+    folder = DataFolder.resolve(tmp_path / "new")
+    assert relation(graph.store, folder).kind == "new"
+    assert claim(graph.store, folder) == graph.store.store_id()
+    assert relation(graph.store, folder).kind == "one"
 
 
 def test_a_server_that_does_not_answer_is_named() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import resource
 import signal
 import tarfile
@@ -72,6 +73,23 @@ def test_looking_for_a_writer_makes_no_file(tmp_path: Path) -> None:
     with ArchiveWriter(tmp_path, {}):
         assert is_locked(tmp_path)
     assert not is_locked(tmp_path)
+
+
+def test_a_writer_waits_for_somebody_who_only_looks(tmp_path: Path) -> None:
+    with (tmp_path / "writer.lock").open("w") as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        end = threading.Timer(0.3, fcntl.flock, (looked_at, fcntl.LOCK_UN))
+        end.start()
+        ArchiveWriter(tmp_path, {}).close()
+        end.join()
+
+
+def test_a_tar_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+    theirs = [tmp_path / name for name in ("backup.tar", "1.tar", "2026-01.tar")]
+    for path in theirs:
+        path.write_bytes(b"precious")
+    fill(tmp_path, {}, ["a"])
+    assert [path.read_bytes() for path in theirs] == [b"precious"] * 3
 
 
 def test_the_trailer_of_a_full_shard_is_no_leftover(tmp_path: Path) -> None:

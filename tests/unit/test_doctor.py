@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from doctor.check import Check, examine
 from doctor.extras import EXTRAS, missing, modules
-from doctor.graph import belongs
 from doctor.libraries import how_it_ended, libraries, probe
-from doctor.machine import is_our_service, owner, place, service_port, writer_is_at_work
+from doctor.machine import data, is_our_service, owner, place, service_port
+from graphdb.archive import writer_lock
+from graphdb.settings import DataFolder
 from tests.conftest import ROOT
 from tests.hiding import without
 
@@ -137,12 +137,11 @@ def test_a_disk_or_folder_that_cannot_be_written_is_a_problem(tmp_path: Path) ->
     assert check.state == "problem"
 
 
-def test_a_writer_at_work_is_seen_and_not_disturbed(tmp_path: Path) -> None:
-    lock = tmp_path / "writer.lock"
-    assert not writer_is_at_work(lock) and not lock.exists()
-    with FileLock(lock):
-        assert writer_is_at_work(lock)
-    assert not writer_is_at_work(lock)
+def test_a_writer_at_work_is_seen(tmp_path: Path) -> None:
+    folder = DataFolder.resolve(tmp_path)
+    assert "writer" not in {check.name for check in data(folder)}
+    with writer_lock(folder.archive):
+        assert "writer" in {check.name for check in data(folder)}
 
 
 @contextmanager
@@ -160,23 +159,6 @@ def test_a_port_is_named_with_who_has_it(monkeypatch: pytest.MonkeyPatch) -> Non
         assert not is_our_service(port)
         [check] = service_port()
     assert check.state == "warning" and "--port" in check.remedy
-
-
-@pytest.mark.parametrize(
-    ("graph", "folder", "held", "state"),
-    [
-        (None, None, "", "ok"),
-        ("a", "a", "9 nodes", "ok"),
-        ("a", "b", "9 nodes", "problem"),
-        ("a", None, "9 nodes", "warning"),
-        (None, "b", "", "warning"),
-        (None, None, "9 nodes (:Movie)", "problem"),
-    ],
-)
-def test_graph_and_folder_belong_together(graph: str | None, folder: str | None, held: str, state: str) -> None:
-    check = belongs(graph, folder, held)
-    assert check.state == state
-    assert bool(check.remedy) == (state != "ok")
 
 
 def test_a_server_that_does_not_answer_is_a_problem(tmp_path: Path) -> None:
