@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import platformdirs
 
@@ -104,16 +104,17 @@ def shared_database() -> str | None:
 
 def check_address(uri: str) -> None:
     """Raises SettingsError, which never repeats a password that stands in the address."""
-    try:
-        parts = urlsplit(uri)
-        fits = parts.scheme in SCHEMES and parts.hostname and (parts.port is None or parts.port > 0)
-    except ValueError:
-        parts, fits = None, False
-    if parts is not None and "@" in parts.netloc:
+    # Before anything is parsed: what is no address may carry one too. An @ has no other use here.
+    if "@" in unquote(uri):
         raise SettingsError(
             "NEO4J_URI carries a user or a password. Put them into NEO4J_USER and NEO4J_PASSWORD, and only scheme, "
             "host and port into NEO4J_URI."
         )
+    try:
+        parts = urlsplit(uri)
+        fits = parts.scheme in SCHEMES and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        fits = False
     if not fits:
         raise SettingsError(
             f"NEO4J_URI is {uri!r}, which is no address of a Neo4j. It reads bolt://host:7687, or neo4j:// for a "

@@ -11,12 +11,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from shutil import which
 
 import pytest
 
+from graphdb.config import Ports, is_free
 from graphdb.server import DiskFull, LocalServer
 from tests.conftest import ROOT, SAMPLES, SETTINGS, Graph, free_port
 from tests.hiding import without
@@ -139,6 +140,13 @@ def test_the_doctor_finds_what_is_closed(closed: Path, bound: list[str]) -> None
     assert done.returncode == 1 and problems == {"data folder", "cache folder"}
 
 
+def test_a_closed_home_is_a_sentence(closed: Path, bound: list[str]) -> None:
+    """Neither --data nor AFFINITY_CACHE: both lie in the home then."""
+    home = {"HOME": str(closed)} | dict.fromkeys(("AFFINITY_CACHE", "XDG_DATA_HOME", "XDG_CACHE_HOME"), "")
+    said = sentence(affinity("graph", "start", environment=home, bound=bound))
+    assert str(closed) in said and "--data or AFFINITY_DATA" in said
+
+
 # Ports
 
 
@@ -170,6 +178,20 @@ def test_neo4j_goes_elsewhere_where_its_ports_are_taken_and_says_so(tmp_path: Pa
         assert done.returncode == 0
         assert f"Port {taken} or" in done.stderr and f"Neo4j gets {server.ports.bolt} and" in done.stderr
         assert server.ports.bolt != taken
+    finally:
+        server.stop()
+
+
+def test_a_first_neo4j_goes_elsewhere_where_the_usual_ports_are_taken(tmp_path: Path) -> None:
+    usual = Ports()
+    server = LocalServer(tmp_path / "neo4j")
+    try:
+        with ExitStack() as taken:
+            for port in (usual.bolt, usual.http):
+                if is_free(port):
+                    taken.enter_context(listening(port))
+            server.start()
+            assert {server.ports.bolt, server.ports.http}.isdisjoint({usual.bolt, usual.http})
     finally:
         server.stop()
 
@@ -222,9 +244,12 @@ def test_an_address_that_is_none_is_a_sentence(uri: str, tmp_path: Path) -> None
     assert repr(uri) in said and "bolt://host:7687" in said
 
 
-def test_a_password_in_the_address_is_refused_and_not_repeated(tmp_path: Path) -> None:
-    said = refused(tmp_path, NEO4J_URI="bolt://neo4j:s3cret@127.0.0.1:7687")
-    assert "NEO4J_PASSWORD" in said and "s3cret" not in said
+@pytest.mark.parametrize("command", [["ingest", VIDEO], ["graph", "status", "--json"], ["doctor", "--json"]])
+def test_a_password_in_the_address_is_refused_and_not_repeated(command: list[str], tmp_path: Path) -> None:
+    address = {"NEO4J_URI": "bolt://neo4j:s3/cret@127.0.0.1:bolt"}
+    done = affinity(*command, "--data", str(tmp_path), environment=without(["torch", "faiss"], tmp_path) | address)
+    assert done.returncode == 1
+    assert "NEO4J_PASSWORD" in done.stdout + done.stderr and "cret" not in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("scheme", ["bolt", "neo4j", "bolt+s"])
@@ -245,6 +270,17 @@ def test_whoever_never_answers_is_given_up(scheme: str, tmp_path: Path) -> None:
 class Silent(http.server.BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+def test_an_old_neo4j_is_refused_by_name_and_version(graph: Graph, tmp_path: Path) -> None:
+    """The current server, told to call itself as one that is too old does: no such is at hand here."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import graphdb.probe as probe\nprobe._ask = lambda *_: 'Neo4j/4.4.48'\n"
+    )
+    old = named(graph) | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
+    for command in (["ingest", VIDEO], ["serve"], ["graph", "check"]):
+        said = sentence(affinity(*command, "--data", str(tmp_path / "data"), environment=old))
+        assert "Neo4j 4.4.48" in said and "5.23" in said
 
 
 def test_a_web_server_is_no_neo4j(tmp_path: Path) -> None:
