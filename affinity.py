@@ -19,6 +19,8 @@ from affinity_demo import demo
 from doctor.faults import sentence
 
 OURS = ("graphdb", "ingest", "api", "trainer", "doctor", "affinity_demo")
+RESUMED = ("ingest", "cluster", "train", "demo", "graph start")
+"""Commands that keep what they did and go on from there when they are run again."""
 
 app = typer.Typer(
     help="Unlabeled video to a visual representation, through an affinity graph in Neo4j.",
@@ -59,10 +61,19 @@ def interrupt(signum: int, frame: FrameType | None) -> None:
     ends it at once."""
     signal.signal(signum, signal.SIG_DFL)
     # Not through sys.stderr: the signal may have come in the middle of a print.
-    os.write(2, b"affinity: interrupted. What is done is kept; the same command goes on from there.\n")
+    os.write(2, f"affinity: {farewell(' '.join(sys.argv[1:3]))}\n".encode())
     if signum == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + signum)
+
+
+def farewell(command: str) -> str:
+    """What a signal means for the command whose first words these are."""
+    if command.startswith("serve"):
+        return "stopped."  # how a service ends, not what interrupts it
+    if command.startswith(RESUMED):
+        return "interrupted. What is done is kept; the same command goes on from there."
+    return "interrupted."
 
 
 if __name__ == "__main__":

@@ -7,10 +7,10 @@ from contextlib import ExitStack
 from rich.console import Console
 
 from graphdb.archive import is_locked, writer_lock
-from graphdb.checks import folder as files
 from graphdb.checks.contents import check_contents
 from graphdb.checks.display import Meter
 from graphdb.checks.findings import Findings
+from graphdb.checks.folder import check_features, check_fits, check_orphans, check_shards, check_temporary
 from graphdb.checks.images import ImageCheck
 from graphdb.checks.reading import SECONDS, CheckStore
 from graphdb.checks.rules import check_leftovers, check_rules
@@ -22,6 +22,7 @@ BUSY = (
     "An ingest is at work in this folder. What it has not finished is not looked at, and what it changes meanwhile "
     "may look like a problem: check again when it has ended."
 )
+LATER = "Check again when the ingest has ended."
 EMPTY = "This data folder holds no graph yet: there is nothing to check."
 
 
@@ -38,20 +39,21 @@ def check(folder: DataFolder, console: Console, *, mend: bool = False) -> Findin
             return findings
         if mend:
             stack.enter_context(writer_lock(folder.archive))
+        busy = not mend and is_locked(folder.archive)
         check_schema(store, findings, mend)
         check_rules(store, findings)
         check_contents(store, findings)
         images = check_images(store, folder, findings, console)
-        files.check_fits(folder, findings)
-        if not mend and is_locked(folder.archive):
-            findings.notes.append(BUSY)
+        check_fits(folder, findings, mend)
+        if busy or (not mend and is_locked(folder.archive)):
+            findings.doubt(BUSY, LATER)
             return findings
         check_leftovers(store, findings, mend)
-        files.check_temporary(folder, findings, mend)
-        files.check_features(folder, store, findings, mend)
+        check_temporary(folder, findings, mend)
+        check_features(folder, store, findings, mend)
         unused = sorted(shard for shard, end in store.shards().items() if end and shard not in images.shards)
-        files.check_orphans(store, unused, findings, mend)
-        files.check_shards(folder, store.shards(), findings, mend and not images.overrun)
+        check_orphans(store, unused, findings, mend)
+        check_shards(folder, store.shards(), images.overrun, findings, mend)
     return findings
 
 

@@ -65,6 +65,12 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             raise
 
 
+def half_written(folder: Path, name: str = "*") -> list[Path]:
+    """Files of such a name that `whole_file` was writing when its process died; other temporary files are not ours."""
+    found = sorted(folder.glob(f"{name}.*{TEMPORARY}"))
+    return [path for path in found if path.stem.rpartition(".")[2].isdigit() and path.is_file()]
+
+
 def require_room(folder: Path, least: int) -> None:
     """Raises NoRoom where the disk of the folder has less than `least` bytes free."""
     if shutil.disk_usage(folder).free < least:

@@ -87,7 +87,7 @@ def _fit(centroids: NDArray[np.float32], about: dict[str, Any]) -> Fit:
 def current_fit(folder: Path, key: str) -> Fit | None:
     """The fit in force under `key`, which stands for what was asked for; None where nothing was fitted yet."""
     pointer = _pointer(folder, key)
-    return load_fit(folder, pointer.read_text().strip()) if pointer.exists() else None
+    return load_fit(folder, pointer.read_text(errors="replace").strip()) if pointer.exists() else None
 
 
 def set_current_fit(folder: Path, key: str, fit: Fit) -> None:

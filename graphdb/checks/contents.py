@@ -21,7 +21,7 @@ def changed_tracks(store: CheckStore) -> list[str]:
         row["id"]
         for page in store.track_pages()
         for row in page
-        if row["id"] != digest("intra", row["video"], row["mining"], str(row["frames"]), *sorted(row["lines"]))
+        if row["id"] != content("intra", row["video"], row["mining"], str(row["frames"]), *sorted(row["lines"]))
     ]
 
 
@@ -30,7 +30,7 @@ def changed_edges(store: CheckStore) -> list[str]:
         row["id"]
         for page in store.edge_pages()
         for row in page
-        if row["id"] != digest("inter", row["parent"], row["inputs"], *sorted(row["lines"]))
+        if row["id"] != content("inter", row["parent"], row["inputs"], *sorted(row["lines"]))
     ]
 
 
@@ -42,3 +42,9 @@ def changed_snapshots(store: CheckStore) -> list[str]:
         if snapshot.id != digest("snapshot", snapshot.fit or "", str(snapshot.frames), settings, *segments):
             changed.append(snapshot.id)
     return changed
+
+
+def content(*parts: str | None) -> str | None:
+    """The digest of the parts; None, which is no id, where one is missing."""
+    there = [part for part in parts if part is not None]
+    return digest(*there) if len(there) == len(parts) else None

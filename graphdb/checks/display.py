@@ -64,7 +64,7 @@ def show(findings: Findings, console: Console) -> None:
         number = f"{findings.checked[area]:,}" if area in findings.checked else ""
         table.add_row(area, number, f"{problems:,}" if problems else "–")
     console.print(table)
-    lines = [*findings.notes, *map(sentence, findings.found), verdict(findings)]
+    lines = [*findings.notes, *map(sentence, findings.found), *verdict(findings)]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
@@ -76,8 +76,13 @@ def sentence(finding: Finding) -> str:
     return f"{finding.rule} Not so in {cases}: {examples}. {state}"
 
 
-def verdict(findings: Findings) -> str:
+def verdict(findings: Findings) -> list[str]:
+    """The last line; none where nothing was looked at."""
     left = sum(not finding.mended for finding in findings.found)
+    if not findings.checked:
+        return []
     if not findings.found:
-        return "Graph and data folder are sound."
-    return f"{left} of {len(findings.found)} problems remain." if left else "All of it was mended: the rest is sound."
+        return ["Graph and data folder are sound."]
+    if not left:
+        return ["All of it was mended: the rest is sound."]
+    return ["1 problem remains." if left == 1 else f"{left} problems remain."]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 RESTORE = (
@@ -46,6 +46,11 @@ class Findings:
         """Note that a rule does not hold of these; of none, nothing."""
         if examples:
             self.found.append(Finding(area, rule, len(examples), examples[:NAMED], cure, mended))
+
+    def doubt(self, note: str, cure: str) -> None:
+        """Nothing that was found is certain: say why, and the same of what to do about each."""
+        self.notes.append(note)
+        self.found = [replace(finding, cure=cure) for finding in self.found]
 
     def as_json(self) -> dict[str, Any]:
         found = [asdict(finding) for finding in self.found]

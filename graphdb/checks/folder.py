@@ -13,19 +13,34 @@ import numpy as np
 from graphdb.archive import cut_uncommitted, shard_size, uncommitted
 from graphdb.checks.findings import REMOVES, Findings
 from graphdb.checks.reading import CheckStore
-from graphdb.files import TEMPORARY, writing
+from graphdb.files import half_written, writing
 from graphdb.settings import DataFolder
 
 BATCH = 1000
+SPARED = (
+    "Nothing removes them while the graph points past an end: they may be those images. Settle that first, and do not "
+    "ingest before: it would cut them off."
+)
+REFIT = "`affinity cluster --refit` makes a new one."
 
 
-def check_shards(folder: DataFolder, ends: Mapping[str, int], findings: Findings, mend: bool) -> None:
-    """Shards are as long as the graph says. Longer ones are cut where `mend` allows it; shorter ones are damage."""
+def check_shards(folder: DataFolder, ends: Mapping[str, int], overrun: bool, findings: Findings, mend: bool) -> None:
+    """Shards are as long as the graph says. Longer ones are cut where `mend` allows it; shorter ones are damage.
+
+    With an `overrun`, an image past its shard's end, what is past the ends is not to be cut.
+    """
+    mend = mend and not overrun
     findings.count("shards", len(ends))
     short = [shard for shard, end in ends.items() if shard_size(folder.archive, shard) < end]
     findings.add("shards", "A shard is as long as the graph says.", short)
     extra = uncommitted(folder.archive, ends)
-    findings.add("shards", "No shard goes on past what was committed.", named(extra, folder), REMOVES, mend)
+    findings.add(
+        "shards",
+        "No shard goes on past what was committed.",
+        named(extra, folder),
+        SPARED if overrun else REMOVES,
+        mend,
+    )
     if mend:
         cut_uncommitted(folder.archive, ends)
 
@@ -39,8 +54,8 @@ def check_orphans(store: CheckStore, unused: Sequence[str], findings: Findings, 
 
 def check_temporary(folder: DataFolder, findings: Findings, mend: bool) -> None:
     """Files that were being written when their writer died."""
-    places = [folder.root, folder.archive, folder.features, *folder.features.glob("*/"), folder.fits]
-    left = [path for place in places for path in sorted(place.glob(f"*{TEMPORARY}"))]
+    places = [folder.archive, folder.features, *folder.features.glob("*/"), folder.fits]
+    left = half_written(folder.root, folder.store_file.name) + [path for at in places for path in half_written(at)]
     findings.add("leftover", "No file is left half written.", named(left, folder), REMOVES, mend)
     if mend:
         remove(left)
@@ -53,7 +68,10 @@ def check_features(folder: DataFolder, store: CheckStore, findings: Findings, me
     while batch := list(islice(files, BATCH)):
         findings.count("features", len(batch))
         starts = store.current_starts(sorted({path.stem for path in batch}))
-        wrong += [path for path in batch if rows_of(path) != starts.get(path.stem)]
+        for path in batch:
+            rows = rows_of(path)
+            if rows is None or rows != starts.get(path.stem):
+                wrong.append(path)
     cure = "--mend removes the file, and the next ingest makes it again."
     findings.add("features", "Features have a row for each start of their video.", named(wrong, folder), cure, mend)
     if mend:
@@ -69,16 +87,22 @@ def rows_of(path: Path) -> int | None:
     return len(rows) if rows.ndim == 2 and rows.dtype == np.float16 else None
 
 
-def check_fits(folder: DataFolder, findings: Findings) -> None:
-    """Centroid fits can be read whole, and those in force are there."""
+def check_fits(folder: DataFolder, findings: Findings, mend: bool) -> None:
+    """Centroid fits can be read whole, and those in force are there; a damaged one that is not, nobody needs."""
     fits = sorted(folder.fits.glob("*.npz"))
     findings.count("fits", len(fits))
-    cure = "`affinity cluster --refit` makes a new one."
+    in_force = {path: path.read_text(errors="replace").strip() for path in sorted(folder.fits.glob("*.current"))}
     damaged = [path for path in fits if not is_whole(path)]
-    findings.add("fits", "A fit can be read.", named(damaged, folder), cure)
-    pointers = sorted(folder.fits.glob("*.current"))
-    lost = [path for path in pointers if not (folder.fits / f"{path.read_text().strip()}.npz").exists()]
-    findings.add("fits", "The fit in force is there.", named(lost, folder), cure)
+    needed = [path for path in damaged if path.stem in in_force.values()]
+    unused = [path for path in damaged if path not in needed]
+    cure = f"{REFIT} Then, --mend removes what is left of this one."
+    findings.add("fits", "The fit in force can be read.", named(needed, folder), cure)
+    findings.add("fits", "No fit is left that cannot be read.", named(unused, folder), REMOVES, mend)
+    names = {path.stem for path in fits}
+    lost = [path for path, id in in_force.items() if id not in names]
+    findings.add("fits", "The fit in force is there.", named(lost, folder), REFIT)
+    if mend:
+        remove(unused)
 
 
 def is_whole(path: Path) -> bool:

@@ -21,6 +21,7 @@ from graphdb.model import video_of
 BLOCK = tarfile.BLOCKSIZE
 AREA = "images"
 BEYOND = "some lie beyond the committed end"
+NO_INGEST = " Do not ingest before: it would cut off what lies beyond the end."
 RULE = "Every image lies where the graph says, whole and under its name"
 
 
@@ -58,7 +59,7 @@ class ImageCheck:
                 findings.count(AREA, len(page))
                 meter.advance(len(page), sum(row["size"] for row in page))
         for kind, damage in sorted(self._damaged.items()):
-            cure = self._cure(damage.videos)
+            cure = self._cure(damage.videos) + (NO_INGEST if kind.startswith(BEYOND) else "")
             findings.found.append(Finding(AREA, f"{RULE}: {kind}.", damage.count, damage.examples, cure))
 
     def _check(self, page: list[Mapping[str, Any]], square: bool) -> None:

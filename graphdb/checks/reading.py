@@ -51,9 +51,9 @@ class CheckStore(GraphStore):
         """The files that these videos came from."""
         return [row["uri"] for row in self._read("uris", ids=list(videos))]
 
-    def sweep_parents(self) -> None:
-        """Remove the parents that nothing belongs to."""
-        self._write("sweep_parents")
+    def sweep(self, things: str) -> None:
+        """Remove what an interruption left of these, by `cypher/sweep_<things>`."""
+        self._write(f"sweep_{things}")
 
     def sweep_shards(self, ids: Sequence[str]) -> None:
         """Forget shards that nothing points into."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from graphdb import queries
 from graphdb.checks.findings import REMOVES, RESTORE, Finding, Findings
 from graphdb.checks.reading import CheckStore
@@ -19,7 +17,8 @@ COUNTED = {
     "snapshots": ("snapshots",),
 }
 """By the area that a rule's name begins with: of what it looks at."""
-LEFTOVER = "leftover"
+LEFTOVER = "leftover_"
+"""How rules begin that have a query of the same ending in `cypher/sweep_*`."""
 
 
 def rules() -> list[str]:
@@ -44,13 +43,9 @@ def check_rules(store: CheckStore, findings: Findings) -> None:
 
 def check_leftovers(store: CheckStore, findings: Findings, mend: bool) -> None:
     """Nodes that an interruption left, swept where `mend` allows it."""
-    sweeps: dict[str, Callable[[], None]] = {
-        "leftover_parents": store.sweep_parents,
-        "leftover_snapshots": store.sweep_snapshots,
-    }
-    for rule, sweep in sweeps.items():
-        if ask(rule, store, findings, REMOVES, mend) and mend:
-            sweep()
+    for rule in rules():
+        if rule.startswith(LEFTOVER) and ask(rule, store, findings, REMOVES, mend) and mend:
+            store.sweep(rule.removeprefix(LEFTOVER))
 
 
 def ask(rule: str, store: CheckStore, findings: Findings, cure: str = RESTORE, mended: bool = False) -> int:

@@ -4,7 +4,7 @@ WHERE g.id > $after AND g.kind = 'inter'
 WITH g
 ORDER BY g.id
 LIMIT $count
-MATCH (g)-[:OF]->(p:Parent)
+OPTIONAL MATCH (g)-[:OF]->(p:Parent)
 CALL (g) {
   MATCH (a)-[r:INTER]->(b)
   WHERE r.key >= g.first AND r.key < g.first + g.count

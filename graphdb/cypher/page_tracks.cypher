@@ -4,7 +4,7 @@ WHERE g.id > $after AND g.kind = 'intra'
 WITH g
 ORDER BY g.id
 LIMIT $count
-MATCH (g)-[:OF]->(v:Video)
+OPTIONAL MATCH (g)-[:OF]->(v:Video)
 CALL (g) {
   MATCH (a)-[r:INTRA]->(b)
   WHERE r.key >= g.first AND r.key < g.first + g.count

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from graphdb import queries
 from graphdb.archive import shard_path, writer_lock
 from graphdb.check import check
 from graphdb.checks.display import show
@@ -256,6 +257,7 @@ def test_pixels_past_an_end_that_went_wrong_are_not_cut(linked: Graph) -> None:
     linked.cypher("MATCH (s:Shard) SET s.end = s.was REMOVE s.was")
     assert not findings.sound
     assert "some lie beyond the committed end of 000000.tar" in said(findings)
+    assert "do not ingest before" in said(findings) and "--mend removes" not in said(findings)
     assert shard_path(linked.folder.archive, "000000").stat().st_size == size
     assert checked(linked).found == []
 
@@ -272,6 +274,8 @@ def leave_everything(graph: Graph) -> None:
     np.save(features[0], np.load(features[0])[:0])
     features[1].write_bytes(features[1].read_bytes()[:-10])
     shutil.copy(features[2], features[2].with_name("0123456789abcdef.npy"))
+    features[2].with_name("fedcba9876543210.npy").write_text("unreadable, of no video")
+    (graph.folder.fits / "0123456789abcdef.npz").write_text("damaged, not in force")
     graph.cypher("""
         MATCH (g:Segment) WITH g LIMIT 1
         CREATE (:Snapshot {id: 'half', created: datetime(), settings: '{}', frames: 30})-[:USES]->(g)""")
@@ -295,7 +299,8 @@ def test_what_an_interruption_left_is_named_then_mended_and_the_graph_is_as_befo
         "No file is left half written. Not so in 3 cases: store.77.tmp, ",
         "Something points into every shard. Not so in 1 case: 000005. --mend removes it.",
         "No shard goes on past what was committed. Not so in 2 cases: archive/000000.tar, archive/000009.tar.",
-        "Features have a row for each start of their video. Not so in 3 cases: ",
+        "Features have a row for each start of their video. Not so in 4 cases: ",
+        "No fit is left that cannot be read. Not so in 1 case: fits/0123456789abcdef.npz. --mend removes it.",
     ):
         assert sentence in found.stdout
     assert (fingerprint(linked), files(linked.folder.root)) == before
@@ -303,6 +308,70 @@ def test_what_an_interruption_left_is_named_then_mended_and_the_graph_is_as_befo
     mended = linked.run("graph", "check", "--mend", check=False)
     assert mended.returncode == 0, mended.stdout
     assert checked(linked).found == []
+
+
+def test_what_others_keep_beside_ours_is_not_mended_away(linked: Graph) -> None:
+    theirs = [
+        linked.folder.root / "thesis.1.tmp",
+        linked.folder.archive / "notes.tmp",
+        linked.folder.archive / "backup.tar",
+        linked.folder.fits / "mine.v2.tmp",
+    ]
+    for path in theirs:
+        path.write_text("precious")
+    linked.cypher("CREATE (:Parent {id: 'p', name: 'Anna'}), (:Shard {id: 'glass', end: 5}), (:Snapshot {id: 'photo'})")
+    try:
+        findings = checked(linked, mend=True)
+        assert [finding.rule for finding in findings.found if finding.mended] == []
+        assert [path.read_text() for path in theirs] == ["precious"] * 4
+        assert linked.cypher("MATCH (n) WHERE n.id IN ['p', 'glass', 'photo'] RETURN count(n) AS n") == [{"n": 3}]
+    finally:
+        linked.cypher("MATCH (n) WHERE n.id IN ['p', 'glass', 'photo'] DELETE n")
+        for path in theirs:
+            path.unlink()
+    assert checked(linked).found == []
+
+
+def test_a_fit_in_force_is_not_mended_away_but_made_again(linked: Graph) -> None:
+    [pointer] = linked.folder.fits.glob("*.current")
+    fit = linked.folder.fits / f"{pointer.read_text().strip()}.npz"
+    whole, named = fit.read_bytes(), pointer.read_text()
+    fit.write_bytes(whole[:100])
+    assert "The fit in force can be read. Not so in 1 case" in said(checked(linked, mend=True))
+    assert fit.exists()
+    fit.write_bytes(whole)
+    pointer.write_bytes(b"\xff\x00\xfe" * 300)
+    assert "The fit in force is there. Not so in 1 case" in said(checked(linked, mend=True))
+    pointer.write_text(named)
+    assert checked(linked).found == []
+
+
+def test_every_segment_is_looked_at_whatever_the_pages_hold(linked: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphdb.checks.reading.SEGMENTS", 1)
+    segments = "MATCH (g:Segment {kind: $kind}) WITH g ORDER BY g.id WITH collect(g) AS all UNWIND"
+    for kind in ("intra", "inter"):
+        spoil = f"{segments} [all[0], all[-1]] AS g MATCH (g)-[r:OF]->(o) DELETE r CREATE (g)-[:LOST]->(o) RETURN g.id"
+        ids = [row["g.id"] for row in linked.cypher(spoil, kind=kind)]
+        findings = checked(linked)
+        linked.cypher("MATCH (g)-[l:LOST]->(o) DELETE l CREATE (g)-[:OF]->(o)")
+        assert len(ids) == 2
+        assert [finding.examples for finding in findings.found if "digest of its tracks" in finding.rule] == [ids]
+
+
+def test_every_leftover_can_be_swept() -> None:
+    for rule in rules():
+        assert not rule.startswith("leftover") or f"sweep_{rule.removeprefix('leftover_')}" in queries.names()
+
+
+def test_what_is_found_while_an_ingest_works_is_no_damage_yet(linked: Graph) -> None:
+    with shard_path(linked.folder.archive, "000000").open("ab") as shard, writer_lock(linked.folder.archive):
+        shard.write(bytes(512))
+        linked.cypher("MATCH (s:Snapshot) SET s.inter = s.inter + 1")
+        findings = checked(linked)
+        linked.cypher("MATCH (s:Snapshot) SET s.inter = s.inter - 1")
+    assert [finding.cure for finding in findings.found] == ["Check again when the ingest has ended."]
+    assert "estore" not in said(findings) and said(findings).endswith("1 problem remains.\n")
+    assert checked(linked, mend=True).sound
 
 
 def test_a_writer_at_work_is_not_disturbed(linked: Graph) -> None:
@@ -326,7 +395,7 @@ def test_new_graph_and_folder_are_sound(graph: Graph) -> None:
     assert checked(graph).sound
     graph.cypher("MATCH (n) DETACH DELETE n")
     graph.folder.store_file.unlink()
-    assert "no graph yet" in said(checked(graph, mend=True))
+    assert said(checked(graph, mend=True)).endswith("there is nothing to check.\n")
     assert not list(graph.folder.root.iterdir())
 
 

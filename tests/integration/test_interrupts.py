@@ -94,7 +94,7 @@ def test_serve(number: signal.Signals, world: Graph, record_property: Record) ->
     port = free_port()
     process = world.start("serve", "--port", str(port))
     wait_until_ready(f"http://127.0.0.1:{port}", process)
-    assert GO_ON in interrupt(process, number, record_property, status=0)
+    assert "affinity: stopped.\n" in interrupt(process, number, record_property, status=0)
 
 
 @both

@@ -236,8 +236,10 @@ def test_the_whole_system_lives_beside_their_data_and_leaves_it_alone(
     graph.run("graph", "quality", "--labels", str(SAMPLES / "labels.csv"))
     with graph.service(free_port()) as url:
         graph.run("train", "--url", url, "--trunk", "resnet18", "--image-size", "32", "--batch", "4", "--steps", "1")
-    for command in ("start", "stop", "reset"):
-        refused = graph.run("graph", command, check=False)
+    graph.run("graph", "check")
+    graph.run("graph", "check", "--mend")
+    for command in (["start"], ["stop"], ["reset", "--yes"], ["admin", "database", "info"]):
+        refused = graph.run("graph", *command, check=False)
         assert refused.returncode == 1 and "is not ours" in refused.stderr
     assert theirs.process.is_running()
     assert theirs.cypher(THEIRS) == before

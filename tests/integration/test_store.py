@@ -179,7 +179,7 @@ def test_pixels_whose_store_is_not_known_are_refused_and_kept(graph: Graph, tmp_
     with pytest.raises(StoreMismatch, match="belongs to store none"):
         claim(graph.store, folder)
     graph.cypher("MATCH (n) DETACH DELETE n")
-    with pytest.raises(StoreMismatch, match="holds pixels, but its file `store` is missing, and the graph .* is new"):
+    with pytest.raises(StoreMismatch, match=r"holds pixels, but its file `store` is missing, and the graph .* is new"):
         claim(graph.store, folder)
     assert not folder.store_file.exists() and graph.store.store_id() is None
 

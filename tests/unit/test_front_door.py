@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import typer
 
 import affinity
@@ -73,3 +74,25 @@ def test_a_data_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None
     assert done.returncode == 1
     assert "cannot be made" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+GO_ON = "interrupted. What is done is kept; the same command goes on from there."
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("ingest videos", GO_ON),
+        ("cluster", GO_ON),
+        ("train --run", GO_ON),
+        ("demo", GO_ON),
+        ("graph start", GO_ON),
+        ("graph stop", "interrupted."),
+        ("graph admin", "interrupted."),
+        ("evaluate knn", "interrupted."),
+        ("show patches", "interrupted."),
+        ("serve --port", "stopped."),
+    ],
+)
+def test_only_a_command_that_resumes_says_that_it_does(command: str, said: str) -> None:
+    assert affinity.farewell(command) == said

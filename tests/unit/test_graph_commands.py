@@ -25,16 +25,17 @@ def folder(tmp_path: Path) -> DataFolder:
     return folder
 
 
-@pytest.mark.parametrize("command", ["start", "stop", "reset"])
+@pytest.mark.parametrize(
+    ("command", "verb"),
+    [(["start"], "start"), (["stop"], "stop"), (["reset"], "reset"), (["admin", "server", "report"], "administer")],
+)
 def test_a_server_that_somebody_else_runs_is_left_alone(
-    command: str, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+    command: list[str], verb: str, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEO4J_URI", "bolt://db.example:7687")
-    done = CliRunner().invoke(app, [command, "--data", str(folder.root)])
+    done = CliRunner().invoke(app, [command[0], "--data", str(folder.root), *command[1:]])
     assert isinstance(done.exception, NotOurServer)
-    assert str(done.exception).startswith(
-        f"NEO4J_URI names bolt://db.example:7687: that server is not ours to {command}"
-    )
+    assert str(done.exception).startswith(f"NEO4J_URI names bolt://db.example:7687: that server is not ours to {verb}")
     assert (folder.archive / "content").exists()
 
 
