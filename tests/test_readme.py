@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from graphdb.config import is_free
 from graphdb.server import LocalServer
 from tests.conftest import ROOT, SETTINGS
 
@@ -61,12 +64,19 @@ def test_commands_run_in_order_and_show_what_the_readme_says(data: Path, tmp_pat
     checkout = tmp_path / "checkout"
     checkout.mkdir()
     (checkout / "samples").symlink_to(ROOT / "samples")
-    done = subprocess.run(
-        ["bash", "-c", f"trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{text}"],
-        cwd=checkout, env=environment, capture_output=True, text=True, timeout=1500,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    shown = shape(done.stdout + done.stderr)
+    assert is_free(8477), "port 8477 is taken: the README's commands would talk to whoever has it"
+    with subprocess.Popen(
+        ["bash", "-c", text], cwd=checkout, env=environment, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    ) as shell:  # fmt: skip
+        try:
+            said = shell.communicate(timeout=1500)
+        finally:
+            # The service too, where a command before `kill %1` failed.
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGTERM)
+    assert shell.returncode == 0, said[0][-3000:] + said[1][-3000:]
+    shown = shape(said[0] + said[1])
     assert [line for block in SEEN for line in block.splitlines() if shape(line.partition(CUT)[0]) not in shown] == []
     assert (checkout / "children.png").stat().st_size > 10_000
     assert (data / "runs" / "first" / "trunk.safetensors").is_file()

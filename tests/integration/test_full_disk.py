@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,11 +27,17 @@ class Disk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def mount(self, *options: str) -> None:
+    @contextmanager
+    def mounted(self, *options: str) -> Iterator[None]:
         command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(self.folder)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             pytest.skip(f"this machine lets nobody mount: {done.stderr.strip()}")
+        try:
+            yield
+        finally:
+            # Lazily: whoever still has a file open there must not keep the mount.
+            subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
 
     def change(self, *options: str) -> None:
         subprocess.run(["mount", "-o", ",".join(["remount", *options]), str(self.folder)], check=True)
@@ -37,7 +45,8 @@ class Disk:
     def fill(self, leave: int) -> Path:
         """A file that leaves so many bytes free."""
         ballast = self.folder / "ballast"
-        ballast.write_bytes(bytes(shutil.disk_usage(self.folder).free - leave))
+        with ballast.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(self.folder).free - leave)
         return ballast
 
 
@@ -45,10 +54,9 @@ class Disk:
 def disk(graph: Graph) -> Iterator[Disk]:
     store = graph.folder.store_file.read_text()
     disk = Disk(graph.folder.root)
-    disk.mount("size=64m")
-    graph.folder.store_file.write_text(store)
-    yield disk
-    subprocess.run(["umount", str(disk.folder)], check=True)
+    with disk.mounted("size=64m"):
+        graph.folder.store_file.write_text(store)
+        yield disk
 
 
 def refused(graph: Graph, arguments: list[str]) -> str:
@@ -126,21 +134,22 @@ def test_a_new_store_without_room_for_its_name_is_a_sentence(graph: Graph, disk:
     graph.run(*mine)
 
 
-def test_the_local_neo4j_is_kept_from_filling_its_disk(
-    tmp_path: Path,
-) -> None:
+@pytest.fixture
+def server_disk(tmp_path: Path) -> Iterator[tuple[Disk, DataFolder]]:
+    """A small file system with the data folder on it and a Neo4j in that."""
     disk = Disk(tmp_path)
-    disk.mount("size=400m")
-    folder = DataFolder.resolve(tmp_path / "data")
-    server = LocalServer(folder.neo4j)
-    try:
-        with GraphStore.connect(folder) as store:
-            ballast = disk.fill(leave=ROOM - 2**20)
-            with pytest.raises(NoRoom, match=r"The disk is nearly full: Neo4j in .* less than 64 MiB are free"):
-                store.claim_store("another")
-            store.touch_snapshot("read by somebody meanwhile")
-            ballast.unlink()
-            assert store.claim_store("another") == store.store_id()
-    finally:
-        server.stop()
-        subprocess.run(["umount", str(disk.folder)], check=True)
+    with disk.mounted("size=400m"):
+        folder = DataFolder.resolve(tmp_path / "data")
+        yield disk, folder
+        LocalServer(folder.neo4j).stop()
+
+
+def test_the_local_neo4j_is_kept_from_filling_its_disk(server_disk: tuple[Disk, DataFolder]) -> None:
+    disk, folder = server_disk
+    with GraphStore.connect(folder) as store:
+        ballast = disk.fill(leave=ROOM - 2**20)
+        with pytest.raises(NoRoom, match=r"The disk is nearly full: Neo4j in .* less than 64 MiB are free"):
+            store.claim_store("another")
+        store.touch_snapshot("read by somebody meanwhile")
+        ballast.unlink()
+        assert store.claim_store("another") == store.store_id()
