@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import PackageNotFoundError, requires
+from importlib.metadata import PackageNotFoundError, distribution, requires
 from importlib.util import find_spec
+from urllib.parse import unquote, urlsplit
 
 PACKAGE = "affinity-graph"
 EXTRAS = ("graphdb", "ingest", "api", "trainer")
@@ -55,4 +57,15 @@ def missing(extra: str) -> list[str]:
 
 
 def pip_line(extra: str) -> str:
-    return f'pip install "{PACKAGE}[{extra}]"'
+    """What installs an extra: from the checkout where the package is one in place, else by name."""
+    folder = checkout()
+    return f'pip install -e "{folder}[{extra}]"' if folder else f'pip install "{PACKAGE}[{extra}]"'
+
+
+def checkout() -> str | None:
+    """The folder that an editable install runs from."""
+    try:
+        origin = json.loads(distribution(PACKAGE).read_text("direct_url.json") or "{}")
+    except PackageNotFoundError:
+        return None
+    return unquote(urlsplit(origin["url"]).path) if origin.get("dir_info", {}).get("editable") else None

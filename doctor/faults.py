@@ -49,8 +49,8 @@ def refusing_disk(error: OSError) -> str | None:
         )
     if error.errno in CLOSED and error.filename:
         return (
-            f"{error.strerror}{where}. See that this user can write there, or choose another data folder with --data "
-            "and another cache folder with AFFINITY_CACHE; `affinity doctor` checks both."
+            f"{error.strerror}{where}. See that this user may use it. If it lies in the data or cache folder, "
+            "choose others with --data and AFFINITY_CACHE; `affinity doctor` checks both."
         )
     return None
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at every stage: the command ends soon, says how to go on if it can, and leaves no process of its own."""
+"""Ctrl-C and SIGTERM at every stage: the command ends soon, says how to go on if it can, leaves no process."""
 
 from __future__ import annotations
 

@@ -17,8 +17,10 @@ from shutil import which
 
 import pytest
 
+from doctor.extras import pip_line
 from graphdb.config import Ports, is_free
-from graphdb.server import DiskFull, LocalServer
+from graphdb.errors import NoRoom
+from graphdb.server import LocalServer
 from tests.conftest import ROOT, SAMPLES, SETTINGS, Graph, free_port
 from tests.hiding import without
 
@@ -74,7 +76,7 @@ def test_a_missing_library_names_its_extra(
     server = {} if command[0] == "graph" else named(graph)
     done = affinity(*command, "--data", str(graph.folder.root), environment=without([hidden], tmp_path) | server)
     assert hidden in sentence(done)
-    assert sentence(done).endswith(f'pip install "affinity-graph[{extra}]"')
+    assert sentence(done).endswith(pip_line(extra))
 
 
 def test_a_library_that_cannot_be_loaded_is_no_bug_of_ours(tmp_path: Path) -> None:
@@ -201,8 +203,8 @@ def test_a_first_neo4j_goes_elsewhere_where_the_usual_ports_are_taken(tmp_path: 
 
 def test_neo4j_is_not_started_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = LocalServer(tmp_path / "neo4j")
-    monkeypatch.setattr("graphdb.server.ROOM", 10**18)
-    with pytest.raises(DiskFull, match="MB left") as caught:
+    monkeypatch.setattr("graphdb.files.ROOM", 10**18)
+    with pytest.raises(NoRoom, match="disk is nearly full") as caught:
         server.start()
     assert "--data" in str(caught.value) and str(tmp_path) in str(caught.value)
     assert not server.folder.exists()
