@@ -39,5 +39,9 @@ def _examine(examination: Examination) -> list[Check]:
         return [Check(name, "problem", f"could not be looked at: {type(error).__name__}: {error}")]
 
 
+def counted(number: int, of: str) -> str:
+    return f"{number} {of}" + ("s" if number != 1 else "")
+
+
 def gigabytes(size: float) -> str:
     return f"{size / 1e9:,.1f} GB"

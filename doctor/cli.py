@@ -59,6 +59,8 @@ def show(checks: Sequence[Check]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from doctor.check import counted
+
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column()
     table.add_column(no_wrap=True)
@@ -71,5 +73,5 @@ def show(checks: Sequence[Check]) -> None:
         table.add_row(Text(sign, style=color), check.name, words)
     console = Console(highlight=False)
     console.print(table)
-    found = {state: sum(check.state == state for check in checks) for state in ("problem", "warning")}
-    console.print("\n" + ", ".join(f"{number} {state}{'' if number == 1 else 's'}" for state, number in found.items()))
+    found = [counted(sum(check.state == state for check in checks), state) for state in ("problem", "warning")]
+    console.print("\n" + ", ".join(found))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from doctor.check import Check, gigabytes
 from doctor.extras import missing
-from doctor.machine import answers, owner, place
+from doctor.machine import owner, place
+from graphdb.config import answers
 from graphdb.errors import ForeignData, GraphdbError, StoreMismatch
 from graphdb.jars import cache_folder
 from graphdb.settings import DataFolder, ServerSettings

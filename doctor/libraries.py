@@ -14,7 +14,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from doctor.check import Check, gigabytes
+from doctor.check import Check, counted, gigabytes
 
 PROBE_SECONDS = 30.0
 ROOT = Path(__file__).parent.parent
@@ -83,7 +83,7 @@ def nearest_neighbors(facts: dict[str, Any]) -> Iterator[Check]:
         again = f"pip install --force-reinstall {' '.join(installed)}"
         yield Check("faiss", "problem", f"{facts['version']} finds the wrong neighbor", again)
     else:
-        yield Check("faiss", "ok", f"{facts['version']} ({', '.join(installed)}), sees {count(facts['gpus'], 'GPU')}")
+        yield Check("faiss", "ok", f"{facts['version']} ({', '.join(installed)}), sees {counted(facts['gpus'], 'GPU')}")
 
 
 def networks(facts: dict[str, Any]) -> Iterator[Check]:
@@ -127,10 +127,6 @@ def decoder(facts: dict[str, Any]) -> Iterator[Check]:
 
 def java(facts: dict[str, Any]) -> Iterator[Check]:
     yield Check("java", "ok", facts["version"])
-
-
-def count(number: int, of: str) -> str:
-    return f"{number} {of}" if number == 1 else f"{number or 'no'} {of}s"
 
 
 LIBRARIES = {

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ from pathlib import Path
 from doctor.check import Check, State, gigabytes
 from doctor.extras import EXTRAS, PACKAGE, missing, modules, pip_line
 from graphdb.archive import is_locked
+from graphdb.config import answers
 from graphdb.settings import DataFolder
 
 SMALL_MEMORY = 4e9
@@ -110,12 +110,6 @@ def is_our_service(port: int) -> bool:
             return bool(json.load(answer) == {"status": "up"})
     except (OSError, ValueError, http.client.HTTPException):
         return False
-
-
-def answers(port: int) -> bool:
-    with socket.socket() as client:
-        client.settimeout(1)
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def owner(port: int) -> str:

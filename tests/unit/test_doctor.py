@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from doctor.check import Check, examine
-from doctor.extras import EXTRAS, missing, modules
+from doctor.extras import EXTRAS, missing, modules, pip_line
 from doctor.libraries import how_it_ended, libraries, probe
 from doctor.machine import data, is_our_service, owner, place, service_port
 from graphdb.archive import writer_lock
@@ -24,6 +24,8 @@ from tests.conftest import ROOT
 from tests.hiding import without
 
 ROOMS = {name for extra in EXTRAS for name in modules(extra)}
+SLOW = ("torch", "torchvision")
+"""Libraries whose probe takes seconds: asked once, by the test of the whole machine."""
 
 
 def doctor(data: Path, environment: dict[str, str] | None = None) -> tuple[int, dict[str, dict[str, str]]]:
@@ -67,14 +69,14 @@ def test_without_any_extra_it_is_healthy_and_names_the_pip_lines(tmp_path: Path)
     assert status == 0
     for extra in EXTRAS:
         assert checks[extra]["state"] == "ok" and checks[extra]["found"].startswith("not installed")
-        assert checks[extra]["remedy"] == f'pip install "affinity-graph[{extra}]"'
+        assert checks[extra]["remedy"] == pip_line(extra)
     assert not {"torch", "cv2", "faiss", "av", "java", "neo4j"} & set(checks)
 
 
 def test_a_library_that_crashes_is_a_finding_beside_the_others(tmp_path: Path) -> None:
     (tmp_path / "faiss.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')\n")
-    status, checks = doctor(tmp_path, os.environ | {"PYTHONPATH": str(tmp_path)})
+    status, checks = doctor(tmp_path, without(SLOW, tmp_path))
     assert status == 1
     assert (checks["faiss"]["state"], checks["faiss"]["found"]) == ("problem", "crashed (SIGSEGV)")
     assert "libGL.so.1" in checks["cv2"]["found"] and "pip install" in checks["cv2"]["remedy"]
@@ -162,7 +164,7 @@ def test_a_port_is_named_with_who_has_it(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_server_that_does_not_answer_is_a_problem(tmp_path: Path) -> None:
-    status, checks = doctor(tmp_path, os.environ | {"NEO4J_URI": "bolt://127.0.0.1:9"})
+    status, checks = doctor(tmp_path, without(SLOW, tmp_path) | {"NEO4J_URI": "bolt://127.0.0.1:9"})
     assert (status, checks["neo4j"]["state"]) == (1, "problem")
     assert "bolt://127.0.0.1:9" in checks["neo4j"]["found"] and "NEO4J_URI" in checks["neo4j"]["remedy"]
     assert "port 7687" not in checks
