@@ -10,7 +10,7 @@ GraphdbError
   x SchemaCollision      the database has constraints or indexes that ours cannot stand beside
   x StoreMismatch        the data folder and the graph belong to different stores
   x CannotWrite          the disk is full, or closed to this user
-    - NoRoom             so little is left that Neo4j is kept from writing
+    - NoRoom             so little is left that the local Neo4j is kept from starting and writing
   x NotFound
     - SnapshotNotFound
     - SnapshotGone       it was there; a newer one takes its place
@@ -141,15 +141,16 @@ class CannotWrite(GraphdbError):
 
 
 class NoRoom(CannotWrite):
-    """So little of the disk is left that the local Neo4j is kept from writing."""
+    """So little of the disk is left that the local Neo4j is kept from starting and writing."""
 
     def __init__(self, path: Path, least: int) -> None:
         self.least = least
         super().__init__(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
         self.args = (
-            f"The disk is nearly full: Neo4j in {path} is kept from writing while less than {least // 2**20} MiB are "
-            "free, since a full disk can damage its files. Make room on that disk, and run the same command again: it "
-            "goes on from what was stored.",
+            f"The disk is nearly full: Neo4j in {path} is kept from starting and writing while less than "
+            f"{least // 10**6} MB are free, since on a full one it stops answering, and may lose its files. Make room "
+            "on that disk, or choose another data folder with --data, and run the same command again: it goes on from "
+            "what was stored.",
         )
 
     def __reduce__(self) -> tuple[type[NoRoom], tuple[Path, int]]:  # type: ignore[override]

@@ -15,6 +15,9 @@ from graphdb.errors import CannotWrite, GraphdbError, NoRoom
 
 TEMPORARY = ".tmp"
 """How the name of a file ends that is not whole yet."""
+ROOM = 100_000_000
+"""Bytes that stay free under the local Neo4j. On a full disk it may log half a transaction, and not start again; one
+that runs out of room while it creates an index spins without an answer, and whoever waits for it waits for ever."""
 
 
 class StillBusy(GraphdbError):
@@ -71,10 +74,11 @@ def half_written(folder: Path, name: str = "*") -> list[Path]:
     return [path for path in found if path.stem.rpartition(".")[2].isdigit() and path.is_file()]
 
 
-def require_room(folder: Path, least: int) -> None:
-    """Raises NoRoom where the disk of the folder has less than `least` bytes free."""
-    if shutil.disk_usage(folder).free < least:
-        raise NoRoom(folder, least)
+def require_room(folder: Path) -> None:
+    """Raises NoRoom where the disk of the folder, which may still have to be made, has less than ROOM free."""
+    there = next(path for path in (folder, *folder.parents) if path.exists())
+    if shutil.disk_usage(there).free < ROOM:
+        raise NoRoom(folder, ROOM)
 
 
 def write_private(path: Path, text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 
 from graphdb.archive import writer_lock
+from graphdb.files import writing
 from graphdb.server import LocalServer
 from graphdb.settings import DataFolder
 
@@ -12,10 +13,15 @@ from graphdb.settings import DataFolder
 def reset_folder(folder: DataFolder) -> None:
     """Stop the server and delete graph, pixels, features, fits and the store id; runs and the server's settings stay.
 
-    Run again after an interruption, it goes on. Raises ArchiveLocked while an ingest writes to the folder.
+    Run again after an interruption, it goes on. Raises ArchiveLocked while an ingest writes to the folder, CannotWrite.
     """
     with writer_lock(folder.archive):
-        LocalServer(folder.neo4j).reset()
-        folder.store_file.unlink(missing_ok=True)
-        for pixels in (folder.archive, folder.features, folder.fits):
-            shutil.rmtree(pixels, ignore_errors=True)
+        with writing(folder.neo4j):
+            LocalServer(folder.neo4j).reset()
+        with writing(folder.store_file):
+            folder.store_file.unlink(missing_ok=True)
+        # The lock lies in the archive, so that goes last.
+        for place in (folder.features, folder.fits, folder.archive):
+            with writing(place):
+                if place.exists():
+                    shutil.rmtree(place)

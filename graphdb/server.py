@@ -24,7 +24,7 @@ from rich.console import Console
 
 from graphdb.config import Memory, Ports, answers, neo4j_conf
 from graphdb.errors import GraphdbError
-from graphdb.files import alone, write_private
+from graphdb.files import alone, require_room, write_private
 from graphdb.jars import read_lock
 from graphdb.java import Java
 from graphdb.process import ServerProcess, is_alive
@@ -35,9 +35,6 @@ START_SECONDS = 180.0
 STOP_SECONDS = 60.0
 START_ATTEMPTS = 3
 TAIL_LINES = 30
-ROOM = 100_000_000
-"""Bytes free that a server is started with, or attached to. One that runs out of them in the middle of creating an
-index spins without an answer, and whoever waits for it waits for ever."""
 PORT_TAKEN = "PortBindException"
 """What the log of a server holds that could not listen."""
 
@@ -52,17 +49,6 @@ class ServerError(GraphdbError):
 
 class ServerDied(ServerError):
     """The server ended before it answered."""
-
-
-class DiskFull(ServerError):
-    """Too little room for a server to write in."""
-
-    def __init__(self, folder: Path, free: int) -> None:
-        self.free = free
-        super().__init__(
-            f"The disk of {folder} has {free / 1e6:.0f} MB left, and Neo4j needs {ROOM / 1e6:.0f} MB to be safe: on a "
-            "full one it stops answering. Make room there, or choose another data folder with --data."
-        )
 
 
 class NotOurServer(ServerError):
@@ -116,13 +102,13 @@ class LocalServer:
         """Attach to the server, after starting it where it is down; whoever needs it next finds it running.
 
         The first start of a user fetches the server's jars. Raises ServerError, as where no answer comes within
-        `patience` seconds, DiskFull, JarsUnavailable, JarMismatch and StillBusy.
+        `patience` seconds, NoRoom, JarsUnavailable, JarMismatch and StillBusy.
         """
-        check_room(self.folder)
         java = self._java
-        if java is None and self._process.find() is None:
+        if self._process.find() is None:
+            require_room(self.folder)
             # Before anybody has to wait for us: fetching takes a while.
-            java = runtime(self._console)
+            java = java or runtime(self._console)
         with self._alone():
             process = self._process.find()
             if process is None:
@@ -275,13 +261,6 @@ def is_up(ports: Ports, connection: Connection) -> bool:
     if not (answers(ports.bolt) and answers(ports.http)):
         return False
     return agent(connection.uri, connection.user, connection.password) is not None
-
-
-def check_room(folder: Path) -> None:
-    """Raises DiskFull."""
-    there = next(path for path in (folder, *folder.parents) if path.exists())
-    if (free := shutil.disk_usage(there).free) < ROOM:
-        raise DiskFull(folder, free)
 
 
 def version() -> str:

@@ -57,10 +57,6 @@ ROWS = 5_000
 """Rows that one transaction writes: large enough to be fast, small enough for a small heap."""
 
 
-ROOM = 64 * 2**20
-"""Bytes that stay free under the local Neo4j: on a full disk it may log half a transaction, and not start again."""
-
-
 class GraphStore:
     """The affinity graph in a Neo4j. Safe to share between threads; use it as a context manager.
 
@@ -145,7 +141,7 @@ class GraphStore:
     def ensure_schema(self) -> None:
         """Create the constraints and indexes that are missing, all of them or none. Raises SchemaCollision."""
         there = schema.targets(self._read("indexes"))
-        if schema.wanted().items() <= there.items():
+        if not schema.missing(there):
             return
         if taken := schema.taken(there):
             raise SchemaCollision(self.holding().database, self.uri, taken)
@@ -310,9 +306,9 @@ class GraphStore:
         rows = self._read("snapshot_inter", id=snapshot)
         return [pair for row in rows for pair in zip(row["a"], row["b"], strict=True)]
 
-    def snapshot_starts(self, snapshot: str) -> dict[str, list[str]]:
-        """The ids of the starts of every video of a snapshot, by the video's URI."""
-        return {row["uri"]: row["starts"] for row in self._read("snapshot_starts", id=snapshot)}
+    def snapshot_starts(self, snapshot: str) -> dict[str, tuple[str, list[str]]]:
+        """Of every video of a snapshot: its URI, which another one may have had before it, and its starts' ids."""
+        return {row["video"]: (row["uri"], row["starts"]) for row in self._read("snapshot_starts", id=snapshot)}
 
     def touch_snapshot(self, snapshot: str) -> None:
         """Note that somebody reads it, at most once a minute."""
@@ -395,7 +391,7 @@ class GraphStore:
     def _require_room(self) -> None:
         """Raises NoRoom where the local server's disk is nearly full."""
         if self._home:
-            require_room(self._home, ROOM)
+            require_room(self._home)
 
     def _transact(self, work: Callable[[ManagedTransaction], None]) -> None:
         self._require_room()

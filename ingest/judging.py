@@ -7,7 +7,6 @@ from urllib.parse import unquote, urlparse
 
 from rich.table import Table
 
-from graphdb.model import video_of
 from graphdb.store import GraphStore
 from ingest.quality import EdgeQuality, Share, edge_quality, read_labels
 
@@ -16,9 +15,9 @@ def judge(store: GraphStore, snapshot: str, labels: Path) -> EdgeQuality:
     """How many INTER edges of the snapshot join one class. Raises BadLabels."""
     named = read_labels(labels)
     starts = store.snapshot_starts(snapshot)
-    files = {video_of(ids[0]): Path(unquote(urlparse(uri).path)).name for uri, ids in starts.items() if ids}
+    files = {video: Path(unquote(urlparse(uri).path)).name for video, (uri, _) in starts.items()}
     by_video = {video: named[file] for video, file in files.items() if file in named}
-    return edge_quality(store.snapshot_inter(snapshot), (id for ids in starts.values() for id in ids), by_video)
+    return edge_quality(store.snapshot_inter(snapshot), (id for _, ids in starts.values() for id in ids), by_video)
 
 
 def quality_table(snapshot: str, quality: EdgeQuality) -> Table:

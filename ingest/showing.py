@@ -82,16 +82,17 @@ class Showing:
     def _total(self) -> int:
         return sum(map(len, self._starts.values()))
 
-    def _tracked(self, starts: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    def _tracked(self, starts: Mapping[str, tuple[str, Sequence[str]]]) -> dict[str, list[str]]:
         """The starts of every video that is asked for, by its id."""
-        named = {file_name(uri): ids for uri, ids in starts.items() if ids}
+        named = {video: file_name(uri) for video, (uri, ids) in starts.items() if ids}
         if not named:
             why = f"none of its {self._snapshot.counts.videos} videos gave a track. Ingest some in which things move"
             raise NothingToShow(self._snapshot.id, "track", why)
         wanted = (self._filter or "").lower()
-        chosen = {video_of(ids[0]): sorted(ids) for name, ids in named.items() if wanted in name.lower()}
+        chosen = {video: sorted(starts[video][1]) for video, name in named.items() if wanted in name.lower()}
         if not chosen:
-            some = ", ".join(sorted(named)[:5]) + (", …" if len(named) > 5 else "")
+            names = sorted(set(named.values()))
+            some = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
             why = f"none of its videos with tracks has {self._filter!r} in its file name. Its videos: {some}"
             raise NothingToShow(self._snapshot.id, "track", why)
         return chosen

@@ -19,8 +19,7 @@ class CheckStore(GraphStore):
 
     def missing_indexes(self) -> list[str]:
         """The constraints and indexes of ours that the database lacks."""
-        there = schema.targets(self._read("indexes"))
-        return sorted(name for name, target in schema.wanted().items() if there.get(name) != target)
+        return schema.missing(schema.targets(self._read("indexes")))
 
     def violations(self, rule: str, most: int) -> tuple[int, list[str]]:
         """How often a rule of `cypher/check` does not hold, counted up to `most`, and examples."""

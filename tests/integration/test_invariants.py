@@ -63,8 +63,8 @@ def test_every_frame_is_in_the_archive_and_decodes(world: Graph) -> None:
 
 def test_the_held_out_videos_are_in_no_edge_of_the_first_snapshot(world: Graph) -> None:
     everything, training = world.store.snapshots()
-    kept = {video for ids in world.store.snapshot_starts(training.id).values() for video in ids}
-    every = {video for ids in world.store.snapshot_starts(everything.id).values() for video in ids}
+    kept = {id for _, ids in world.store.snapshot_starts(training.id).values() for id in ids}
+    every = {id for _, ids in world.store.snapshot_starts(everything.id).values() for id in ids}
     assert kept < every
     assert {id for pair in world.store.snapshot_inter(training.id) for id in pair} <= kept
     assert all(int(id.partition("-")[0], 16) >= 2**62 for id in kept)

@@ -15,6 +15,7 @@ from neo4j.exceptions import Neo4jError
 import affinity_demo
 from doctor.check import Check
 from doctor.graph import neo4j
+from graphdb.checks.reading import CheckStore
 from graphdb.errors import ForeignData, GraphdbError, GraphRefused, SchemaCollision, UnsupportedServer
 from graphdb.model import Video
 from graphdb.probe import needed, supported
@@ -155,6 +156,8 @@ def test_a_constraint_like_ours_under_another_name_serves(theirs: Theirs, folder
     theirs.cypher("CREATE CONSTRAINT another FOR (p:Patch) REQUIRE p.id IS UNIQUE")
     GraphStore.connect(folder).close()
     assert "another" in theirs.schema() and "patch_id" not in theirs.schema() and "video_id" in theirs.schema()
+    with CheckStore.reach(folder) as store:
+        assert store.missing_indexes() == []
 
 
 def test_a_database_that_is_not_there_is_refused(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def test_a_snapshot_shows_no_video_that_was_held_out_of_it(world: Graph, tmp_pat
     shown = show(world, "patches", tmp_path / "sheet.png", "--snapshot", training.id, "--count", "400")
     assert len(shown["patches"]) == training.counts.intra < full.counts.intra
     assert {p["patch"] for p in shown["patches"]} == {
-        id for ids in world.store.snapshot_starts(training.id).values() for id in ids
+        id for _, ids in world.store.snapshot_starts(training.id).values() for id in ids
     }
 
 
@@ -144,7 +145,8 @@ def test_real_videos_too_few_to_link_are_published_and_shown(graph: Graph, bikes
     assert graph.store.snapshot("latest").id == result["snapshot"]["id"]
 
     shown = show(graph, "tracks", tmp_path / "tracks.jpg")["tracks"]
-    named = {uri.rpartition("/")[2]: ids for uri, ids in graph.store.snapshot_starts(result["snapshot"]["id"]).items()}
+    starts = graph.store.snapshot_starts(result["snapshot"]["id"])
+    named = {uri.rpartition("/")[2]: ids for uri, ids in starts.values()}
     assert sorted(track["start"] for track in shown) == sorted(id for ids in named.values() for id in ids)
     assert named[bikes.name] and named[bunny.name]
     assert len(show(graph, "patches", tmp_path / "patches.png")["patches"]) == counts["intra"]
@@ -153,6 +155,23 @@ def test_real_videos_too_few_to_link_are_published_and_shown(graph: Graph, bikes
     why = sentence(graph, "children", "--out", str(tmp_path / "children.png"))
     assert "no child cluster" in why
     assert "--members" in why
+
+
+def test_videos_of_one_name_or_one_path_are_all_shown_and_judged(
+    graph: Graph, clips: list[Path], tmp_path: Path
+) -> None:
+    for place in ("a", "b"):
+        (tmp_path / place).mkdir()
+        shutil.copy(clips[0 if place == "a" else 1], tmp_path / place / "0001.mp4")
+    graph.run("ingest", str(tmp_path / "a"), str(tmp_path / "b"))
+    shutil.copy(clips[2], tmp_path / "a" / "0001.mp4")
+    result = graph.json("ingest", str(tmp_path / "a"), "--parents", "2", "--members", "4")
+    counts = result["snapshot"]["counts"]
+    starts = graph.store.snapshot_starts(result["snapshot"]["id"])
+    assert counts["videos"] == len(starts) == 3 > len({uri for uri, _ in starts.values()})
+
+    shown = show(graph, "patches", tmp_path / "patches.png", "--count", "400", "--video", "0001")["patches"]
+    assert len(shown) == counts["intra"] == sum(len(ids) for _, ids in starts.values())
 
 
 def test_a_graph_without_a_snapshot_says_how_to_get_one(graph: Graph, tmp_path: Path) -> None:

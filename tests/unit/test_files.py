@@ -52,8 +52,10 @@ def test_the_error_survives_the_way_back_from_a_process() -> None:
     assert (str(again), again.path, again.error.errno) == (str(error), error.path, errno.EROFS)
 
 
-def test_too_little_room_is_a_sentence_that_names_the_least(tmp_path: Path) -> None:
-    require_room(tmp_path, 1)
-    with pytest.raises(NoRoom, match="while less than 1099511627776 MiB are free") as caught:
-        require_room(tmp_path, 2**60)
+def test_too_little_room_is_a_sentence_that_names_the_least(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("graphdb.files.ROOM", 1)
+    require_room(tmp_path / "to" / "be made")
+    monkeypatch.setattr("graphdb.files.ROOM", 10**18)
+    with pytest.raises(NoRoom, match="while less than 1000000000000 MB are free") as caught:
+        require_room(tmp_path)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

@@ -7,7 +7,7 @@ from filelock import FileLock
 from typer.testing import CliRunner
 
 from graphdb.cli import app
-from graphdb.errors import ArchiveLocked
+from graphdb.errors import ArchiveLocked, CannotWrite
 from graphdb.reset import reset_folder
 from graphdb.server import NotOurServer
 from graphdb.settings import DataFolder
@@ -63,6 +63,18 @@ def test_reset_removes_what_belongs_to_the_graph_and_keeps_the_rest(folder: Data
         assert not place.exists()
     assert (folder.runs / "content").exists()
     assert (folder.neo4j / "password").read_text() == "secret\n"
+
+
+def test_reset_says_what_it_could_not_delete_and_goes_on_the_next_time(folder: DataFolder) -> None:
+    (folder.fits / "content").unlink()
+    folder.fits.rmdir()
+    folder.fits.write_text("a file in its place")
+    with pytest.raises(CannotWrite, match="fits cannot be written: Not a directory"):
+        reset_folder(folder)
+    assert (folder.archive / "content").exists()
+    folder.fits.unlink()
+    reset_folder(folder)
+    assert not folder.archive.exists()
 
 
 def test_reset_refuses_while_an_ingest_writes(folder: DataFolder) -> None:
