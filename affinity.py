@@ -49,6 +49,8 @@ def main() -> None:
     try:
         app()
     except Exception as error:
+        if (status := interrupted(error)) is not None:
+            sys.exit(status)
         said = str(error) if type(error).__module__.partition(".")[0] in OURS else sentence(error)
         if said is None:
             raise
@@ -65,6 +67,16 @@ def interrupt(signum: int, frame: FrameType | None) -> None:
     if signum == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + signum)
+
+
+def interrupted(error: BaseException | None) -> int | None:
+    """The exit status of the signal that a command was on its way out for when this error came up, if any did."""
+    while error := error and error.__context__:
+        if isinstance(error, KeyboardInterrupt):
+            return 128 + signal.SIGINT
+        if isinstance(error, SystemExit) and isinstance(error.code, int):
+            return error.code
+    return None
 
 
 def farewell(command: str) -> str:

@@ -96,3 +96,19 @@ GO_ON = "interrupted. What is done is kept; the same command goes on from there.
 )
 def test_only_a_command_that_resumes_says_that_it_does(command: str, said: str) -> None:
     assert affinity.farewell(command) == said
+
+
+@pytest.mark.parametrize(("signal", "status"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
+def test_an_error_on_the_way_out_does_not_hide_the_signal(signal: BaseException, status: int) -> None:
+    """As the driver raises its own where a signal meets it in the middle of a query."""
+    try:
+        try:
+            try:
+                raise signal
+            finally:
+                raise OSError("closing went wrong")
+        except OSError as error:
+            raise RuntimeError("a transaction failed") from error
+    except RuntimeError as error:
+        assert affinity.interrupted(error) == status
+    assert affinity.interrupted(RuntimeError()) is None
