@@ -1,32 +1,20 @@
-"""GraphStore: the one place that talks Bolt. A method per `.cypher` file; rows become the values of `model.py`."""
+"""GraphStore: the graph, a method per `.cypher` file; rows become the values of `model.py`."""
 
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
-from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Forbidden, Neo4jError
+from neo4j import ManagedTransaction
+from neo4j.exceptions import Neo4jError
 
-from graphdb import queries, schema
-from graphdb.errors import (
-    GraphBroken,
-    GraphRefused,
-    GraphUnavailable,
-    NoRoom,
-    PatchNotFound,
-    SchemaCollision,
-    SnapshotGone,
-    SnapshotNotFound,
-)
-from graphdb.files import require_room
+from graphdb import schema
+from graphdb.bolt import Bolt, run
+from graphdb.errors import NoRoom, PatchNotFound, SchemaCollision, SnapshotGone, SnapshotNotFound
 from graphdb.identity import Holding, admit, claim
 from graphdb.model import (
     ChildCluster,
@@ -47,7 +35,7 @@ from graphdb.model import (
     video_of,
 )
 from graphdb.probe import greet
-from graphdb.rows import Row, location, patch_of, patches, row_order, shown_track, snapshot_of, track_row
+from graphdb.rows import location, patch_of, patches, row_order, shown_track, snapshot_of, track_row
 from graphdb.settings import DataFolder, ServerSettings
 
 if TYPE_CHECKING:
@@ -57,32 +45,8 @@ ROWS = 5_000
 """Rows that one transaction writes: large enough to be fast, small enough for a small heap."""
 
 
-class GraphStore:
-    """The affinity graph in a Neo4j. Safe to share between threads; use it as a context manager.
-
-    Raises GraphUnavailable where no server answers. `database` is the user's home database where it is None;
-    `timeout` is the deadline of a query, in seconds.
-    """
-
-    def __init__(
-        self, uri: str, user: str, password: str, *, database: str | None = None, timeout: float = 60.0
-    ) -> None:
-        self.uri = uri
-        self._database = database
-        self._timeout = timeout
-        self._home: Path | None = None
-        # Labels and properties that an empty graph does not know yet are no news to us.
-        logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)
-        try:
-            self._driver: Driver = GraphDatabase.driver(
-                uri,
-                auth=(user, password),
-                notifications_min_severity=NotificationMinimumSeverity.OFF,
-                connection_timeout=10,
-                max_transaction_retry_time=timeout,
-            )
-        except (ConfigurationError, ValueError) as error:
-            raise GraphUnavailable(uri, str(error)) from error
+class GraphStore(Bolt):
+    """The affinity graph in a Neo4j."""
 
     @classmethod
     def reach(cls, folder: DataFolder, *, timeout: float = 60.0) -> Self:
@@ -112,23 +76,7 @@ class GraphStore:
             raise
         return store
 
-    def close(self) -> None:
-        self._driver.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self.close()
-
     # What holds the store together
-
-    def ping(self) -> None:
-        """Raises GraphUnavailable where no server answers, or refuses the password."""
-        try:
-            self._read("ping")
-        except (DriverError, Neo4jError, OSError) as error:
-            raise GraphUnavailable(self.uri, str(error) or type(error).__name__) from error
 
     def holding(self) -> Holding:
         """What the database holds, whoever wrote it."""
@@ -371,47 +319,6 @@ class GraphStore:
         rows = {row["child"]: row for row in self._read("show_members", children=list(children))}
         return [ChildCluster(id, rows[id]["members"], rows[id]["similarities"]) for id in children]
 
-    # Bolt
-
-    def _read(self, name: str, **parameters: Any) -> list[Any]:
-        return self._execute(name, parameters, RoutingControl.READ)
-
-    def _write(self, name: str, **parameters: Any) -> list[Any]:
-        return self._execute(name, parameters, RoutingControl.WRITE)
-
-    def _execute(self, name: str, parameters: Row, routing: RoutingControl) -> list[Any]:
-        """Run one query, again where the error is transient; its rows."""
-        query = queries.query(name, self._timeout)
-        if routing is RoutingControl.WRITE:
-            self._require_room()
-        with self._answering():
-            done = self._driver.execute_query(query, parameters, routing_=routing, database_=self._database)
-            return list(done.records)
-
-    def _require_room(self) -> None:
-        """Raises NoRoom where the local server's disk is nearly full."""
-        if self._home:
-            require_room(self._home)
-
-    def _transact(self, work: Callable[[ManagedTransaction], None]) -> None:
-        self._require_room()
-        with self._answering(), self._driver.session(database=self._database) as session:
-            session.execute_write(work)
-
-    @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """A server that went away is GraphUnavailable; an error in a query is a bug, and stays what it is."""
-        try:
-            yield
-        except (DriverError, Neo4jError) as error:
-            if isinstance(error, AuthError | Forbidden):
-                raise GraphRefused(self.uri, error.message or str(error)) from error
-            if isinstance(error, Neo4jError) and (error.code or "").startswith("Neo.DatabaseError.Transaction."):
-                raise GraphBroken(self.uri, error.message or str(error)) from error
-            if error.is_retryable():
-                raise GraphUnavailable(self.uri, str(error)) from error
-            raise
-
 
 def local_server(folder: DataFolder) -> Connection:
     """The data folder's own server, started if it is down."""
@@ -419,10 +326,6 @@ def local_server(folder: DataFolder) -> Connection:
     from graphdb.server import LocalServer
 
     return LocalServer(folder.neo4j).start()
-
-
-def run(tx: ManagedTransaction, name: str, **parameters: Any) -> list[Any]:
-    return list(tx.run(queries.text(name), parameters))
 
 
 def claim_keys(tx: ManagedTransaction, kind: str, count: int) -> int:

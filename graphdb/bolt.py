@@ -1,0 +1,106 @@
+"""Bolt: a connection to a Neo4j that runs the queries of `cypher/`, and says in words what went wrong."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
+from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Forbidden, Neo4jError
+
+from graphdb import queries
+from graphdb.errors import GraphBroken, GraphRefused, GraphUnavailable
+from graphdb.files import require_room
+from graphdb.rows import Row
+
+
+class Bolt:
+    """A Neo4j and one database of it. Safe to share between threads; use it as a context manager.
+
+    Raises GraphUnavailable where no server answers. `database` is the user's home database where it is None;
+    `timeout` is the deadline of a query, in seconds.
+    """
+
+    def __init__(
+        self, uri: str, user: str, password: str, *, database: str | None = None, timeout: float = 60.0
+    ) -> None:
+        self.uri = uri
+        self._database = database
+        self._timeout = timeout
+        self._home: Path | None = None
+        """The folder of a local server, on whose disk room is kept."""
+        # Labels and properties that an empty graph does not know yet are no news to us.
+        logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)
+        try:
+            self._driver: Driver = GraphDatabase.driver(
+                uri,
+                auth=(user, password),
+                notifications_min_severity=NotificationMinimumSeverity.OFF,
+                connection_timeout=10,
+                max_transaction_retry_time=timeout,
+            )
+        except (ConfigurationError, ValueError) as error:
+            raise GraphUnavailable(uri, str(error)) from error
+
+    def close(self) -> None:
+        self._driver.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+    def ping(self) -> None:
+        """Raises GraphUnavailable where no server answers, or refuses the password."""
+        try:
+            self._read("ping")
+        except (DriverError, Neo4jError, OSError) as error:
+            raise GraphUnavailable(self.uri, str(error) or type(error).__name__) from error
+
+    def _read(self, name: str, **parameters: Any) -> list[Any]:
+        return self._execute(name, parameters, RoutingControl.READ)
+
+    def _write(self, name: str, **parameters: Any) -> list[Any]:
+        return self._execute(name, parameters, RoutingControl.WRITE)
+
+    def _execute(self, name: str, parameters: Row, routing: RoutingControl) -> list[Any]:
+        """Run one query, again where the error is transient; its rows."""
+        query = queries.query(name, self._timeout)
+        if routing is RoutingControl.WRITE:
+            self._require_room()
+        with self._answering():
+            done = self._driver.execute_query(query, parameters, routing_=routing, database_=self._database)
+            return list(done.records)
+
+    def _require_room(self) -> None:
+        """Raises NoRoom where the local server's disk is nearly full."""
+        if self._home:
+            require_room(self._home)
+
+    def _transact(self, work: Callable[[ManagedTransaction], None]) -> None:
+        self._require_room()
+        with self._answering(), self._driver.session(database=self._database) as session:
+            session.execute_write(work)
+
+    @contextmanager
+    def _answering(self) -> Iterator[None]:
+        """A server that went away is GraphUnavailable; an error in a query is a bug, and stays what it is."""
+        try:
+            yield
+        except (DriverError, Neo4jError) as error:
+            if isinstance(error, AuthError | Forbidden):
+                raise GraphRefused(self.uri, error.message or str(error)) from error
+            if isinstance(error, Neo4jError) and (error.code or "").startswith("Neo.DatabaseError.Transaction."):
+                raise GraphBroken(self.uri, error.message or str(error)) from error
+            if error.is_retryable():
+                raise GraphUnavailable(self.uri, str(error)) from error
+            raise
+
+
+def run(tx: ManagedTransaction, name: str, **parameters: Any) -> list[Any]:
+    return list(tx.run(queries.text(name), parameters))
