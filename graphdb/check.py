@@ -52,8 +52,9 @@ def check(folder: DataFolder, console: Console, *, mend: bool = False) -> Findin
         check_temporary(folder, findings, mend)
         check_features(folder, store, findings, mend)
         unused = sorted(shard for shard, end in store.shards().items() if end and shard not in images.shards)
-        check_orphans(store, unused, findings, mend)
-        check_shards(folder, store.shards(), images.overrun, findings, mend)
+        spare = images.overrun or findings.damaged
+        check_orphans(store, unused, spare, findings, mend)
+        check_shards(folder, store.shards(), spare, findings, mend)
     return findings
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 RESTORE = (
     "Restore graph and data folder from backups that belong together; without any, "
-    "`affinity graph reset` and ingest the videos again."
+    "`affinity graph reset` (where the server is the local one) and ingest the videos again."
 )
 REMOVES = "--mend removes it."
 NAMED = 3
@@ -38,6 +38,11 @@ class Findings:
     @property
     def sound(self) -> bool:
         return all(finding.mended for finding in self.found)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether the graph lost or gained something that no interruption explains."""
+        return any(finding.cure == RESTORE for finding in self.found)
 
     def count(self, area: str, things: int) -> None:
         self.checked[area] = self.checked.get(area, 0) + things

@@ -18,18 +18,18 @@ from graphdb.settings import DataFolder
 
 BATCH = 1000
 SPARED = (
-    "Nothing removes them while the graph points past an end: they may be those images. Settle that first, and do not "
-    "ingest before: it would cut them off."
+    "Nothing removes them while the graph is damaged: they may be images that it should point to. Settle that first, "
+    "and do not ingest before: it would cut them off."
 )
 REFIT = "`affinity cluster --refit` makes a new one."
 
 
-def check_shards(folder: DataFolder, ends: Mapping[str, int], overrun: bool, findings: Findings, mend: bool) -> None:
+def check_shards(folder: DataFolder, ends: Mapping[str, int], spare: bool, findings: Findings, mend: bool) -> None:
     """Shards are as long as the graph says. Longer ones are cut where `mend` allows it; shorter ones are damage.
 
-    With an `overrun`, an image past its shard's end, what is past the ends is not to be cut.
+    With `spare`, what is past the ends is not to be cut: it may be what a damaged graph should point to.
     """
-    mend = mend and not overrun
+    mend = mend and not spare
     findings.count("shards", len(ends))
     short = [shard for shard, end in ends.items() if shard_size(folder.archive, shard) < end]
     findings.add("shards", "A shard is as long as the graph says.", short)
@@ -38,16 +38,17 @@ def check_shards(folder: DataFolder, ends: Mapping[str, int], overrun: bool, fin
         "shards",
         "No shard goes on past what was committed.",
         named(extra, folder),
-        SPARED if overrun else REMOVES,
+        SPARED if spare else REMOVES,
         mend,
     )
     if mend:
         cut_uncommitted(folder.archive, ends)
 
 
-def check_orphans(store: CheckStore, unused: Sequence[str], findings: Findings, mend: bool) -> None:
-    """Shards that nothing points into take room for nothing."""
-    findings.add("shards", "Something points into every shard.", unused, REMOVES, mend)
+def check_orphans(store: CheckStore, unused: Sequence[str], spare: bool, findings: Findings, mend: bool) -> None:
+    """Shards that nothing points into take room for nothing, unless it is the graph that lost what did."""
+    mend = mend and not spare
+    findings.add("shards", "Something points into every shard.", unused, SPARED if spare else REMOVES, mend)
     if unused and mend:
         store.sweep_shards(unused)
 

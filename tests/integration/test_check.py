@@ -412,3 +412,23 @@ def test_after_a_kill_mending_leaves_a_sound_graph_that_ingest_goes_on_with(
     assert checked(graph).found == []
     graph.run("ingest", *map(str, clips[:16]), *LINKED)
     assert checked(graph).found == []
+
+
+def test_groups_of_another_size_are_sound(graph: Graph, clips: list[Path]) -> None:
+    graph.run("ingest", *map(str, clips[:30]), "--parents", "2", "--members", "4", "--set", "group=3")
+    [row] = graph.cypher("MATCH (c:Child) RETURN count(c) AS children, max(COUNT { (c)<-[:MEMBER]-() }) AS members")
+    assert row["children"] and row["members"] == 3
+    assert checked(graph).found == []
+
+
+def test_a_graph_that_lost_its_patches_keeps_their_pixels(graph: Graph, clips: list[Path]) -> None:
+    graph.run("ingest", str(clips[0]), "--no-link")
+    [shard] = graph.folder.archive.glob("*.tar")
+    pixels = shard.read_bytes()
+    graph.cypher("MATCH (p:Patch) DETACH DELETE p")
+    graph.cypher("MATCH (f:Frame) DETACH DELETE f")
+    findings = checked(graph, mend=True)
+    assert not findings.sound
+    assert "do not ingest before" in said(findings)
+    assert shard.read_bytes() == pixels
+    assert graph.store.shards() == {"000000": len(pixels)}
