@@ -47,9 +47,6 @@ class SettingsError(IngestError):
 class UnreadableSetting(SettingsError):
     """A value that was given as text is not of the setting's type."""
 
-    def __init__(self, setting: str, text: str, kind: str) -> None:
-        super().__init__(setting, text, kind)
-
 
 class UnknownSetting(IngestError):
     """No setting has this name."""
@@ -145,7 +142,7 @@ class WorkerDied(IngestError):
 
     def __init__(self, tasks: Iterable[object]) -> None:
         self.files = sorted(task for task in tasks if isinstance(task, Path))
-        at_work = f" The files under way were {', '.join(map(str, self.files))}." if self.files else ""
+        at_work = f" The files under way were {', '.join(map(shown, self.files))}." if self.files else ""
         super().__init__(
             f"A worker process was killed, most likely because memory ran out.{at_work} What was stored is kept: run "
             "the same command again to go on, with fewer --workers if it happens again, or without the file that "

@@ -33,3 +33,7 @@ def test_a_worker_that_is_killed_is_reported_with_the_files_under_way() -> None:
     with LocalEngine(1) as engine, pytest.raises(WorkerDied, match=r"files under way were .*deadly") as error:
         list(engine.map(length, [Path("a"), Path("videos/deadly")]))
     assert Path("videos/deadly") in error.value.files
+
+
+def test_the_files_under_way_are_told_on_one_line_whatever_their_names() -> None:
+    assert "videos/line\\nbreak.mp4" in str(WorkerDied([Path("videos/line\nbreak.mp4")]))
