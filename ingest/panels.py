@@ -9,7 +9,7 @@ from urllib.parse import unquote, urlparse
 from graphdb.archive import ArchiveReader
 from graphdb.model import ChildCluster, Patch, ShownTrack, video_of
 from ingest.crops import Box
-from ingest.sheets import END, START, Panel, Picture, crop_picture, frame_picture
+from ingest.sheets import END, START, Panel, Picture, crop_picture, frame_picture, plain
 
 SIDE = 144
 """Side of a crop beside its frame, pixels: one and a half times what is stored."""
@@ -31,7 +31,7 @@ class Panels:
         frame = self._frame(seen, [(start, START)])
         detail = f"{start.time:.2f} s · {start.motion:.0%} of the box moves"
         facts = {"patch": start.id, "time": start.time, "motion": start.motion}
-        return Panel(file_name(seen.uri), detail, [*frame, self._crop(start, SIDE)], facts)
+        return Panel(legible_name(seen), detail, [*frame, self._crop(start, SIDE)], facts)
 
     def track(self, seen: ShownTrack) -> Panel:
         """The start's frame with both boxes drawn, where frames are kept, then both crops."""
@@ -39,7 +39,7 @@ class Panels:
         frame = self._frame(seen, [(end, END), (start, START)], "the start's frame")
         crops = [self._crop(start, SIDE, f"{start.time:.2f} s"), self._crop(end, SIDE, f"{end.time:.2f} s")]
         detail = f"{seen.track.frames} frames · {start.motion:.0%} of the box moves"
-        return Panel(file_name(seen.uri), detail, [*frame, *crops], {"start": start.id, "end": end.id})
+        return Panel(legible_name(seen), detail, [*frame, *crops], {"start": start.id, "end": end.id})
 
     def child(self, child: ChildCluster, parent: int, members: Sequence[ShownTrack]) -> Panel:
         """The members of a child cluster, and how similar they are."""
@@ -57,7 +57,7 @@ class Panels:
         return Panel(f"Parent {number}", detail, [self._named(seen, SAMPLE_SIDE) for seen in shown], facts)
 
     def _named(self, seen: ShownTrack, side: int) -> Picture:
-        return self._crop(seen.track.start, side, Path(file_name(seen.uri)).stem)
+        return self._crop(seen.track.start, side, Path(legible_name(seen)).stem)
 
     def _crop(self, patch: Patch, side: int, caption: str = "") -> Picture:
         return crop_picture(self._archive.read(patch.location), side, caption)
@@ -75,6 +75,12 @@ def file_name(uri: str) -> str:
     """The name of the file that a video came from, as one line of printable text."""
     name = Path(unquote(urlparse(uri).path)).name
     return "".join(char if char.isprintable() else "?" for char in name)
+
+
+def legible_name(seen: ShownTrack) -> str:
+    """The name of the file as sheets can draw it, or the video's id where it is in a script that they cannot."""
+    name = plain(file_name(seen.uri))
+    return name if name.isascii() else video_of(seen.track.start.id)
 
 
 def counted(number: int, thing: str) -> str:

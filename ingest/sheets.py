@@ -10,9 +10,12 @@ from functools import cache
 from math import ceil
 from pathlib import Path
 from typing import Any
+from unicodedata import combining, normalize
 
 from PIL import Image, ImageDraw, ImageFont
 
+from graphdb.errors import CannotWrite
+from graphdb.files import whole_file
 from ingest.crops import Box
 from ingest.errors import UnusableSheet
 
@@ -39,6 +42,11 @@ FORMATS: dict[str, dict[str, Any]] = {
     ".jpg": {"format": "JPEG", "quality": 80, "optimize": True},
     ".jpeg": {"format": "JPEG", "quality": 80, "optimize": True},
 }
+
+JPEG_SIDE = 65_500
+"""The most pixels that libjpeg writes in a row or a column."""
+SIGNS = "·…"
+"""What Pillow's typeface draws beside ASCII, of what we write; anything else comes out as one and the same box."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +93,16 @@ def check_place(path: Path) -> None:
 
 def save(image: Image.Image, path: Path) -> None:
     """Write the image whole or not at all, as what its suffix says. Raises UnusableSheet."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    saved_as = FORMATS[path.suffix.lower()]
+    if saved_as["format"] == "JPEG" and max(image.size) > JPEG_SIDE:
+        size = f"{image.width}×{image.height} pixels are more than the {JPEG_SIDE} of a JPEG"
+        raise UnusableSheet(path, f"{size}. Name it *.png, or lower --count")
     try:
-        image.save(scratch, **FORMATS[path.suffix.lower()])
-        scratch.replace(path)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise UnusableSheet(path, f"{error.strerror or error}. Name another place with --out") from error
+        with whole_file(path) as file:
+            image.save(file, **saved_as)
+    except CannotWrite as failure:
+        reason = failure.error.strerror or failure.error
+        raise UnusableSheet(path, f"{reason}. Name another place with --out") from failure
 
 
 def draw(sheet: Sheet) -> Image.Image:
@@ -144,11 +155,16 @@ def write(
 ) -> None:
     """One line of words, its end left out where it is wider than `width` pixels."""
     font = typeface(size)
-    shown = text
-    while shown and pen.textlength(shown, font) > width:
+    shown = text = "".join(char if char.isascii() or char in SIGNS else "?" for char in plain(text))
+    while text and pen.textlength(shown, font) > width:
         text = text[:-1]
         shown = text.rstrip() + "…"
     pen.text(at, shown, color, font)
+
+
+def plain(text: str) -> str:
+    """The text without its accents."""
+    return "".join(char for char in normalize("NFD", text) if not combining(char))
 
 
 @cache

@@ -73,6 +73,23 @@ def test_words_wider_than_their_place_are_cut_off() -> None:
     assert caption("one caption that is long") == caption("one caption that is long, and longer still")
 
 
+def test_no_word_leaves_its_panel() -> None:
+    long = "a name that is long enough for every place there is " * 5
+    wide = sheets.draw(sheet([Panel(long, long, [picture(caption=long)])] * 2))
+    assert wide.width == sheets.draw(sheet([Panel("", "", [picture()])] * 2)).width
+    left, right = sheets.MARGIN + 40, sheets.MARGIN + 40 + sheets.GAP
+    between = wide.crop((left, sheets.MARGIN + sheets.line(sheets.TITLE), right, wide.height))
+    assert inked(between) == 0
+
+
+def test_signs_that_the_typeface_lacks_are_not_boxes() -> None:
+    def heading(text: str) -> bytes:
+        return sheets.draw(sheet([Panel(text, "", [picture(200)])])).tobytes()
+
+    assert heading("Café") == heading("Cafe")
+    assert heading("門") == heading("?")
+
+
 def test_boxes_are_drawn_where_the_video_has_them() -> None:
     box = Box(320, 180, 160)
     drawn = sheets.frame_picture(jpeg(320, 240), 640, [(Box(0, 0, 100), END), (box, START)], height=120).image
@@ -107,6 +124,21 @@ def test_a_place_where_no_sheet_can_be_is_a_sentence(name: str, said: str, tmp_p
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(UnusableSheet, match=said):
         sheets.check_place(tmp_path / name)
+
+
+def test_a_sheet_that_no_jpeg_holds_is_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UnusableSheet, match=r"\*\.png, or lower --count"):
+        sheets.save(Image.new("RGB", (1, 65_501)), tmp_path / "sheet.jpg")
+    assert list(tmp_path.iterdir()) == []
+    sheets.save(Image.new("RGB", (1, 65_500)), tmp_path / "sheet.jpg")
+
+
+def test_as_a_png_it_can_be_as_long_as_four_hundred_parents(tmp_path: Path) -> None:
+    tall = sheets.draw(sheet([Panel("Parent", "detail", [picture(8, 104, "name")])] * 400, columns=1))
+    assert tall.height > sheets.JPEG_SIDE
+    sheets.save(tall, tmp_path / "sheet.png")
+    with Image.open(tmp_path / "sheet.png") as written:
+        assert written.size == tall.size
 
 
 def test_a_sheet_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
