@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 
 from doctor.extras import EXTRAS, modules, pip_line
-
-FULL = (errno.ENOSPC, errno.EDQUOT)
-CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+from graphdb.errors import CLOSED, FULL
 
 
 def sentence(error: Exception) -> str | None:

@@ -26,6 +26,11 @@ import errno
 import os
 from pathlib import Path
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""What the system says where a disk has no room, or a user no more of it."""
+CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""What it says where this user may not."""
+
 
 class GraphdbError(Exception):
     """The root: its message says what happened, to what, and what to do next."""
@@ -127,7 +132,7 @@ class CannotWrite(GraphdbError):
     def __init__(self, path: Path, error: OSError) -> None:
         self.path = path
         self.error = error
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in FULL:
             what = f"The disk is full: no space is left for {path}"
             cure = "Make room on that disk"
         else:

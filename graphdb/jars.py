@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import shutil
@@ -22,7 +21,7 @@ import platformdirs
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from graphdb.errors import GraphdbError
+from graphdb.errors import CLOSED, FULL, GraphdbError
 from graphdb.files import alone
 
 LOCK = Path(__file__).with_name("jars.lock")
@@ -30,7 +29,6 @@ DOWNLOADS = 6
 """Jars fetched at a time: most are small, and each costs a round trip or two."""
 WAITS = (1, 4, 0)
 """Seconds to wait after each attempt that failed."""
-DISK = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS)
 FETCH_SECONDS = 3600.0
 """How long to wait for another process that is fetching the same jars over a slow line."""
 
@@ -180,7 +178,7 @@ def from_registry(jar: Jar, folder: Path) -> Path:
         try:
             return artifact.resolve()
         except (requests.RequestException, RuntimeError, OSError) as error:
-            if isinstance(error, OSError) and error.errno in DISK:
+            if isinstance(error, OSError) and error.errno in (*FULL, *CLOSED):
                 raise  # no fault of the network: it stays so, however often we ask
             failure = error
             if half := artifact.cached_path:
