@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -20,6 +21,26 @@ def digest(*parts: str) -> str:
         hasher.update(part.encode(IDS))
         hasher.update(b"\0")
     return hasher.hexdigest()
+
+
+def intra_segment_id(video: str, mining: str, frames: int, lines: Iterable[str]) -> str:
+    """The id of a segment of tracks; a line reads `<start id> <end id>`."""
+    return digest("intra", video, mining, str(frames), *sorted(lines))
+
+
+def inter_segment_id(parent: str, inputs: str, lines: Iterable[str]) -> str:
+    """The id of a segment of INTER edges; a line reads `<lower id> <higher id>`."""
+    return digest("inter", parent, inputs, *sorted(lines))
+
+
+def snapshot_id(fit: str | None, frames: int, settings: Mapping[str, Any], segments: Iterable[str]) -> str:
+    """The id of a snapshot of these segments."""
+    return digest("snapshot", fit or "", str(frames), settings_text(settings), *sorted(segments))
+
+
+def settings_text(settings: Mapping[str, Any]) -> str:
+    """The settings of a snapshot as the graph keeps them: JSON, the same for the same settings."""
+    return json.dumps(settings, sort_keys=True)
 
 
 class Location(NamedTuple):
@@ -105,8 +126,7 @@ class InterEdges:
     @property
     def segment(self) -> str:
         """The id of the segment that holds them."""
-        lines = (f"{a} {b}" for a, b, _ in self.edges)
-        return digest("inter", self.parent, self.inputs, *lines)
+        return inter_segment_id(self.parent, self.inputs, (f"{a} {b}" for a, b, _ in self.edges))
 
 
 @dataclass(frozen=True, slots=True)

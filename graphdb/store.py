@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -29,9 +28,11 @@ from graphdb.model import (
     Snapshot,
     Track,
     Video,
-    digest,
     end_id,
+    intra_segment_id,
     parent_id,
+    settings_text,
+    snapshot_id,
     video_of,
 )
 from graphdb.probe import greet
@@ -131,7 +132,7 @@ class GraphStore(Bolt):
         """
         tracks = sorted(tracks, key=lambda track: track.start.id)
         lines = (f"{track.start.id} {track.end.id}" for track in tracks)
-        id = digest("intra", video.id, video.mining, str(frames), *lines)
+        id = intra_segment_id(video.id, video.mining, frames, lines)
 
         def work(tx: ManagedTransaction) -> None:
             run(tx, "write_video", video=asdict(video))
@@ -206,8 +207,7 @@ class GraphStore(Bolt):
 
     def publish(self, segments: Sequence[str], frames: int, fit: str | None, settings: dict[str, Any]) -> Snapshot:
         """Publish a snapshot of these segments; the existing one where its content was published before."""
-        text = json.dumps(settings, sort_keys=True)
-        id = digest("snapshot", fit or "", str(frames), text, *sorted(segments))
+        id, text = snapshot_id(fit, frames, settings, segments), settings_text(settings)
         if not self._write("create_snapshot", id=id, fit=fit, frames=frames, settings=text)[0]["published"]:
             for at in range(0, len(segments), ROWS):
                 self._write("use_segments", id=id, segments=sorted(segments)[at : at + ROWS])

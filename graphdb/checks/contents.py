@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from graphdb.checks.findings import Findings
 from graphdb.checks.reading import CheckStore
-from graphdb.model import digest
+from graphdb.model import inter_segment_id, intra_segment_id, snapshot_id
 
 
 def check_contents(store: CheckStore, findings: Findings) -> None:
@@ -17,34 +18,22 @@ def check_contents(store: CheckStore, findings: Findings) -> None:
 
 
 def changed_tracks(store: CheckStore) -> list[str]:
-    return [
-        row["id"]
-        for page in store.track_pages()
-        for row in page
-        if row["id"] != content("intra", row["video"], row["mining"], str(row["frames"]), *sorted(row["lines"]))
-    ]
+    return changed(store.track_pages(), lambda row: intra_segment_id(**row))
 
 
 def changed_edges(store: CheckStore) -> list[str]:
-    return [
-        row["id"]
-        for page in store.edge_pages()
-        for row in page
-        if row["id"] != content("inter", row["parent"], row["inputs"], *sorted(row["lines"]))
-    ]
+    return changed(store.edge_pages(), lambda row: inter_segment_id(**row))
+
+
+def changed(pages: Iterator[list[Any]], id_of: Callable[[dict[str, Any]], str]) -> list[str]:
+    """The segments whose id is not that of their content, or which lost a part of it."""
+    rows = (dict(row) for page in pages for row in page)
+    return [id for row in rows if (id := row.pop("id")) and (None in row.values() or id != id_of(row))]
 
 
 def changed_snapshots(store: CheckStore) -> list[str]:
-    changed = []
-    for snapshot in store.snapshots():
-        settings = json.dumps(snapshot.settings, sort_keys=True)
-        segments = sorted(store.segment_ids(snapshot.id))
-        if snapshot.id != digest("snapshot", snapshot.fit or "", str(snapshot.frames), settings, *segments):
-            changed.append(snapshot.id)
-    return changed
-
-
-def content(*parts: str | None) -> str | None:
-    """The digest of the parts; None, which is no id, where one is missing."""
-    there = [part for part in parts if part is not None]
-    return digest(*there) if len(there) == len(parts) else None
+    return [
+        each.id
+        for each in store.snapshots()
+        if each.id != snapshot_id(each.fit, each.frames, each.settings, store.segment_ids(each.id))
+    ]

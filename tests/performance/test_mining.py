@@ -28,3 +28,11 @@ def test_frames_a_second(bikes: Path, clips: list[Path]) -> None:
     for name, path in (videos | {"bunny (1280×720)": bunny}).items():
         rates = in_turn({"decoding alone": partial(decode, path), "mining": partial(mine, path)})
         show(f"Mining {name}, one core", "frames/s", rates, base="decoding alone")
+
+
+def test_side_of_the_tracked_region(clips: list[Path]) -> None:
+    def mine_at(side: int) -> float:
+        return float(mine_video(clips[0], MiningSettings(region_side=side)).frames)
+
+    rates = in_turn({f"{side} pixels": partial(mine_at, side) for side in (48, MiningSettings().region_side)})
+    show(f"Mining {clips[0].name}, region tracked at", "frames/s", rates, base="48 pixels")
