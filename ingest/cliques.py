@@ -6,16 +6,27 @@ sizes or on which rows share a block: single-precision products only propose, do
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import NDArray
 
 # Single-precision products of unit vectors of some thousand dimensions are wrong by less than this.
 SLACK = 5e-6
-BLOCK_BYTES = 64 << 20
+TILE = 2048
+"""Rows whose products with as many others are held at a time."""
+
+
+class UnitRows(Protocol):
+    """N×D rows of unit length in single precision: an array, or something that makes a few of them when asked."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice | NDArray[np.int64], /) -> NDArray[np.float32]: ...
 
 
 def exact_cosine(
-    features: NDArray[np.float32], left: NDArray[np.int64], right: NDArray[np.int64], chunk: int = 512
+    features: UnitRows, left: NDArray[np.int64], right: NDArray[np.int64], chunk: int = 512
 ) -> NDArray[np.float64]:
     """Cosine similarity of rows `left[i]` and `right[i]` in double precision: equal rows give equal values."""
     out = np.empty(len(left))
@@ -25,28 +36,44 @@ def exact_cosine(
     return out
 
 
-def nearest(features: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """The k nearest other rows of each unit row by cosine: N×k row numbers, nearest first, ties by row number."""
+def nearest(features: UnitRows, k: int) -> NDArray[np.int64]:
+    """The k nearest other rows of each unit row by cosine: N×k row numbers, nearest first, ties by row number.
+
+    Holds the products of TILE × TILE rows at a time, whatever N.
+    """
     num_rows = len(features)
     k = min(k, num_rows - 1)
     if k < 1:
         return np.empty((num_rows, 0), np.int64)
-    block = max(1, BLOCK_BYTES // (4 * num_rows))
-    return np.concatenate([_nearest_block(features, i, i + block, k) for i in range(0, num_rows, block)])
+    return np.concatenate([_nearest_block(features, first, k) for first in range(0, num_rows, TILE)])
 
 
-def _nearest_block(features: NDArray[np.float32], first: int, last: int, k: int) -> NDArray[np.int64]:
-    similarity = features[first:last] @ features.T
-    count = len(similarity)
-    # Self is known by its number. By its column it is not: among equal rows it may come anywhere.
-    similarity[np.arange(count), np.arange(first, first + count)] = -np.inf
-    threshold = np.partition(similarity, -k, axis=1)[:, -k, None] - SLACK
-    rows, columns = np.nonzero(similarity >= threshold)
+def _nearest_block(features: UnitRows, first: int, k: int) -> NDArray[np.int64]:
+    block = features[first : first + TILE]
+    best = np.full((len(block), k), -np.inf, np.float32)
+    found = []
+    for left in range(0, len(features), TILE):
+        similarity = block @ features[left : left + TILE].T
+        if left == first:
+            # Self is known by its number. By its place in a list it is not: among equal rows it may come anywhere.
+            np.fill_diagonal(similarity, -np.inf)
+        best = _largest(np.hstack([best, _largest(similarity, k)]), k)
+        rows, columns = np.nonzero(similarity >= best.min(axis=1, keepdims=True) - SLACK)
+        found.append((rows, columns + left, similarity[rows, columns]))
+    rows, columns, values = map(np.concatenate, zip(*found, strict=True))
+    # What was near enough among the first tiles may not be among all.
+    kept = values >= best.min(axis=1)[rows] - SLACK
+    rows, columns = rows[kept], columns[kept]
     exact = exact_cosine(features, rows + first, columns)
     order = np.lexsort((columns, -exact, rows))
-    starts = np.searchsorted(rows, np.arange(count))
+    starts = np.searchsorted(rows[order], np.arange(len(block)))
     chosen: NDArray[np.int64] = columns[order[starts[:, None] + np.arange(k)]]
     return chosen
+
+
+def _largest(values: NDArray[np.float32], k: int) -> NDArray[np.float32]:
+    """The k largest of each row, in any order; all of them where there are fewer."""
+    return np.partition(values, -k, axis=1)[:, -k:] if values.shape[1] > k else values
 
 
 def mutual_pairs(neighbors: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.cliques import SLACK, cliques, exact_cosine, mutual_pairs, nearest, pairs_within
+from ingest.cliques import SLACK, UnitRows, cliques, exact_cosine, mutual_pairs, nearest, pairs_within
 from ingest.errors import NothingToCluster
 from ingest.features import normalize
 from ingest.scaling import scaled_neighbors
@@ -25,6 +25,11 @@ UNCLUSTERED = -1
 CHUNK = 8192
 # A feature shorter than this has no direction: a blank crop, a dead network unit.
 SHORTEST = 1e-6
+IN_MEMORY = 256 << 20
+"""Competing rows of a parent up to so many bytes are kept in single precision, more are converted over and over."""
+
+Stored = NDArray[np.float16] | NDArray[np.float32]
+"""Features as they lie on disk, or made from those; mapped into memory or in it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,10 +41,32 @@ class Linked:
     children: NDArray[np.int64]
 
 
-def usable(features: NDArray[np.float32]) -> NDArray[np.bool_]:
+class Units:
+    """Chosen rows of stored features as unit rows in single precision, made from the stored ones when asked for."""
+
+    def __init__(self, stored: Stored, rows: NDArray[np.int64]) -> None:
+        self._stored = stored
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: slice | NDArray[np.int64], /) -> NDArray[np.float32]:
+        return normalize(self._stored[self._rows[rows]].astype(np.float32))
+
+
+def unit_rows(stored: Stored, rows: NDArray[np.int64]) -> UnitRows:
+    """All of them at once where they are few, else as they are asked for."""
+    units = Units(stored, rows)
+    return units[:] if 4 * len(rows) * stored.shape[1] <= IN_MEMORY else units
+
+
+def usable(features: Stored) -> NDArray[np.bool_]:
     """Rows that can be compared: finite, and not of zero length."""
+    norms = np.empty(len(features), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        norms = np.linalg.norm(features, axis=1)
+        for i in range(0, len(features), CHUNK):
+            norms[i : i + CHUNK] = np.linalg.norm(np.asarray(features[i : i + CHUNK], np.float32), axis=1)
     usable: NDArray[np.bool_] = np.isfinite(norms) & (norms > SHORTEST)
     return usable
 
@@ -93,7 +120,7 @@ def _sample(rows: NDArray[np.int64], most: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))
 
 
-def assign(features: NDArray[np.float32], centroids: NDArray[np.float32]) -> NDArray[np.int32]:
+def assign(features: Stored, centroids: NDArray[np.float32]) -> NDArray[np.int32]:
     """The number of each row's nearest centroid by cosine, UNCLUSTERED (-1) for a row that cannot be compared.
 
     A row's answer does not depend on the rows that come with it: one video at a time equals all at once.
@@ -118,15 +145,18 @@ def _nearest_centroid(rows: NDArray[np.float32], centroids: NDArray[np.float32])
 
 
 def competitors(
-    ids: Sequence[str], videos: Sequence[str], features: NDArray[np.float32], settings: ClusterSettings
+    ids: Sequence[str], videos: Sequence[str], features: Stored, settings: ClusterSettings
 ) -> NDArray[np.int64]:
     """Rows of a parent that may become neighbors, by ascending id: usable, distinct, one a video unless allowed."""
     order = np.asarray(sorted(np.flatnonzero(usable(features)).tolist(), key=ids.__getitem__), np.int64)
     if settings.same_video == "representative":
         order = _first_of_each(order, [videos[row] for row in order])
     # Copies of one crop fill each other's lists of neighbors; as stored, they are equal to the bit.
-    stored = features[order].astype(np.float16)
-    return _first_of_each(order, [blake2b(row.tobytes(), digest_size=16).digest() for row in stored])
+    return _first_of_each(order, [_content(features[row]) for row in order])
+
+
+def _content(row: Stored) -> bytes:
+    return blake2b(row.astype(np.float16, copy=False).data, digest_size=16).digest()
 
 
 def _first_of_each(rows: NDArray[np.int64], keys: Sequence[object]) -> NDArray[np.int64]:
@@ -136,23 +166,21 @@ def _first_of_each(rows: NDArray[np.int64], keys: Sequence[object]) -> NDArray[n
     return np.asarray(list(first.values()), np.int64)
 
 
-def link_parent(
-    ids: Sequence[str], videos: Sequence[str], features: NDArray[np.float32], settings: ClusterSettings
-) -> Linked:
+def link_parent(ids: Sequence[str], videos: Sequence[str], features: Stored, settings: ClusterSettings) -> Linked:
     """The child clusters and INTER edges of one parent: `ids`, `videos` and `features` (N×D) of its members.
 
     A child is a clique of `settings.group` in the mutual k-nearest-neighbor graph; all its pairs are edges.
     Order of the rows, threads and machine make no difference. A parent too small for a child gives an empty result.
     """
     rows = competitors(ids, videos, features, settings)
+    units = unit_rows(features, rows)
     if len(rows) <= settings.group:
-        return _linked(rows, np.empty((0, settings.group), np.int64), features[rows])
-    units = normalize(features[rows])
+        return _linked(rows, np.empty((0, settings.group), np.int64), units)
     k = settings.neighbors or scaled_neighbors(len(rows), settings.group)
     return _linked(rows, cliques(mutual_pairs(nearest(units, k)), len(rows), settings.group), units)
 
 
-def _linked(rows: NDArray[np.int64], children: NDArray[np.int64], units: NDArray[np.float32]) -> Linked:
+def _linked(rows: NDArray[np.int64], children: NDArray[np.int64], units: UnitRows) -> Linked:
     edges = pairs_within(children)
     similarity = exact_cosine(units, edges[:, 0], edges[:, 1]).astype(np.float32)
     return Linked(edges=rows[edges], similarity=similarity, children=rows[children])

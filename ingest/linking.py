@@ -23,6 +23,7 @@ from ingest.describing import DescribeTask, describe_video
 from ingest.engine import LocalEngine
 from ingest.features import Extractor, features_path, read_features
 from ingest.fits import Fit, current_fit, make_fit, save_fit, set_current_fit
+from ingest.members import read_members
 from ingest.report import Report
 from ingest.scaling import describe, scaled
 from ingest.settings import ClusterSettings
@@ -47,9 +48,7 @@ def link(task: LinkTask) -> InterEdges:
     """The child clusters and INTER edges of one parent."""
     ids = [id for id, _ in task.members]
     videos = [video_of(id) for id in ids]
-    of_video = {video: read_features(task.features, task.extractor, video) for video in set(videos)}
-    rows = np.stack([of_video[video][row] for video, (_, row) in zip(videos, task.members, strict=True)])
-    linked = link_parent(ids, videos, rows, task.settings)
+    linked = link_parent(ids, videos, read_members(task.features, task.extractor, task.members), task.settings)
     edges = [
         (ids[a], ids[b], round(float(similarity), 6))
         for (a, b), similarity in zip(linked.edges.tolist(), linked.similarity, strict=True)

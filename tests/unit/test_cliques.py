@@ -77,10 +77,12 @@ def test_nearest_never_names_the_row_itself_among_copies() -> None:
     assert nearest(rows, 3)[:5].tolist() == [[1, 2, 3], [0, 2, 3], [0, 1, 3], [0, 1, 2], [0, 1, 2]]
 
 
-def test_blocks_do_not_change_the_neighbors(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("tile", [1, 5, 48, 97])
+def test_tiles_do_not_change_the_neighbors(monkeypatch: pytest.MonkeyPatch, tile: int) -> None:
     rows = normalize(np.random.default_rng(1).standard_normal((97, 700)).astype(np.float32))
+    rows[60:75] = rows[20]  # equal rows in several tiles, more than there are neighbors
     whole = nearest(rows, 10)
-    monkeypatch.setattr(ingest.cliques, "BLOCK_BYTES", 4 * 97 * 5)
+    monkeypatch.setattr(ingest.cliques, "TILE", tile)
     np.testing.assert_array_equal(nearest(rows, 10), whole)
 
 

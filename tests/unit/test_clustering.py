@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+import ingest.cliques
+import ingest.clustering
 from graphdb.model import video_of
 from ingest.clustering import UNCLUSTERED, Linked, assign, competitors, fit_centroids, link_parent
 from ingest.errors import NothingToCluster
@@ -144,6 +146,16 @@ def test_copies_of_a_crop_compete_once() -> None:
     features[100:140] = features[100]
     rows = set(link(ids, features).edges.reshape(-1).tolist())
     assert not rows & set(range(101, 140))
+
+
+def test_a_parent_too_large_for_memory_is_linked_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids, features = world(400, 2)
+    at_once = named(ids, link(ids, features))
+    monkeypatch.setattr(ingest.clustering, "IN_MEMORY", 0)
+    monkeypatch.setattr(ingest.cliques, "TILE", 60)
+    stored = features.astype(np.float16)
+    assert named(ids, link_parent(ids, [video_of(id) for id in ids], stored, SETTINGS)) == at_once
+    assert at_once[0]
 
 
 @pytest.mark.parametrize("starts", range(6))

@@ -1,0 +1,75 @@
+"""Members of a parent, read row by row: the rows of whole files, whatever is asked for, and damage by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import ingest.members
+from ingest.errors import DamagedFeatures
+from ingest.features import features_path, read_features, write_features
+from ingest.members import read_members
+
+EXTRACTOR = "0123456789abcdef"
+VIDEOS = [f"{number:016x}" for number in range(6)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    random = np.random.default_rng(0)
+    for number, video in enumerate(VIDEOS):
+        write_features(tmp_path, EXTRACTOR, video, random.standard_normal((number + 1, 20)).astype(np.float32))
+    return tmp_path
+
+
+def whole_files(folder: Path, members: list[tuple[str, int]]) -> NDArray[np.float32]:
+    return np.stack([read_features(folder, EXTRACTOR, id.partition("-")[0])[row] for id, row in members])
+
+
+MEMBERS = [(f"{VIDEOS[video]}-00000000-0-0-{row}", row) for video, row in [(5, 4), (5, 1), (0, 0), (3, 3), (5, 0)]]
+
+
+@pytest.mark.parametrize("in_memory", [ingest.members.IN_MEMORY, 0])
+def test_rows_are_those_of_the_files_in_the_order_asked(
+    folder: Path, in_memory: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest.members, "IN_MEMORY", in_memory)
+    rows = read_members(folder, EXTRACTOR, MEMBERS)
+    assert rows.dtype == np.float16
+    np.testing.assert_array_equal(rows.astype(np.float32), whole_files(folder, MEMBERS))
+    assert [path.name for path in folder.iterdir()] == [EXTRACTOR]
+
+
+def test_no_members_are_no_rows(folder: Path) -> None:
+    assert len(read_members(folder, EXTRACTOR, [])) == 0
+
+
+def damage(path: Path, how: str) -> None:
+    if how == "missing":
+        path.unlink()
+    elif how == "cut":
+        path.write_bytes(path.read_bytes()[:-1])
+    elif how == "empty":
+        path.write_bytes(b"")
+    elif how == "no features":
+        path.write_bytes(b"x" * 400)
+    else:
+        with path.open("wb") as file:
+            np.save(file, np.zeros((6, 20), np.float32) if how == "single precision" else np.zeros((6, 19), np.float16))
+
+
+@pytest.mark.parametrize("how", ["missing", "cut", "empty", "no features", "single precision", "narrower"])
+def test_damage_is_named_with_its_file(folder: Path, how: str) -> None:
+    path = features_path(folder, EXTRACTOR, VIDEOS[5])
+    damage(path, how)
+    with pytest.raises(DamagedFeatures) as caught:
+        read_members(folder, EXTRACTOR, [(f"{VIDEOS[4]}-00000000-0-0-0", 0), (f"{VIDEOS[5]}-00000000-0-0-5", 5)])
+    assert caught.value.path == path
+
+
+def test_a_file_with_fewer_rows_than_asked_for_is_damaged(folder: Path) -> None:
+    with pytest.raises(DamagedFeatures, match="no row 7"):
+        read_members(folder, EXTRACTOR, [(f"{VIDEOS[5]}-00000000-0-0-7", 7)])
