@@ -23,8 +23,8 @@ from ingest.describing import DescribeTask, describe_video
 from ingest.engine import LocalEngine
 from ingest.features import Extractor, features_path, read_features
 from ingest.fits import Fit, current_fit, make_fit, save_fit, set_current_fit
-from ingest.members import read_members
 from ingest.report import Report
+from ingest.rows import read_rows
 from ingest.scaling import describe, scaled
 from ingest.settings import ClusterSettings
 
@@ -48,7 +48,8 @@ def link(task: LinkTask) -> InterEdges:
     """The child clusters and INTER edges of one parent."""
     ids = [id for id, _ in task.members]
     videos = [video_of(id) for id in ids]
-    linked = link_parent(ids, videos, read_members(task.features, task.extractor, task.members), task.settings)
+    wanted = [(video, row) for video, (_, row) in zip(videos, task.members, strict=True)]
+    linked = link_parent(ids, videos, read_rows(task.features, task.extractor, wanted), task.settings)
     edges = [
         (ids[a], ids[b], round(float(similarity), 6))
         for (a, b), similarity in zip(linked.edges.tolist(), linked.similarity, strict=True)

@@ -1,4 +1,4 @@
-"""Members of a parent, read row by row: the rows of whole files, whatever is asked for, and damage by its name."""
+"""Single rows of feature files: those that whole files hold, whatever is asked for, and damage by its name."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import ingest.members
+import ingest.rows
 from ingest.errors import DamagedFeatures
 from ingest.features import features_path, read_features, write_features
-from ingest.members import read_members
+from ingest.rows import read_rows
 
 EXTRACTOR = "0123456789abcdef"
 VIDEOS = [f"{number:016x}" for number in range(6)]
@@ -25,26 +25,26 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def whole_files(folder: Path, members: list[tuple[str, int]]) -> NDArray[np.float32]:
-    return np.stack([read_features(folder, EXTRACTOR, id.partition("-")[0])[row] for id, row in members])
+def whole_files(folder: Path, wanted: list[tuple[str, int]]) -> NDArray[np.float32]:
+    return np.stack([read_features(folder, EXTRACTOR, video)[row] for video, row in wanted])
 
 
-MEMBERS = [(f"{VIDEOS[video]}-00000000-0-0-{row}", row) for video, row in [(5, 4), (5, 1), (0, 0), (3, 3), (5, 0)]]
+WANTED = [(VIDEOS[video], row) for video, row in [(5, 4), (5, 1), (0, 0), (3, 3), (5, 0)]]
 
 
-@pytest.mark.parametrize("in_memory", [ingest.members.IN_MEMORY, 0])
+@pytest.mark.parametrize("in_memory", [ingest.rows.IN_MEMORY, 0])
 def test_rows_are_those_of_the_files_in_the_order_asked(
     folder: Path, in_memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest.members, "IN_MEMORY", in_memory)
-    rows = read_members(folder, EXTRACTOR, MEMBERS)
+    monkeypatch.setattr(ingest.rows, "IN_MEMORY", in_memory)
+    rows = read_rows(folder, EXTRACTOR, WANTED)
     assert rows.dtype == np.float16
-    np.testing.assert_array_equal(rows.astype(np.float32), whole_files(folder, MEMBERS))
+    np.testing.assert_array_equal(rows.astype(np.float32), whole_files(folder, WANTED))
     assert [path.name for path in folder.iterdir()] == [EXTRACTOR]
 
 
-def test_no_members_are_no_rows(folder: Path) -> None:
-    assert len(read_members(folder, EXTRACTOR, [])) == 0
+def test_nothing_asked_for_is_no_rows(folder: Path) -> None:
+    assert len(read_rows(folder, EXTRACTOR, [])) == 0
 
 
 def damage(path: Path, how: str) -> None:
@@ -66,10 +66,10 @@ def test_damage_is_named_with_its_file(folder: Path, how: str) -> None:
     path = features_path(folder, EXTRACTOR, VIDEOS[5])
     damage(path, how)
     with pytest.raises(DamagedFeatures) as caught:
-        read_members(folder, EXTRACTOR, [(f"{VIDEOS[4]}-00000000-0-0-0", 0), (f"{VIDEOS[5]}-00000000-0-0-5", 5)])
+        read_rows(folder, EXTRACTOR, [(VIDEOS[4], 0), (VIDEOS[5], 5)])
     assert caught.value.path == path
 
 
 def test_a_file_with_fewer_rows_than_asked_for_is_damaged(folder: Path) -> None:
     with pytest.raises(DamagedFeatures, match="no row 7"):
-        read_members(folder, EXTRACTOR, [(f"{VIDEOS[5]}-00000000-0-0-7", 7)])
+        read_rows(folder, EXTRACTOR, [(VIDEOS[5], 7)])

@@ -1,4 +1,4 @@
-"""The features of a parent's members: single rows out of the files of many videos, as they are stored."""
+"""Single rows out of the feature files of many videos, as they are stored: the members of a parent, a sample."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -15,26 +16,25 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from graphdb.files import writing
-from graphdb.model import video_of
 from ingest.errors import DamagedFeatures
 from ingest.features import features_path
 
 HEAD = 128
 """Bytes before the first row of a file that `write_features` wrote."""
 IN_MEMORY = 256 << 20
-"""Rows of a parent up to so many bytes are kept in memory, more in a file without a name: the system may evict it."""
+"""Rows up to so many bytes are kept in memory, more in a file without a name: the system may evict it."""
 
 
-def read_members(folder: Path, extractor: str, members: Sequence[tuple[str, int]]) -> NDArray[np.float16]:
-    """The features of members (start id, row in the features of its video), N×dims, as stored.
+def read_rows(folder: Path, extractor: str, wanted: Sequence[tuple[str, int]]) -> NDArray[np.float16]:
+    """Features by (video, row in its features), N×dims in the order asked, as stored.
 
-    Reads nothing but these rows: a video has about as many parents as starts, so reading files whole would read
-    everything over and over. Raises DamagedFeatures if a file is missing, cut or of another kind, and CannotWrite.
+    Reads nothing but these rows: a video has about as many parents as starts, so that reading whole files, parent by
+    parent, would read everything over and over. Fastest where the rows of a video stand side by side. Raises
+    DamagedFeatures if a file is missing, cut or of another kind, and CannotWrite.
     """
     rows: NDArray[np.float16] | None = None
     at = 0
-    for video, group in groupby(members, key=lambda member: video_of(member[0])):
-        wanted = [row for _, row in group]
+    for video, group in groupby(wanted, key=itemgetter(0)):
         path = features_path(folder, extractor, video)
         try:
             file = os.open(path, os.O_RDONLY)
@@ -42,12 +42,12 @@ def read_members(folder: Path, extractor: str, members: Sequence[tuple[str, int]
             raise DamagedFeatures(path, str(error)) from error
         try:
             first, height, dims = layout(os.pread(file, HEAD, 0))
-            rows = room(folder, len(members), dims) if rows is None else rows
-            for row in wanted:
+            rows = room(folder, len(wanted), dims) if rows is None else rows
+            for _, row in group:
                 if row >= height or rows.shape[1] != dims or not _fill(file, first + row * 2 * dims, rows[at]):
                     raise ValueError(f"it has no row {row} of {rows.shape[1]} numbers")
                 at += 1
-        except ValueError as error:
+        except (OSError, ValueError) as error:
             raise DamagedFeatures(path, str(error)) from error
         finally:
             os.close(file)
