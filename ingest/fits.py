@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -78,6 +79,12 @@ def load_fit(folder: Path, id: str) -> Fit:
     if fit.id != id:
         raise DamagedFit(path, f"its content has the id {fit.id}")
     return fit
+
+
+@lru_cache(maxsize=1)
+def cached_fit(folder: Path, id: str) -> Fit:
+    """`load_fit`, kept for the next task of a worker: a fit never changes under its id."""
+    return load_fit(folder, id)
 
 
 def _fit(centroids: NDArray[np.float32], about: dict[str, Any]) -> Fit:

@@ -7,7 +7,7 @@ videos cost only the parents that they touch.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from graphdb.model import InterEdges, Snapshot, digest, parent_id, video_of
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
-from ingest.clustering import UNCLUSTERED, assign, link_parent
+from ingest.clustering import UNCLUSTERED, link_parent
 from ingest.describing import DescribeTask, describe_video
 from ingest.engine import LocalEngine
 from ingest.features import Extractor, features_path, read_features
 from ingest.fits import Fit, current_fit, make_fit, save_fit, set_current_fit
+from ingest.placing import place, place_tasks
 from ingest.report import Report
 from ingest.rows import read_rows
 from ingest.scaling import describe, scaled
@@ -106,9 +107,9 @@ class Linker:
         """The parent of every start under the fit; those that are new to it are placed and stored."""
         known = self._store.assigned_starts(fit.id)
         new = {video: entry for video, entry in starts.items() if any(id not in known for id in entry[1])}
-        for video, (_, ids) in self._report.stage("parents", new.items(), len(new)):
-            numbers = assign(read_features(self._folder.features, self._extractor.digest, video), fit.centroids)
-            known |= {id: n for id, n in zip(ids, numbers.tolist(), strict=True) if n != UNCLUSTERED}
+        for video, numbers in self._report.stage("parents", self._placed(fit, list(new)), len(new)):
+            pairs = zip(new[video][1], numbers, strict=True)
+            known |= {id: number for id, number in pairs if number != UNCLUSTERED}
         placed = {id: known[id] for _, ids in new.values() for id in ids if id in known}
         self._store.write_parents(fit.id, placed)
         return {id: known[id] for _, ids in starts.values() for id in ids if id in known}
@@ -138,6 +139,13 @@ class Linker:
         snapshot = self._store.publish(segments, frames, fit.id if fit else None, settings | {"track_frames": frames})
         self._explain(snapshot)
         return snapshot
+
+    def _placed(self, fit: Fit, videos: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
+        tasks = place_tasks(videos, fit.id, self._folder.fits, self._folder.features, self._extractor.digest)
+        for task, result in self._engine.map(place, tasks):
+            if isinstance(result, Exception):
+                raise result
+            yield from zip(task.videos, result, strict=True)
 
     def _describe_task(self, video: str, ids: list[str]) -> DescribeTask:
         where = self._store.pixels(ids)

@@ -1,0 +1,40 @@
+"""Starts to parents: blocks of videos as tasks, so that the work spreads over processes (Sec. 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ingest.clustering import assign
+from ingest.features import read_features
+from ingest.fits import cached_fit
+
+BLOCK = 64
+"""Videos a task: enough to make the trip to a worker worth it, few enough to keep its answer small."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceTask:
+    """Some videos, and the fit to place their starts under."""
+
+    videos: tuple[str, ...]
+    fit: str
+    fits: Path
+    features: Path
+    extractor: str
+
+
+def place_tasks(videos: Sequence[str], fit: str, fits: Path, features: Path, extractor: str) -> Iterator[PlaceTask]:
+    for i in range(0, len(videos), BLOCK):
+        yield PlaceTask(tuple(videos[i : i + BLOCK]), fit, fits, features, extractor)
+
+
+def place(task: PlaceTask) -> list[list[int]]:
+    """Of each video, the parent number of every start in id order; UNCLUSTERED for one that cannot be compared.
+
+    Raises DamagedFit, DamagedFeatures.
+    """
+    fit = cached_fit(task.fits, task.fit)
+    rows = (read_features(task.features, task.extractor, video) for video in task.videos)
+    return [assign(of_video, fit.centroids).tolist() for of_video in rows]
