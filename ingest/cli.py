@@ -28,6 +28,12 @@ SameVideo = Annotated[
     Literal["representative", "allow"],
     typer.Option(help="representative: a video competes once in a parent; allow: the literal paper."),
 ]
+Whiten = Annotated[
+    int | None,
+    typer.Option(
+        min=0, help="Dimensions to PCA-whiten features to; 0: not at all, the paper. Default: the extractor's."
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the clustering.")]
 HoldOut = Annotated[
     float,
@@ -56,6 +62,7 @@ def ingest(
     members: Members = None,
     neighbors: Neighbors = None,
     same_video: SameVideo = "representative",
+    whiten: Whiten = None,
     seed: Seed = 0,
     hold_out: HoldOut = 0.0,
     max_patches: Annotated[int, typer.Option(min=1, help="Starts of one video at most.")] = 8,
@@ -90,6 +97,7 @@ def cluster(
     members: Members = None,
     neighbors: Neighbors = None,
     same_video: SameVideo = "representative",
+    whiten: Whiten = None,
     seed: Seed = 0,
     hold_out: HoldOut = 0.0,
     refit: Refit = False,

@@ -71,7 +71,7 @@ def usable(features: Stored) -> NDArray[np.bool_]:
     return usable
 
 
-def fit_centroids(features: NDArray[np.float32], settings: ClusterSettings) -> NDArray[np.float32]:
+def fit_centroids(features: Stored, settings: ClusterSettings) -> NDArray[np.float32]:
     """Spherical k-means: N×D features in id order to K×D unit centroids.
 
     K is `settings.parents`, or the number of usable rows where that is smaller. Trains on a seeded sample of
@@ -97,7 +97,7 @@ def fit_centroids(features: NDArray[np.float32], settings: ClusterSettings) -> N
         gpu=faiss.get_num_gpus() > 0,
     )
     with _one_thread():
-        kmeans.train(normalize(features[chosen]))
+        kmeans.train(normalize(features[chosen].astype(np.float32)))
     return normalize(np.asarray(kmeans.centroids, np.float32))
 
 

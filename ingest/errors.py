@@ -9,7 +9,7 @@ IngestError
   x WrongOpenCV          the installed OpenCV has no KCF tracker
   x UnknownExtractor     no feature extractor has this name
   x DamagedFeatures      a feature file is missing or cannot be read
-  x DamagedFit           a centroid fit is missing or cannot be read
+  x DamagedFit           a fit is missing or cannot be read
   x NothingToCluster     no start has a usable feature
   x BadLabels            a file of labels cannot be read
   x WorkerDied           a worker process was killed
@@ -104,15 +104,23 @@ class DamagedFeatures(IngestError):
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path
+        self.reason = reason
         super().__init__(f"The feature file {path} is unusable: {reason}. Delete it; the next ingest makes it again.")
+
+    def __reduce__(self) -> tuple[type[DamagedFeatures], tuple[Path, str]]:
+        return type(self), (self.path, self.reason)
 
 
 class DamagedFit(IngestError):
-    """A centroid fit is missing or cannot be read."""
+    """A fit is missing or cannot be read."""
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path
-        super().__init__(f"The centroid fit {path} is unusable: {reason}. Make a new one: `affinity cluster --refit`.")
+        self.reason = reason
+        super().__init__(f"The fit {path} is unusable: {reason}. Make a new one: `affinity cluster --refit`.")
+
+    def __reduce__(self) -> tuple[type[DamagedFit], tuple[Path, str]]:
+        return type(self), (self.path, self.reason)
 
 
 class NothingToCluster(IngestError):

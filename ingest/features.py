@@ -32,6 +32,10 @@ class Extractor(Protocol):
     def digest(self) -> str:
         """16 hex digits over name, version and parameters: equal digests mean equal features."""
 
+    @property
+    def whiten(self) -> int:
+        """Dimensions that its features are whitened to where the settings leave it open; 0: not at all."""
+
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """N×S×S×3 RGB crops to N×dims rows of unit length; a crop without content gives a row of zeros."""
 
@@ -52,6 +56,7 @@ class HogExtractor:
 
     name = "hog"
     version = "1"
+    whiten = 0
     batch = 64
 
     @property

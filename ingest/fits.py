@@ -1,4 +1,4 @@
-"""Centroid fits: what k-means found, kept so that new videos join the same parents.
+"""Fits: what whitening and k-means found, kept so that new videos are compared alike and join the same parents.
 
 A fit is one file named by its content. Its settings are the resolved ones, so that every later link of a parent
 uses the numbers that the fit was made with.
@@ -19,38 +19,62 @@ from numpy.typing import NDArray
 
 from graphdb.files import whole_file
 from graphdb.model import digest
-from ingest.clustering import fit_centroids
+from ingest.clustering import Stored, fit_centroids
 from ingest.errors import DamagedFit
 from ingest.settings import ClusterSettings
+from ingest.whitening import Projection, fit_projection
 
 
 @dataclass(frozen=True, eq=False)
 class Fit:
-    """`centroids` K×D of unit length; `extractor` and `inputs` are digests; `backend` is, say, `faiss 1.15.1 cpu`."""
+    """`centroids` K×W of unit length; `extractor` and `inputs` are digests; `backend` is, say, `faiss 1.15.1 cpu`."""
 
     centroids: NDArray[np.float32]
     settings: ClusterSettings
     extractor: str
     inputs: str
     backend: str
+    projection: Projection | None = None
+    """What takes features D to the W dimensions that are compared; None: features are compared as they are."""
 
     @property
     def id(self) -> str:
         """16 hex digits over what went in and what came out."""
         values = digest(np.ascontiguousarray(self.centroids, "<f4").tobytes().hex())
-        return digest("fit", self.extractor, self.settings.digest, self.inputs, values)
+        projected = [self.projection.digest] if self.projection else []
+        return digest("fit", self.extractor, self.settings.digest, self.inputs, values, *projected)
+
+    def compared(self, features: Stored) -> Stored:
+        """Features N×D as clustering compares them, N×W. A row's answer does not depend on the other rows."""
+        return self.projection(features) if self.projection else features
 
 
-def make_fit(ids: Sequence[str], features: NDArray[np.float32], extractor: str, settings: ClusterSettings) -> Fit:
-    """Fit centroids to the starts `ids` (ascending) with `features` N×D. Raises NothingToCluster."""
+def sample(count: int, settings: ClusterSettings) -> NDArray[np.int64]:
+    """Which of `count` starts a fit is made from, ascending: a seeded choice of `points` a parent at most."""
+    if settings.parents is None:
+        raise ValueError("settings.parents is None: resolve it with ingest.scaling.scaled first")
+    most = settings.points * settings.parents
+    if count <= most:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(settings.seed).choice(count, most, replace=False))
+
+
+def make_fit(ids: Sequence[str], features: Stored, extractor: str, settings: ClusterSettings) -> Fit:
+    """Fit projection and centroids for the starts `ids` (ascending), to the `features` N×D of a sample of them.
+
+    Raises NothingToCluster.
+    """
     import faiss
 
+    projection = fit_projection(features, settings.whiten) if settings.whiten else None
+    compared = projection(features) if projection else features
     return Fit(
-        centroids=fit_centroids(features, settings),
+        centroids=fit_centroids(compared, settings),
         settings=settings,
         extractor=extractor,
         inputs=digest("starts", *ids),
         backend=f"faiss {faiss.__version__} {'gpu' if faiss.get_num_gpus() > 0 else 'cpu'}",
+        projection=projection,
     )
 
 
@@ -62,8 +86,10 @@ def save_fit(folder: Path, fit: Fit) -> Path:
     """Write the fit under its id; a reader sees all of the file or none. Raises CannotWrite."""
     path = fit_path(folder, fit.id)
     about = {"extractor": fit.extractor, "inputs": fit.inputs, "backend": fit.backend, "settings": asdict(fit.settings)}
+    projection = fit.projection or Projection(np.empty(0, np.float32), np.empty((0, 0), np.float32))
+    content = {"about": np.asarray(json.dumps(about)), "mean": projection.mean, "matrix": projection.matrix}
     with whole_file(path) as file:
-        np.savez(file, centroids=fit.centroids, about=np.asarray(json.dumps(about)))
+        np.savez(file, centroids=fit.centroids, allow_pickle=False, **content)
     return path
 
 
@@ -73,7 +99,8 @@ def load_fit(folder: Path, id: str) -> Fit:
     try:
         # Opened here: numpy leaves a file that it cannot read open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            fit = _fit(stored["centroids"], json.loads(str(stored["about"])))
+            projection = Projection(stored["mean"], stored["matrix"]) if stored["matrix"].size else None
+            fit = _fit(stored["centroids"], projection, json.loads(str(stored["about"])))
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise DamagedFit(path, str(error)) from error
     if fit.id != id:
@@ -87,8 +114,9 @@ def cached_fit(folder: Path, id: str) -> Fit:
     return load_fit(folder, id)
 
 
-def _fit(centroids: NDArray[np.float32], about: dict[str, Any]) -> Fit:
-    return Fit(centroids=centroids, **{**about, "settings": ClusterSettings(**about["settings"])})
+def _fit(centroids: NDArray[np.float32], projection: Projection | None, about: dict[str, Any]) -> Fit:
+    settings = ClusterSettings(**about["settings"])
+    return Fit(centroids=centroids, projection=projection, **{**about, "settings": settings})
 
 
 def current_fit(folder: Path, key: str) -> Fit | None:

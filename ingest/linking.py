@@ -12,17 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from graphdb.model import InterEdges, Snapshot, digest, parent_id, video_of
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
 from ingest.clustering import UNCLUSTERED, link_parent
 from ingest.describing import DescribeTask, describe_video
 from ingest.engine import LocalEngine
-from ingest.features import Extractor, features_path, read_features
-from ingest.fits import Fit, current_fit, make_fit, save_fit, set_current_fit
+from ingest.features import Extractor, features_path
+from ingest.fits import Fit, cached_fit, current_fit, make_fit, sample, save_fit, set_current_fit
 from ingest.placing import place, place_tasks
 from ingest.report import Report
 from ingest.rows import read_rows
@@ -41,16 +38,19 @@ class LinkTask:
     inputs: str
     members: list[tuple[str, int]]
     features: Path
-    extractor: str
-    settings: ClusterSettings
+    fits: Path
+    fit: str
+    """Its id: a worker reads the fit once, from `fits`."""
 
 
 def link(task: LinkTask) -> InterEdges:
     """The child clusters and INTER edges of one parent."""
+    fit = cached_fit(task.fits, task.fit)
     ids = [id for id, _ in task.members]
     videos = [video_of(id) for id in ids]
     wanted = [(video, row) for video, (_, row) in zip(videos, task.members, strict=True)]
-    linked = link_parent(ids, videos, read_rows(task.features, task.extractor, wanted), task.settings)
+    features = fit.compared(read_rows(task.features, fit.extractor, wanted))
+    linked = link_parent(ids, videos, features, fit.settings)
     edges = [
         (ids[a], ids[b], round(float(similarity), 6))
         for (a, b), similarity in zip(linked.edges.tolist(), linked.similarity, strict=True)
@@ -96,9 +96,7 @@ class Linker:
         key = digest("fit of", self._extractor.digest, self._settings.digest)
         fit = None if refit else current_fit(self._folder.fits, key)
         if fit is None:
-            ids, features = self._features(starts)
-            settings = scaled(self._settings, videos=len(starts), starts=len(ids))
-            fit = make_fit(ids, features, self._extractor.digest, settings)
+            fit = self._new_fit(starts)
             save_fit(self._folder.fits, fit)
             set_current_fit(self._folder.fits, key, fit)
         return fit
@@ -152,11 +150,13 @@ class Linker:
         folder = self._folder
         return DescribeTask(video, [where[id] for id in ids], folder.archive, folder.features, self._extractor.name)
 
-    def _features(self, starts: Starts) -> tuple[list[str], NDArray[np.float32]]:
-        """The ids and features of all starts, in id order."""
-        videos = sorted(video for video, (_, ids) in starts.items() if ids)
-        rows = [read_features(self._folder.features, self._extractor.digest, video) for video in videos]
-        return [id for video in videos for id in starts[video][1]], np.concatenate(rows)
+    def _new_fit(self, starts: Starts) -> Fit:
+        """A fit to a sample of these starts; only the sample's features are read, as memory is bounded by it."""
+        places = [(video, row) for video in sorted(starts) for row in range(len(starts[video][1]))]
+        settings = scaled(self._settings, videos=len(starts), starts=len(places), whiten=self._extractor.whiten)
+        chosen = [places[i] for i in sample(len(places), settings)]
+        features = read_rows(self._folder.features, self._extractor.digest, chosen)
+        return make_fit([starts[video][1][row] for video, row in places], features, self._extractor.digest, settings)
 
     def _link_tasks(self, fit: Fit, numbers: Mapping[str, int], starts: Starts) -> list[LinkTask]:
         members: dict[int, list[tuple[str, int]]] = defaultdict(list)
@@ -177,7 +177,7 @@ class Linker:
     def _link_task(self, fit: Fit, number: int, members: list[tuple[str, int]]) -> LinkTask:
         parent = parent_id(fit.id, number)
         inputs = digest("link", parent, fit.settings.digest, *(id for id, _ in members))
-        return LinkTask(parent, inputs, members, self._folder.features, self._extractor.digest, fit.settings)
+        return LinkTask(parent, inputs, members, self._folder.features, self._folder.fits, fit.id)
 
     def _explain(self, snapshot: Snapshot) -> None:
         counts = snapshot.counts

@@ -37,4 +37,4 @@ def place(task: PlaceTask) -> list[list[int]]:
     """
     fit = cached_fit(task.fits, task.fit)
     rows = (read_features(task.features, task.extractor, video) for video in task.videos)
-    return [assign(of_video, fit.centroids).tolist() for of_video in rows]
+    return [assign(fit.compared(of_video), fit.centroids).tolist() for of_video in rows]

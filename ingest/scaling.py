@@ -17,13 +17,18 @@ from dataclasses import dataclass, replace
 
 from ingest.settings import ClusterSettings
 
-PAPER = ClusterSettings(parents=5000, members=100, neighbors=10, same_video="allow")
+PAPER = ClusterSettings(parents=5000, members=100, neighbors=10, same_video="allow", whiten=0)
 
 
-def scaled(settings: ClusterSettings, *, videos: int, starts: int) -> ClusterSettings:
-    """`settings` with parents and members decided. Neighbors are decided by each parent (scaled_neighbors)."""
+def scaled(settings: ClusterSettings, *, videos: int, starts: int, whiten: int = 0) -> ClusterSettings:
+    """`settings` with parents and members decided, and with what the extractor asks for in whitening.
+
+    Neighbors are decided by each parent (scaled_neighbors).
+    """
     parents = settings.parents or _clamp(videos // 50, 8, 5000)
-    return replace(settings, parents=parents, members=settings.members or _clamp(starts // (4 * parents), 12, 100))
+    members = settings.members or _clamp(starts // (4 * parents), 12, 100)
+    dims = whiten if settings.whiten is None else settings.whiten
+    return replace(settings, parents=parents, members=members, whiten=dims)
 
 
 def scaled_neighbors(competing: int, group: int = 4) -> int:
@@ -59,4 +64,5 @@ def describe(settings: ClusterSettings) -> list[Choice]:
         Choice("seed", str(settings.seed), "not stated"),
         Choice("iterations", str(settings.iterations), "not stated"),
         Choice("points", str(settings.points), "not stated"),
+        Choice("whiten", str(settings.whiten), f"not stated ({PAPER.whiten})"),
     ]

@@ -186,8 +186,12 @@ class ClusterSettings:
     points: int = 64
     """Starts a parent cluster that k-means trains on, at most. The paper does not say."""
 
+    whiten: int | None = None
+    """Dimensions that features are PCA-whitened to before they are compared; 0 compares them as they are, as the paper
+    does. None: what the extractor asks for, 0 for hog and 128 for networks."""
+
     def __post_init__(self) -> None:
-        limits = {"parents": 1, "members": 1, "group": 2, "iterations": 1, "points": 1, "seed": 0}
+        limits = {"parents": 1, "members": 1, "group": 2, "iterations": 1, "points": 1, "seed": 0, "whiten": 0}
         for name, least in limits.items():
             value = getattr(self, name)
             if value is not None and value < least:

@@ -10,7 +10,14 @@ import skimage.feature
 from numpy.typing import NDArray
 
 from ingest.errors import DamagedFeatures, UnknownExtractor
-from ingest.features import HogExtractor, features_path, load_extractor, normalize, read_features, write_features
+from ingest.features import (
+    HogExtractor,
+    features_path,
+    load_extractor,
+    normalize,
+    read_features,
+    write_features,
+)
 
 EXTRACTOR = "0123456789abcdef"
 VIDEO = "00000000000000aa"

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.errors import DamagedFit
 from ingest.features import normalize
-from ingest.fits import Fit, current_fit, fit_path, load_fit, make_fit, save_fit, set_current_fit
+from ingest.fits import Fit, current_fit, fit_path, load_fit, make_fit, sample, save_fit, set_current_fit
 from ingest.settings import ClusterSettings
 
 EXTRACTOR = "0123456789abcdef"
@@ -74,3 +74,12 @@ def test_the_fit_in_force_is_the_one_set_last(tmp_path: Path) -> None:
     assert found is not None
     assert found.id == made.id
     assert current_fit(tmp_path, "asked otherwise") is None
+
+
+def test_a_fit_is_made_from_a_seeded_sample_that_settings_bound() -> None:
+    settings = ClusterSettings(parents=4, points=5)
+    assert sample(9, settings).tolist() == list(range(9))
+    chosen = sample(1000, settings)
+    assert len(set(chosen.tolist())) == 20
+    assert chosen.tolist() == sorted(chosen.tolist()) == sample(1000, settings).tolist()
+    assert chosen.tolist() != sample(1000, replace(settings, seed=1)).tolist()
