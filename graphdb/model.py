@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,8 +106,17 @@ def video_of(patch: str) -> str:
     return patch.partition("-")[0]
 
 
+def frame_number(patch: str) -> int:
+    """The number of the frame that a patch starts in."""
+    return int(patch.split("-", 2)[1])
+
+
 def parent_id(fit: str, number: int) -> str:
     return f"{fit}-{number:05d}"
+
+
+Copy: TypeAlias = tuple[str, str, float]
+"""Two videos that show the same footage: lower id, higher id, and how alike they are, of 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +131,20 @@ class InterEdges:
     inputs: str
     edges: Sequence[tuple[str, str, float]]
     children: Sequence[tuple[str, ...]]
+    copies: Sequence[Copy] = ()
+    """Videos found to show the same footage on the way, sorted."""
 
     @property
     def segment(self) -> str:
         """The id of the segment that holds them."""
         return inter_segment_id(self.parent, self.inputs, (f"{a} {b}" for a, b, _ in self.edges))
+
+
+class LinkedParent(NamedTuple):
+    """What linking one parent left in the graph: the id of the segment, and the copies found on the way."""
+
+    segment: str
+    copies: Sequence[Copy]
 
 
 @dataclass(frozen=True, slots=True)

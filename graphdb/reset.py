@@ -11,7 +11,7 @@ from graphdb.settings import DataFolder
 
 
 def reset_folder(folder: DataFolder) -> None:
-    """Stop the server and delete graph, pixels, features, fits and the store id; runs and the server's settings stay.
+    """Stop the server and delete graph, pixels, views, features, fits and store id; runs and server settings stay.
 
     Run again after an interruption, it goes on. Raises ArchiveLocked while an ingest writes to the folder, CannotWrite.
     """
@@ -21,7 +21,7 @@ def reset_folder(folder: DataFolder) -> None:
         with writing(folder.store_file):
             folder.store_file.unlink(missing_ok=True)
         # The lock lies in the archive, so that goes last.
-        for place in (folder.features, folder.fits, folder.archive):
+        for place in (folder.views, folder.features, folder.fits, folder.archive):
             with writing(place):
                 if place.exists():
                     shutil.rmtree(place)

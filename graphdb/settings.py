@@ -16,7 +16,7 @@ SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """One store: the local server, the pixels, the features, the fits and the runs."""
+    """One store: the local server, the pixels, the views, the features, the fits and the runs."""
 
     root: Path
 
@@ -51,6 +51,10 @@ class DataFolder:
     @property
     def fits(self) -> Path:
         return self.root / "fits"
+
+    @property
+    def views(self) -> Path:
+        return self.root / "views"
 
     @property
     def runs(self) -> Path:

@@ -20,6 +20,7 @@ from graphdb.model import (
     InterEdges,
     InterRows,
     IntraRows,
+    LinkedParent,
     Location,
     Neighbor,
     PatchDetail,
@@ -177,9 +178,10 @@ class GraphStore(Bolt):
         rows = self._read("assigned_starts", fit=fit)
         return {id: row["number"] for row in rows for id in row["starts"]}
 
-    def segments_by_inputs(self, inputs: Iterable[str]) -> dict[str, str]:
-        """The segments that hold the INTER edges of these inputs already."""
-        return {row["inputs"]: row["id"] for row in self._read("segments_by_inputs", inputs=list(inputs))}
+    def segments_by_inputs(self, inputs: Iterable[str]) -> dict[str, LinkedParent]:
+        """What was already computed from these inputs."""
+        rows = self._read("segments_by_inputs", inputs=list(inputs))
+        return {row["inputs"]: LinkedParent(row["id"], sorted(tuple(copy) for copy in row["copies"])) for row in rows}
 
     def write_inter(self, inter: InterEdges) -> str:
         """Store one version of one parent's INTER edges in one transaction; the segment's id."""
@@ -201,6 +203,7 @@ class GraphStore(Bolt):
             )
             run(tx, "write_inter", first=first, edges=[list(edge) for edge in inter.edges])
             run(tx, "write_children", segment=id, children=[list(child) for child in inter.children])
+            run(tx, "write_copies", segment=id, copies=[list(copy) for copy in inter.copies])
 
         self._transact(work)
         return id

@@ -9,6 +9,7 @@ IngestError
   x WrongOpenCV          the installed OpenCV has no KCF tracker
   x UnknownExtractor     no feature extractor has this name
   x DamagedFeatures      a feature file is missing or cannot be read
+  x DamagedViews         a file of views cannot be read
   x DamagedFit           a fit is missing or cannot be read
   x NothingToCluster     no start has a usable feature
   x BadLabels            a file of labels cannot be read
@@ -108,6 +109,21 @@ class DamagedFeatures(IngestError):
         super().__init__(f"The feature file {path} is unusable: {reason}. Delete it; the next ingest makes it again.")
 
     def __reduce__(self) -> tuple[type[DamagedFeatures], tuple[Path, str]]:
+        return type(self), (self.path, self.reason)
+
+
+class DamagedViews(IngestError):
+    """A file of views cannot be read."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        self.reason = reason
+        super().__init__(
+            f"The file of views {path} is unusable: {reason}. Delete it; until its video is mined again, with "
+            "--remine, its copies are not told from look-alikes."
+        )
+
+    def __reduce__(self) -> tuple[type[DamagedViews], tuple[Path, str]]:
         return type(self), (self.path, self.reason)
 
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import asdict
 from typing import Any
 
-from graphdb.model import InterEdges, Snapshot, digest, parent_id, video_of
+from graphdb.model import LinkedParent, Snapshot, digest, parent_id
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
-from ingest.clustering import UNCLUSTERED, link_parent
+from ingest.clustering import UNCLUSTERED
+from ingest.copies import originals
 from ingest.describing import DescribeTask, describe_video
 from ingest.engine import LocalEngine
 from ingest.features import Extractor, features_path
-from ingest.fits import Fit, cached_fit, current_fit, make_fit, sample, save_fit, set_current_fit
+from ingest.fits import Fit, current_fit, make_fit, sample, save_fit, set_current_fit
+from ingest.joining import LinkTask, in_common, link
 from ingest.placing import place, place_tasks
 from ingest.report import Report
 from ingest.rows import read_rows
@@ -28,35 +29,6 @@ from ingest.settings import ClusterSettings
 
 Starts = Mapping[str, tuple[str, list[str]]]
 """Of every video: its intra segment, and the ids of its starts in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkTask:
-    """One parent: its members as (start id, row in the features of its video)."""
-
-    parent: str
-    inputs: str
-    members: list[tuple[str, int]]
-    features: Path
-    fits: Path
-    fit: str
-    """Its id: a worker reads the fit once, from `fits`."""
-
-
-def link(task: LinkTask) -> InterEdges:
-    """The child clusters and INTER edges of one parent."""
-    fit = cached_fit(task.fits, task.fit)
-    ids = [id for id, _ in task.members]
-    videos = [video_of(id) for id in ids]
-    wanted = [(video, row) for video, (_, row) in zip(videos, task.members, strict=True)]
-    features = fit.compared(read_rows(task.features, fit.extractor, wanted))
-    linked = link_parent(ids, videos, features, fit.settings)
-    edges = [
-        (ids[a], ids[b], round(float(similarity), 6))
-        for (a, b), similarity in zip(linked.edges.tolist(), linked.similarity, strict=True)
-    ]
-    children = [tuple(sorted(ids[row] for row in child)) for child in linked.children.tolist()]
-    return InterEdges(task.parent, task.inputs, sorted(edges), sorted(children))
 
 
 class Linker:
@@ -113,15 +85,27 @@ class Linker:
         return {id: known[id] for _, ids in starts.values() for id in ids if id in known}
 
     def link(self, fit: Fit, numbers: Mapping[str, int], starts: Starts) -> list[str]:
-        """The segments of INTER edges of every parent that is large enough; computed where its members changed."""
+        """The segments of INTER edges of every parent that is large enough; computed where its members changed.
+
+        What one parent finds to be copies are copies in all of them, so some may have to be linked once more.
+        """
         tasks = self._link_tasks(fit, numbers, starts)
-        segments = self._store.segments_by_inputs([task.inputs for task in tasks])
-        new = [task for task in tasks if task.inputs not in segments]
-        for task, result in self._report.stage("children", self._engine.map(link, new), len(new)):
+        alone = self._linked("children", tasks)
+        every = originals(copy for linked in alone for copy in linked.copies)
+        if every:
+            self._report.note(f"{len(every)} videos are copies of others (COPY): each group of copies competes as one.")
+        together = [in_common(task, linked, every) for task, linked in zip(tasks, alone, strict=True)]
+        return [linked.segment for linked in self._linked("copies", together)]
+
+    def _linked(self, stage: str, tasks: Sequence[LinkTask]) -> list[LinkedParent]:
+        """What the graph holds of these tasks; what it does not is computed, and stored as it comes."""
+        linked = self._store.segments_by_inputs([task.inputs for task in tasks])
+        new = [task for task in tasks if task.inputs not in linked]
+        for task, result in self._report.stage(stage, self._engine.map(link, new), len(new)):
             if isinstance(result, Exception):
                 raise result
-            segments[task.inputs] = self._store.write_inter(result)
-        return [segments[task.inputs] for task in tasks]
+            linked[task.inputs] = LinkedParent(self._store.write_inter(result), result.copies)
+        return [linked[task.inputs] for task in tasks]
 
     def publish(self, starts: Starts, frames: int, refit: bool = False, **settings: Any) -> Snapshot:
         """Cluster, link and publish these starts. An empty graph of INTER edges is published too, and said."""
@@ -177,7 +161,7 @@ class Linker:
     def _link_task(self, fit: Fit, number: int, members: list[tuple[str, int]]) -> LinkTask:
         parent = parent_id(fit.id, number)
         inputs = digest("link", parent, fit.settings.digest, *(id for id, _ in members))
-        return LinkTask(parent, inputs, members, self._folder.features, self._folder.fits, fit.id)
+        return LinkTask(parent, inputs, members, self._folder.features, self._folder.views, self._folder.fits, fit.id)
 
     def _explain(self, snapshot: Snapshot) -> None:
         counts = snapshot.counts

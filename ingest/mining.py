@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.copies import View, view_of
 from ingest.crops import Box, crop_jpeg, frame_jpeg
 from ingest.funnel import Funnel, Reason
 from ingest.settings import MiningSettings
@@ -37,10 +38,11 @@ class MinedPatch:
 
 @dataclass(frozen=True, slots=True)
 class MinedTrack:
-    """One thing seen twice, `track_frames` apart; `frame_jpeg` is the whole frame of the start, if kept."""
+    """One thing seen twice, `track_frames` apart. Of the start's whole frame, `view` is small, `frame_jpeg` if kept."""
 
     start: MinedPatch
     end: MinedPatch
+    view: View
     frame_jpeg: bytes | None
 
 
@@ -160,6 +162,7 @@ class _OpenTrack:
         self._start = MinedPatch(
             start.index, frame.time, start.box, start.motion, crop_jpeg(image, start.box, settings)
         )
+        self._view = view_of(image)
         self._frame_jpeg = frame_jpeg(image, settings) if settings.frames else None
 
     def close(self, frame: Frame) -> MinedTrack | Reason:
@@ -170,7 +173,7 @@ class _OpenTrack:
             return found
         box = _moved(self._box, found.x - region.x, found.y - region.y, self._scale, frame.video)
         end = MinedPatch(frame.index, frame.time, box, 0.0, crop_jpeg(frame.image, box, self._settings))
-        return MinedTrack(self._start, end, self._frame_jpeg)
+        return MinedTrack(self._start, end, self._view, self._frame_jpeg)
 
     def _least_travel(self, until: float) -> float:
         """How far what moves gets at least, in the tracker's pixels. A camera that moves may go along with it."""

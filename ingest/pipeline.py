@@ -106,7 +106,7 @@ def mine(
             skip(path, mined, report, summary)
             continue
         drop_features(folder.features, mined.id)
-        store_video(mined, mining, store, archive)
+        store_video(mined, mining, store, archive, folder.views)
         summary.add(path, mined, mining)
     summary.explain(mining, report)
 

@@ -177,6 +177,10 @@ class ClusterSettings:
     """`representative`: inside a parent each video competes with its lowest start id only, so an edge never
     joins near-identical frames. `allow` is the literal paper, which says nothing of videos."""
 
+    copy_similarity: float = 0.85
+    """How alike the frames around two starts are at least, of 1, for their videos to be copies of one footage, which
+    compete as one. The paper does not say."""
+
     seed: int = 0
     """Seeds the k-means sample and its start."""
 
@@ -196,6 +200,8 @@ class ClusterSettings:
             value = getattr(self, name)
             if value is not None and value < least:
                 raise SettingsError(name, value, f"{least} or more")
+        if not 0 < self.copy_similarity <= 1:
+            raise SettingsError("copy_similarity", self.copy_similarity, "above 0, to 1")
         if self.neighbors is not None and self.neighbors < self.group - 1:
             raise SettingsError("neighbors", self.neighbors, f"{self.group - 1} or more, as a group has {self.group}")
         if self.same_video not in ("representative", "allow"):

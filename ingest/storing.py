@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from graphdb.archive import ArchiveWriter
 from graphdb.model import Location, Patch, Track, Video, end_id, frame_id, start_id
 from graphdb.store import GraphStore
+from ingest.copies import keep_views
 from ingest.mining import MinedPatch, MinedTrack, MinedVideo
 from ingest.settings import MiningSettings
 
 
-def store_video(mined: MinedVideo, settings: MiningSettings, store: GraphStore, archive: ArchiveWriter) -> None:
-    """Append the crops and frames, then commit the patches, the tracks and the archive's new end together."""
+def store_video(
+    mined: MinedVideo, settings: MiningSettings, store: GraphStore, archive: ArchiveWriter, views: Path
+) -> None:
+    """Append the crops and frames, then commit the patches, the tracks and the archive's new end together.
+
+    Views come before both: what is in the graph has one, and one that nothing in the graph asks for does no harm.
+    """
+    keep_views(views, mined.id, {track.start.frame: track.view for track in mined.tracks})
     frames = settings.track_frames
     images: dict[str, bytes] = {}
     for track in mined.tracks:

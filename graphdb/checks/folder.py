@@ -55,7 +55,7 @@ def check_orphans(store: CheckStore, unused: Sequence[str], spare: bool, finding
 
 def check_temporary(folder: DataFolder, findings: Findings, mend: bool) -> None:
     """Files that were being written when their writer died."""
-    places = [folder.archive, folder.features, *folder.features.glob("*/"), folder.fits]
+    places = [folder.archive, folder.features, *folder.features.glob("*/"), folder.fits, folder.views]
     left = half_written(folder.root, folder.store_file.name) + [path for at in places for path in half_written(at)]
     findings.add("leftover", "No file is left half written.", named(left, folder), REMOVES, mend)
     if mend:

@@ -15,3 +15,4 @@ CREATE CONSTRAINT snapshot_id IF NOT EXISTS FOR (s:Snapshot) REQUIRE s.id IS UNI
 CREATE INDEX snapshot_created IF NOT EXISTS FOR (s:Snapshot) ON (s.created);
 CREATE CONSTRAINT inter_key IF NOT EXISTS FOR ()-[r:INTER]-() REQUIRE r.key IS UNIQUE;
 CREATE CONSTRAINT intra_key IF NOT EXISTS FOR ()-[r:INTRA]-() REQUIRE r.key IS UNIQUE;
+CREATE INDEX copy_segment IF NOT EXISTS FOR ()-[r:COPY]-() ON (r.segment);

@@ -1,4 +1,8 @@
-// The versions of INTER edges that were already computed from these inputs.
+// The versions of INTER edges that were already computed from these inputs, and the copies found on the way.
 UNWIND $inputs AS inputs
 MATCH (g:Segment {inputs: inputs})
-RETURN g.inputs AS inputs, g.id AS id
+CALL (g) {
+  MATCH (a:Video)-[copy:COPY {segment: g.id}]->(b:Video)
+  RETURN collect([a.id, b.id, copy.similarity]) AS copies
+}
+RETURN g.inputs AS inputs, g.id AS id, copies

@@ -39,6 +39,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "uris": {"ids": ["v"]},
     "use_segments": {"id": "s", "segments": ["g"]},
     "write_children": {"segment": "g", "children": [["a", "b", "c", "d"]]},
+    "write_copies": {"segment": "g", "copies": [["a", "b", 0.9]]},
     "write_inter": {"first": 0, "edges": [["a", "b", 0.5]]},
     "write_inter_segment": {"parent": "p", "id": "g", "first": 0, "count": 1, "inputs": "i"},
     "write_intra_segment": {"video": "v", "id": "g", "first": 0, "count": 1, "mining": "m", "frames": 30},

@@ -1,0 +1,5 @@
+// Videos that show the same footage, each pair from the lower id to the higher.
+UNWIND $copies AS copy
+MATCH (a:Video {id: copy[0]})
+MATCH (b:Video {id: copy[1]})
+CREATE (a)-[:COPY {segment: $segment, similarity: copy[2]}]->(b)

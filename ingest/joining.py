@@ -1,0 +1,74 @@
+"""One parent's members, joined: its child clusters and INTER edges, with copies told from look-alikes (Sec. 4.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from graphdb.model import Copy, InterEdges, LinkedParent, digest, video_of
+from ingest.clustering import Stored, link_parent
+from ingest.copies import among, copies, originals
+from ingest.fits import cached_fit
+from ingest.rows import read_rows
+from ingest.settings import ClusterSettings
+
+
+@dataclass(frozen=True, slots=True)
+class LinkTask:
+    """One parent: its members as (start id, row in the features of its video)."""
+
+    parent: str
+    inputs: str
+    members: list[tuple[str, int]]
+    features: Path
+    views: Path
+    fits: Path
+    fit: str
+    """Its id: a worker reads the fit once, from `fits`."""
+    copies: Sequence[Copy] = ()
+    originals: Mapping[str, str] | None = None
+    """Which video stands for one that is a copy; None: to be found among the members."""
+
+
+def link(task: LinkTask) -> InterEdges:
+    """The child clusters and INTER edges of one parent, and the copies found on the way.
+
+    Copies show up as look-alikes, so they are looked for among the edges; once those found compete as one, others may
+    show up, until none does. Raises DamagedFit, DamagedFeatures, DamagedViews.
+    """
+    fit = cached_fit(task.fits, task.fit)
+    wanted = [(video_of(id), row) for id, row in task.members]
+    features = fit.compared(read_rows(task.features, fit.extractor, wanted))
+    if task.originals is not None or fit.settings.same_video == "allow":
+        return replace(joined(task, features, fit.settings, task.originals or {}), copies=task.copies)
+    found: list[Copy] = []
+    while True:
+        inter = joined(task, features, fit.settings, originals(found))
+        more = copies(task.views, inter.edges, fit.settings.copy_similarity)
+        if not more:
+            return replace(inter, copies=sorted(found))
+        found += more
+
+
+def joined(task: LinkTask, features: Stored, settings: ClusterSettings, originals: Mapping[str, str]) -> InterEdges:
+    """The child clusters and INTER edges of a parent, whose members have these features; copies compete as one."""
+    ids = [id for id, _ in task.members]
+    videos = [originals.get(video, video) for video in map(video_of, ids)]
+    linked = link_parent(ids, videos, features, settings)
+    edges = [
+        (ids[a], ids[b], round(float(similarity), 6))
+        for (a, b), similarity in zip(linked.edges.tolist(), linked.similarity, strict=True)
+    ]
+    children = [tuple(sorted(ids[row] for row in child)) for child in linked.children.tolist()]
+    return InterEdges(task.parent, task.inputs, sorted(edges), sorted(children))
+
+
+def in_common(task: LinkTask, linked: LinkedParent, every: Mapping[str, str]) -> LinkTask:
+    """The task itself, or, where copies that other parents found concern it, one that knows of them."""
+    videos = [video_of(id) for id, _ in task.members]
+    own = among(every, videos)
+    if own == among(originals(linked.copies), videos):
+        return task
+    inputs = digest(task.inputs, *(f"{video} is {original}" for video, original in sorted(own.items())))
+    return replace(task, inputs=inputs, copies=linked.copies, originals=own)

@@ -1,0 +1,68 @@
+"""Uploads of one video under other bytes are found, joined by COPY, and compete as one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import Graph
+from tests.copies import draw, upload
+
+NAMES = """
+MATCH (:Snapshot {id: $snapshot})-[:USES]->(:Segment {kind: 'inter'})<-[:IN]-(c:Child)
+MATCH (v:Video)<-[:FROM]-(a:Start)-[:MEMBER]->(c)<-[:MEMBER]-(b:Start)-[:FROM]->(w:Video)
+WHERE a.id < b.id
+RETURN DISTINCT v.uri AS a, w.uri AS b
+"""
+
+LINKS = """
+MATCH (s:Snapshot) WITH s ORDER BY s.created DESC LIMIT 1
+MATCH (s)-[:USES]->(g:Segment)
+MATCH (a:Video)-[copy:COPY]->(b:Video) WHERE copy.segment = g.id
+RETURN DISTINCT a.id AS a, b.id AS b, copy.similarity AS similarity ORDER BY a, b
+"""
+"""The copies in force for the newest snapshot."""
+
+
+@pytest.fixture(scope="module")
+def uploads(tmp_path_factory: pytest.TempPathFactory, clips: list[Path]) -> list[Path]:
+    """Copies of every third clip."""
+    folder, rng = tmp_path_factory.mktemp("uploads"), np.random.default_rng(5)
+    copied = clips[:60:3]
+    for original in copied:
+        upload(original, folder / original.name, draw(rng))
+    return sorted(folder.iterdir())
+
+
+def same_footage(row: dict[str, str]) -> bool:
+    return Path(row["a"]).name == Path(row["b"]).name
+
+
+def test_copies_are_linked_and_hardly_an_edge_joins_two(graph: Graph, clips: list[Path], uploads: list[Path]) -> None:
+    videos = [str(path) for path in (*clips[:60], *uploads)]
+    untold = graph.json("ingest", *videos, "--parents", "2", "--set", "copy_similarity=1")
+    before = graph.cypher(NAMES, snapshot=untold["snapshot"]["id"])
+    assert not graph.cypher("MATCH ()-[copy:COPY]->() RETURN copy")
+
+    told = graph.json("cluster", "--parents", "2")
+    after = graph.cypher(NAMES, snapshot=told["snapshot"]["id"])
+    links = graph.cypher("MATCH (a:Video)-[:COPY]->(b:Video) RETURN DISTINCT a.uri AS a, b.uri AS b")
+    assert len(links) >= 3
+    assert sum(map(same_footage, links)) >= 0.8 * len(links)
+    assert sum(map(same_footage, before)) >= 3
+    assert sum(map(same_footage, after)) <= 0.25 * sum(map(same_footage, before))
+
+
+def test_copies_that_come_later_end_in_what_all_at_once_gives(
+    graph: Graph, clips: list[Path], uploads: list[Path]
+) -> None:
+    for videos in (uploads[10:] + clips[:40], uploads[:10] + clips[40:60]):
+        grown = graph.json("ingest", *map(str, videos), "--parents", "2")
+    found = graph.cypher(LINKS)
+    assert found
+    graph.cypher("MATCH (n:Snapshot|Segment|Child) WHERE NOT n:Segment OR n.kind = 'inter' DETACH DELETE n")
+    graph.cypher("MATCH ()-[r:INTER|COPY]->() DELETE r")
+    assert graph.json("cluster", "--parents", "2")["snapshot"]["id"] == grown["snapshot"]["id"]
+    assert graph.cypher(LINKS) == found
