@@ -138,6 +138,7 @@ BROKEN = {
         "(a:Start)-[r:IN]->(b:Parent) WHERE (a)-[:MEMBER]->()", "IN", "clusters_edges", "clusters_children"
     ),
     "a start in two parents": added(TWO_PARENTS, "IN", "clusters_once"),
+    "a copy that no parent found": added("(a:Video), (b:Video) WHERE a.id < b.id", "COPY", "clusters_copies"),
     "a child that lost a member": removed("(a:Start)-[r:MEMBER]->(b:Child)", "MEMBER", "clusters_children"),
     "children that belong to no segment": Broken(
         "MATCH (a:Child)-[r:IN]->(b:Segment) CREATE (a)-[:LOST]->(b) DELETE r",
