@@ -1,0 +1,92 @@
+"""A generated graph of any size with the shape of a mined one, written by the store's own methods."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+
+from graphdb.model import InterEdges, Location, Patch, Track, Video, end_id, parent_id, start_id
+
+FRAMES = 30
+FIT = "0123456789abcdef"
+REACH = 5
+"""Edges of a start to the next ones of its parent: 2.5 INTER a patch."""
+CHILDREN = ((1, 2, 3), (1, 3, 5))
+"""Children of a start, as distances to the other three: a clique each, and one child a patch."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How large it is: `patches` starts and ends, 50 tracks a video, 500 starts a parent."""
+
+    patches: int
+    tracks_a_video: int = 50
+    starts_a_parent: int = 500
+
+    @property
+    def videos(self) -> int:
+        return self.patches // 2 // self.tracks_a_video
+
+    @property
+    def parents(self) -> int:
+        return max(1, self.patches // 2 // self.starts_a_parent)
+
+    def mined(self) -> Iterator[tuple[Video, list[Track]]]:
+        for number in range(self.videos):
+            id = f"{number:016x}"
+            video = Video(id, f"file:///videos/{id}.mp4", 25.0, 640, 360, 6000, 240.0, "m")
+            yield video, [track(id, 90 * i, number) for i in range(self.tracks_a_video)]
+
+    def placed(self) -> dict[str, int]:
+        """The parent of every start: neighbors in a parent come from all over the videos."""
+        starts = [start(f"{number:016x}", 90 * i) for number in range(self.videos) for i in range(self.tracks_a_video)]
+        order = np.random.default_rng(0).permutation(len(starts))
+        return {starts[row]: at % self.parents for at, row in enumerate(order.tolist())}
+
+    def linked(self, placed: dict[str, int]) -> Iterator[InterEdges]:
+        members: list[list[str]] = [[] for _ in range(self.parents)]
+        for id, number in placed.items():
+            members[number].append(id)
+        for number, of in enumerate(members):
+            yield edges(parent_id(FIT, number), sorted(of))
+
+
+def start(video: str, frame: int) -> str:
+    return start_id(video, frame, 210, 120, 204)
+
+
+def track(video: str, frame: int, number: int) -> Track:
+    id, at = start(video, frame), 16_384 * frame
+    shard = f"{number // 500:06d}"
+    a = Patch(id, frame, frame / 25, 210, 120, 204, 0.43721, Location(shard, at, 7421))
+    b = Patch(end_id(id, FRAMES), frame + FRAMES, (frame + FRAMES) / 25, 263, 118, 204, 0.0, Location(shard, at, 7093))
+    return Track(a, b, FRAMES, None)
+
+
+def edges(parent: str, ids: list[str]) -> InterEdges:
+    """A ring: each start is joined to the next ones, and children are cliques of those."""
+    count = len(ids)
+    pairs = {pair(ids, i, i + step) for i in range(count) for step in range(1, REACH + 1)}
+    children = {
+        tuple(sorted(ids[(i + step) % count] for step in (0, *steps))) for i in range(count) for steps in CHILDREN
+    }
+    joined = [(a, b, round(0.5 + (hash_of(a) ^ hash_of(b)) / 2e9, 6)) for a, b in sorted(pairs)]
+    return InterEdges(parent, "i" + parent, joined, sorted(children))
+
+
+def pair(ids: list[str], i: int, j: int) -> tuple[str, str]:
+    a, b = ids[i % len(ids)], ids[j % len(ids)]
+    return (a, b) if a < b else (b, a)
+
+
+def hash_of(id: str) -> int:
+    return int(id[:16], 16) * 2_654_435_761 % 900_000_000
+
+
+def holds_its_children(inter: InterEdges) -> bool:
+    """Whether the pairs of every child are edges, as those of a mined graph are."""
+    joined = {(a, b) for a, b, _ in inter.edges}
+    return all(joined.issuperset(combinations(child, 2)) for child in inter.children)

@@ -1,0 +1,160 @@
+"""A million starts of 4,608 numbers on disk, as ingest leaves them: assigned, and their parents linked.
+
+`AFFINITY_BENCH_STARTS` starts (10,000 where it is not set), `AFFINITY_BENCH_PARENTS` parents (1,000 starts each):
+`make bench-clustering STARTS=1000000`. Features are removed afterwards; a million take 9.2 GB.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphdb.model import InterEdges, parent_id, start_id
+from ingest.clustering import UNCLUSTERED, assign
+from ingest.engine import LocalEngine
+from ingest.features import read_features, write_features
+from ingest.fits import Fit, fit_path, load_fit, make_fit, save_fit
+from ingest.linking import LinkTask, link
+from ingest.rows import read_rows
+from ingest.settings import ClusterSettings
+from tests.performance.memory import Anonymous
+
+STARTS = int(os.environ.get("AFFINITY_BENCH_STARTS", "10000"))
+PARENTS = int(os.environ.get("AFFINITY_BENCH_PARENTS", max(1, STARTS // 1000)))
+WORKERS = 2
+DIMS, PER_VIDEO, KINDS, LATENT = 4608, 100, 3000, 6
+EXTRACTOR = "0123456789abcdef"
+SECONDS, MEBI = 600.0, 4096
+"""What a million starts may take on two cores, page cache apart."""
+SETTINGS = ClusterSettings(parents=PARENTS, members=20, neighbors=10, points=16, iterations=5)
+
+
+def ids_of(number: int) -> list[str]:
+    return [start_id(f"{number:016x}", 25 * i, 210, 120, 204) for i in range(PER_VIDEO)]
+
+
+@dataclass(frozen=True)
+class World:
+    """Rectified features of many kinds of things, each varying in a few ways; every video sees other things."""
+
+    seed: int = 0
+
+    def write(self, folder: Path, videos: int) -> None:
+        random = np.random.default_rng(self.seed)
+        kinds = random.standard_normal((KINDS, 64), np.float32)
+        ways = random.standard_normal((LATENT, 64), np.float32)
+        units = random.standard_normal((64, DIMS), np.float32) / 8
+        for number in range(videos):
+            kind = random.integers(0, KINDS, PER_VIDEO)
+            latent = kinds[kind] + 0.2 * random.standard_normal((PER_VIDEO, LATENT), np.float32) @ ways
+            write_features(folder, EXTRACTOR, f"{number:016x}", np.maximum(latent @ units, 0))
+
+
+def sample_fit(folder: Path, videos: int) -> Fit:
+    """Centroids of a sample; only the sample is read."""
+    count = min(videos * PER_VIDEO, SETTINGS.points * PARENTS)
+    chosen = np.sort(np.random.default_rng(0).choice(videos * PER_VIDEO, count, replace=False))
+    wanted = [(f"{row // PER_VIDEO:016x}", row % PER_VIDEO) for row in chosen.tolist()]
+    ids = [f"{video}-{row}" for video, row in wanted]
+    return make_fit(ids, read_rows(folder, EXTRACTOR, wanted).astype(np.float32), EXTRACTOR, SETTINGS)
+
+
+@dataclass(frozen=True)
+class AssignTask:
+    folder: Path
+    fit: str
+    videos: range
+
+
+_fits: dict[str, Fit] = {}
+
+
+def place(task: AssignTask) -> list[NDArray[np.int32]]:
+    """The parents of the starts of some videos, as ingest finds them; a process reads the fit once."""
+    if task.fit not in _fits:
+        _fits[task.fit] = load_fit(task.folder, task.fit)
+    centroids = _fits[task.fit].centroids
+    return [assign(read_features(task.folder, EXTRACTOR, f"{number:016x}"), centroids) for number in task.videos]
+
+
+def assigned(engine: LocalEngine, folder: Path, fit: Fit, videos: int) -> dict[int, list[tuple[str, int]]]:
+    """The members of every parent, in id order."""
+    tasks = [AssignTask(folder, fit.id, range(at, min(at + 20, videos))) for at in range(0, videos, 20)]
+    members: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    for task, result in engine.map(place, tasks):
+        assert not isinstance(result, Exception), result
+        for number, numbers in zip(task.videos, result, strict=True):
+            for row, (id, parent) in enumerate(zip(ids_of(number), numbers.tolist(), strict=True)):
+                if parent != UNCLUSTERED:
+                    members[parent].append((id, row))
+    return {parent: sorted(of) for parent, of in sorted(members.items()) if len(of) >= (SETTINGS.members or 0)}
+
+
+def linked(engine: LocalEngine, tasks: Iterable[LinkTask]) -> Iterator[InterEdges]:
+    for _, result in engine.map(link, tasks):
+        assert isinstance(result, InterEdges), result
+        yield result
+
+
+def content(inter: InterEdges) -> str:
+    """All of it, to the last bit."""
+    return blake2b(repr((inter.parent, inter.edges, inter.children)).encode()).hexdigest()
+
+
+@contextmanager
+def timed(name: str, rows: int, seconds: dict[str, float]) -> Iterator[None]:
+    began = time.perf_counter()
+    yield
+    seconds[name] = time.perf_counter() - began
+    print(f"  {name:<10} {seconds[name]:>8.1f} s  {rows / seconds[name]:>10,.0f} starts/s")
+
+
+def test_from_features_to_edges(tmp_path: Path) -> None:
+    videos = STARTS // PER_VIDEO
+    print(f"\n{STARTS:,} starts of {DIMS:,} numbers, {videos:,} videos, {PARENTS:,} parents, {WORKERS} workers")
+    seconds: dict[str, float] = {}
+    try:
+        with timed("(written)", STARTS, seconds):
+            World().write(tmp_path, videos)
+        with timed("(fit)", SETTINGS.points * PARENTS, seconds):
+            fit = sample_fit(tmp_path, videos)
+            assert save_fit(tmp_path, fit) == fit_path(tmp_path, fit.id)
+        cluster(tmp_path, fit, videos, seconds)
+    finally:
+        for file in (tmp_path / EXTRACTOR).glob("*.npy"):
+            file.unlink()
+
+
+def cluster(folder: Path, fit: Fit, videos: int, seconds: dict[str, float]) -> None:
+    with Anonymous() as memory, LocalEngine(WORKERS) as engine:
+        with timed("assign", STARTS, seconds):
+            members = assigned(engine, folder, fit, videos)
+        tasks = [
+            LinkTask(parent_id(fit.id, number), str(number), of, folder, EXTRACTOR, SETTINGS)
+            for number, of in members.items()
+        ]
+        with timed("link", STARTS, seconds):
+            found = {
+                inter.parent: (len(inter.edges), len(inter.children), content(inter)) for inter in linked(engine, tasks)
+            }
+    sizes = [len(of) for of in members.values()]
+    edges, children = sum(of[0] for of in found.values()), sum(of[1] for of in found.values())
+    print(f"  {edges:,} edges and {children:,} children in {len(found):,} parents of {min(sizes):,} to {max(sizes):,}")
+    print(f"  {memory.together:,.0f} MiB at their peak, {memory.one:,.0f} MiB the largest process; page cache apart")
+    again = [task for task in tasks if int(task.inputs) % 20 == 0]
+    with LocalEngine(1) as engine:
+        for inter in linked(engine, again):
+            assert content(inter) == found[inter.parent][2]
+    print(f"  {len(again):,} parents linked again in one process: equal to the bit")
+    assert edges and children
+    assert memory.together < MEBI
+    assert seconds["assign"] + seconds["link"] < SECONDS * max(1.0, STARTS / 1e6)

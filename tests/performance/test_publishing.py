@@ -1,0 +1,110 @@
+"""How long it takes to write a graph through the driver, by the store's own methods, and how large it gets on disk.
+
+`AFFINITY_BENCH_PATCHES` patches (20,000 where it is not set): `make bench-publishing PATCHES=1000000`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from graphdb.server import LocalServer
+from tests.conftest import Graph, neo4j, open_graph
+from tests.performance.graphs import FIT, FRAMES, Shape, holds_its_children
+
+PATCHES = int(os.environ.get("AFFINITY_BENCH_PATCHES", "20000"))
+SECONDS = 1200.0
+"""What a million patches may take."""
+
+
+class Stages:
+    """How long each stage took, and what was there before and after it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        before, began = entities(self._graph), time.perf_counter()
+        yield
+        self.seconds[name] = seconds = time.perf_counter() - began
+        new = {what: count - before[what] for what, count in entities(self._graph).items() if count > before[what]}
+        rates = ", ".join(f"{count / seconds:,.0f} {what}/s" for what, count in new.items())
+        print(f"  {name:<10} {seconds:>8.1f} s  {sum(new.values()) / seconds:>8,.0f} entities/s: {rates}")
+
+
+def entities(graph: Graph) -> dict[str, int]:
+    counts = {label: f"(:{label})" for label in ("Video", "Patch", "Parent", "Child", "Segment")}
+    counts |= {type: f"()-[:{type}]->()" for type in ("FROM", "INTRA", "IN", "INTER", "MEMBER", "OF", "USES")}
+    text = ", ".join(f"COUNT {{ {pattern} }} AS `{what}`" for what, pattern in counts.items())
+    return graph.cypher(f"RETURN {text}")[0]
+
+
+def sizes(folder: Path) -> dict[str, int]:
+    """Bytes of the store's files by what they hold."""
+    kinds = {"nodestore": "nodes", "relationship": "relationships", "propertystore": "properties"}
+    found: dict[str, int] = {}
+    for file in (path for path in folder.rglob("*") if path.is_file()):
+        name = str(file.relative_to(folder))
+        kind = "indexes" if "schema" in name else next((kinds[key] for key in kinds if key in name), "other")
+        found[kind] = found.get(kind, 0) + file.stat().st_blocks * 512
+    return found
+
+
+@pytest.fixture
+def graph(tmp_path: Path) -> Iterator[Graph]:
+    with neo4j(tmp_path / "neo4j") as server:
+        graph = open_graph(tmp_path, server)
+        yield graph
+        graph.close()
+
+
+def test_writing_a_graph(graph: Graph) -> None:
+    shape, stages = Shape(PATCHES), Stages(graph)
+    print(f"\nWriting {PATCHES:,} patches of {shape.videos:,} videos in {shape.parents:,} parents")
+    segments = []
+    with stages.stage("tracks"):
+        for number, (video, tracks) in enumerate(shape.mined()):
+            segments.append(graph.store.write_video(video, FRAMES, tracks, f"{number // 500:06d}", 10**9))
+    placed = shape.placed()
+    with stages.stage("parents"):
+        graph.store.write_parents(FIT, placed)
+    with stages.stage("children"):
+        for inter in shape.linked(placed):
+            segments.append(graph.store.write_inter(inter))
+    with stages.stage("snapshot"):
+        snapshot = graph.store.publish(segments, FRAMES, FIT, {})
+    total = sum(stages.seconds.values())
+    print(f"  {'all':<10} {total:>8.1f} s")
+    pid = LocalServer(graph.folder.neo4j).status().pid
+    print(f"  Neo4j: {psutil.Process(pid).memory_full_info().pss / 2**20:,.0f} MiB in memory")
+    assert holds_its_children(inter)
+    counts = snapshot.counts
+    assert (counts.patches, counts.inter) == (PATCHES, PATCHES * 5 // 2)
+    assert total < SECONDS * max(1.0, PATCHES / 1e6)
+    show_sizes(graph)
+
+
+def show_sizes(graph: Graph) -> None:
+    there = entities(graph)
+    nodes = sum(count for what, count in there.items() if what[1].islower())
+    relationships = sum(there.values()) - nodes
+    LocalServer(graph.folder.neo4j).stop()  # so that all of it is in the files
+    data = graph.folder.neo4j / "data"
+    found = sizes(data / "databases" / "neo4j")
+    print(f"  on disk: {nodes:,} nodes, {relationships:,} relationships; " + ", ".join(
+        f"{what} {size / 2**20:,.0f} MiB" for what, size in sorted(found.items(), key=lambda item: -item[1])
+    ))  # fmt: skip
+    logs = sum(path.stat().st_size for path in (data / "transactions").rglob("*") if path.is_file())
+    print(
+        f"  {sum(found.values()) / 2**20:,.0f} MiB, {sum(found.values()) / PATCHES:,.0f} bytes a patch with all its "
+        f"relationships, {sum(found.values()) / (nodes + relationships):,.0f} a node or relationship; "
+        f"transaction logs {logs / 2**20:,.0f} MiB"
+    )
