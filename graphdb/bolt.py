@@ -9,13 +9,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from neo4j import Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
+from neo4j import READ_ACCESS, Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
 from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Forbidden, Neo4jError
 
 from graphdb import queries
 from graphdb.errors import GraphBroken, GraphRefused, GraphUnavailable
 from graphdb.files import require_room
 from graphdb.rows import Row
+
+FETCHED = 10_000
+"""Rows that a server sends at a time where a whole graph is read."""
 
 
 class Bolt:
@@ -76,6 +79,12 @@ class Bolt:
         with self._answering():
             done = self._driver.execute_query(query, parameters, routing_=routing, database_=self._database)
             return list(done.records)
+
+    def _stream(self, name: str) -> Iterator[Any]:
+        """The rows of a query that reads a whole graph, as they come; without a deadline, and not again."""
+        session = self._driver.session(database=self._database, default_access_mode=READ_ACCESS, fetch_size=FETCHED)
+        with self._answering(), session:
+            yield from session.run(queries.query(name))
 
     def _require_room(self) -> None:
         """Raises NoRoom where the local server's disk is nearly full."""

@@ -109,6 +109,39 @@ def admin(
     raise typer.Exit(runtime(Console(stderr=True)).run_admin(folder.neo4j, arguments))
 
 
+@app.command()
+def export(
+    target: Annotated[Path, typer.Argument(help="A new folder.", show_default=False)],
+    data: Data = None,
+) -> None:
+    """Write the whole graph to a folder, as CSV that `affinity graph import` and `neo4j-admin database import` read."""
+    from graphdb.exporting import export_graph
+    from graphdb.settings import DataFolder
+    from graphdb.store import GraphStore
+
+    folder = DataFolder.resolve(data)
+    with GraphStore.connect(folder) as store:
+        written = export_graph(store, folder, target)
+    nodes, relationships = sum(written.nodes.values()), sum(written.relationships.values())
+    typer.echo(
+        f"{nodes:,} nodes and {relationships:,} relationships are in {target}. Pixels are not: copy the archive."
+    )
+
+
+@app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="What `affinity graph export` wrote.", show_default=False)],
+    data: Data = None,
+) -> None:
+    """Load an exported graph into the data folder's own, empty Neo4j; its pixels must be in the folder already."""
+    folder = own_folder(data, "import into")
+    from rich.console import Console
+
+    from graphdb.importing import import_graph
+
+    show({"counts": import_graph(folder, source.absolute(), Console(stderr=True))}, as_json=False)
+
+
 def own_folder(data: Path | None, verb: str) -> DataFolder:
     """The data folder, whose server is ours. Raises NotOurServer where NEO4J_URI names another."""
     from graphdb.server import NotOurServer

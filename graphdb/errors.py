@@ -9,6 +9,8 @@ GraphdbError
   x ForeignData          the database holds data of somebody else
   x SchemaCollision      the database has constraints or indexes that ours cannot stand beside
   x StoreMismatch        the data folder and the graph belong to different stores
+  x CannotExport         a graph cannot be written to a folder as it is
+  x CannotImport         a folder holds no whole export, or the server is not empty
   x CannotWrite          the disk is full, or closed to this user
     - NoRoom             so little is left that the local Neo4j is kept from starting and writing
   x NotFound
@@ -112,6 +114,22 @@ class StoreMismatch(GraphdbError):
             )
             cure = "Restore folder and graph from the backup, or empty both with `affinity graph reset`"
         super().__init__(f"{what}. Nothing was read or changed. {cure}.")
+
+
+class CannotExport(GraphdbError):
+    """A graph cannot be written to a folder."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        self.folder = folder
+        super().__init__(f"The graph cannot be exported to {folder}: {reason}.")
+
+
+class CannotImport(GraphdbError):
+    """An export cannot be loaded into the local server."""
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        self.folder = folder
+        super().__init__(f"{folder} cannot be imported: {reason}.")
 
 
 class GraphBroken(GraphUnavailable):

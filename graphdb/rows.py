@@ -11,6 +11,13 @@ from graphdb.model import Counts, Location, Patch, PatchRef, ShownTrack, Snapsho
 
 Row = dict[str, Any]
 
+Kind = tuple[str, ...]
+"""The labels of a node, or the type of a relationship."""
+Entity = tuple[Kind, Sequence[str], Row]
+"""A node by its id, or a relationship by those of its ends; with its properties."""
+PropertyTypes = tuple[Kind, str, Sequence[str]]
+"""A property of a kind, and the types of its values."""
+
 
 def track_row(track: Track) -> Row:
     frame = None

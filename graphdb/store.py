@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Self
@@ -37,7 +37,17 @@ from graphdb.model import (
     video_of,
 )
 from graphdb.probe import greet
-from graphdb.rows import location, patch_of, patches, row_order, shown_track, snapshot_of, track_row
+from graphdb.rows import (
+    Entity,
+    PropertyTypes,
+    location,
+    patch_of,
+    patches,
+    row_order,
+    shown_track,
+    snapshot_of,
+    track_row,
+)
 from graphdb.settings import DataFolder, ServerSettings
 
 if TYPE_CHECKING:
@@ -321,6 +331,24 @@ class GraphStore(Bolt):
         """Child clusters by id, in the order asked."""
         rows = {row["child"]: row for row in self._read("show_members", children=list(children))}
         return [ChildCluster(id, rows[id]["members"], rows[id]["similarities"]) for id in children]
+
+    # The whole graph, as it is: export
+
+    def node_types(self) -> Iterator[PropertyTypes]:
+        """The properties of the nodes of every set of labels, and the types of their values."""
+        return ((tuple(kind), name, types) for kind, name, types in self._stream("export/node_types"))
+
+    def relationship_types(self) -> Iterator[PropertyTypes]:
+        """The properties of every type of relationship, and the types of their values."""
+        return ((tuple(kind), name, types) for kind, name, types in self._stream("export/relationship_types"))
+
+    def nodes(self) -> Iterator[Entity]:
+        """Every node."""
+        return ((tuple(kind), ids, row) for kind, ids, row in self._stream("export/nodes"))
+
+    def relationships(self) -> Iterator[Entity]:
+        """Every relationship."""
+        return ((tuple(kind), ids, row) for kind, ids, row in self._stream("export/relationships"))
 
 
 def local_server(folder: DataFolder) -> Connection:

@@ -1,4 +1,4 @@
-"""Memory that this process and its children have for themselves, sampled while something runs."""
+"""Memory and processor time that processes have for themselves, whatever else the machine does."""
 
 from __future__ import annotations
 
@@ -46,3 +46,9 @@ def anonymous(process: psutil.Process) -> float:
         return 0.0
     sizes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
     return (sizes["Pss_Anon"] + sizes["Pss_Shmem"]) / KIBI_IN_MEBI
+
+
+def processor_seconds(*processes: psutil.Process) -> float:
+    """What these processes have used of all cores, with their children that have ended."""
+    times = [process.cpu_times() for process in processes]
+    return sum(each.user + each.system + each.children_user + each.children_system for each in times)

@@ -17,6 +17,7 @@ import pytest
 from graphdb.server import LocalServer
 from tests.conftest import Graph, neo4j, open_graph
 from tests.performance.graphs import FIT, FRAMES, Shape, holds_its_children
+from tests.performance.memory import processor_seconds
 
 PATCHES = int(os.environ.get("AFFINITY_BENCH_PATCHES", "20000"))
 SECONDS = 1200.0
@@ -28,16 +29,24 @@ class Stages:
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
+        self.server = psutil.Process(LocalServer(graph.folder.neo4j).status().pid)
         self.seconds: dict[str, float] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        before, began = entities(self._graph), time.perf_counter()
+        before, used, began = entities(self._graph), self._used(), time.perf_counter()
         yield
         self.seconds[name] = seconds = time.perf_counter() - began
+        server, driver = (now - then for now, then in zip(self._used(), used, strict=True))
         new = {what: count - before[what] for what, count in entities(self._graph).items() if count > before[what]}
         rates = ", ".join(f"{count / seconds:,.0f} {what}/s" for what, count in new.items())
-        print(f"  {name:<10} {seconds:>8.1f} s  {sum(new.values()) / seconds:>8,.0f} entities/s: {rates}")
+        print(
+            f"  {name:<10} {seconds:>8.1f} s (of processors: Neo4j {server:,.1f} s, driver {driver:,.1f} s)  "
+            f"{sum(new.values()) / seconds:>8,.0f} entities/s: {rates}"
+        )
+
+    def _used(self) -> tuple[float, float]:
+        return processor_seconds(self.server), processor_seconds(psutil.Process())
 
 
 def entities(graph: Graph) -> dict[str, int]:
@@ -83,8 +92,7 @@ def test_writing_a_graph(graph: Graph) -> None:
         snapshot = graph.store.publish(segments, FRAMES, FIT, {})
     total = sum(stages.seconds.values())
     print(f"  {'all':<10} {total:>8.1f} s")
-    pid = LocalServer(graph.folder.neo4j).status().pid
-    print(f"  Neo4j: {psutil.Process(pid).memory_full_info().pss / 2**20:,.0f} MiB in memory")
+    print(f"  Neo4j: {stages.server.memory_full_info().pss / 2**20:,.0f} MiB in memory")
     assert holds_its_children(inter)
     counts = snapshot.counts
     assert (counts.patches, counts.inter) == (PATCHES, PATCHES * 5 // 2)

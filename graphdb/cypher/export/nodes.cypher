@@ -1,0 +1,3 @@
+// Every node.
+MATCH (n)
+RETURN labels(n) AS kind, [elementId(n)] AS ids, properties(n) AS properties

@@ -1,0 +1,111 @@
+"""An export loaded into the local server by Neo4j's own importer, which writes the files of an empty database.
+
+No transactions, so it is fast, and all or nothing: what an interruption leaves is no graph. A marker
+beside the server's store says that it is one of those, and the next import begins anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from graphdb.archive import writer_lock
+from graphdb.errors import CannotImport, StoreMismatch
+from graphdb.exporting import FORMAT, MANIFEST, Manifest
+from graphdb.runtime import runtime
+from graphdb.server import LocalServer
+from graphdb.settings import DataFolder
+from graphdb.store import GraphStore
+
+DATABASE = "neo4j"
+
+
+def read_manifest(source: Path) -> Manifest:
+    """What an export holds. Raises CannotImport where the folder holds no whole one."""
+    try:
+        manifest = Manifest(**json.loads((source / MANIFEST).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise CannotImport(source, f"it has no usable {MANIFEST}, so it is no export, or half of one") from error
+    if manifest.format != FORMAT:
+        raise CannotImport(source, f"it is of format {manifest.format}, and this version reads {FORMAT}")
+    if missing := [name for name in (*manifest.nodes, *manifest.relationships) if not (source / name).is_file()]:
+        raise CannotImport(source, f"{', '.join(missing)} is missing")
+    return manifest
+
+
+def import_graph(folder: DataFolder, source: Path, console: Console) -> dict[str, int]:
+    """Load an export into the folder's own server, which must be empty; what the graph holds then.
+
+    The pixels of the exported graph must lie in the folder already. Raises CannotImport, StoreMismatch, ArchiveLocked
+    and what starting a server raises.
+    """
+    manifest = read_manifest(source)
+    server = LocalServer(folder.neo4j, console=console)
+    with writer_lock(folder.archive):
+        refuse_other_pixels(folder, manifest, source)
+        begun = folder.neo4j / "importing"
+        if begun.exists():
+            server.reset()
+        require_empty(server, source)
+        begun.touch()
+        try:
+            server.stop()
+            if runtime(console).run_admin(
+                server.folder, arguments(manifest, source, server.log.with_name("import.report"))
+            ):
+                raise CannotImport(source, "Neo4j's importer gave up; what it said is above")
+        except BaseException:
+            server.reset()
+            raise
+        finally:
+            begun.unlink()
+    return counted(folder, manifest, source)
+
+
+def refuse_other_pixels(folder: DataFolder, manifest: Manifest, source: Path) -> None:
+    file = folder.store_file
+    found = file.read_text().strip() if file.exists() else None
+    if found != manifest.store:
+        raise StoreMismatch(folder.root, found, str(source), manifest.store)
+
+
+def require_empty(server: LocalServer, source: Path) -> None:
+    there = server.start()
+    with GraphStore(there.uri, there.user, there.password) as store:
+        # A command that only looked at the empty graph has left its Store node.
+        if (held := store.holding()).nodes > 1 or held.labels not in ([], ["Store"]):
+            raise CannotImport(
+                source, f"the local server in {server.folder} holds a graph already. Name another --data"
+            )
+
+
+def arguments(manifest: Manifest, source: Path, report: Path) -> Sequence[str]:
+    """What `neo4j-admin` is told."""
+    return (
+        *("database", "import", "full", DATABASE, "--overwrite-destination=true", "--path-pattern-style=none"),
+        *("--bad-tolerance=0", f"--report-file={report}"),
+        *(f"--nodes={labels(name)}={source / name}" for name in manifest.nodes),
+        *(f"--relationships={labels(name)}={source / name}" for name in manifest.relationships),
+    )
+
+
+def labels(name: str) -> str:
+    """Labels, or the type, in the importer's writing, from the name of a file."""
+    return name.split(".")[1].replace("+", ":")
+
+
+def counted(folder: DataFolder, manifest: Manifest, source: Path) -> dict[str, int]:
+    """Start the server, bring the schema back, and see that all of it is there."""
+    with GraphStore.connect(folder) as store:
+        held = store.holding()
+        wanted = sum(manifest.nodes.values()), sum(manifest.relationships.values())
+        if (held.nodes, held.relationships) != wanted:
+            raise CannotImport(
+                source,
+                f"{wanted[0]:,} nodes and {wanted[1]:,} relationships were written, and {held.nodes:,} and "
+                f"{held.relationships:,} came of them",
+            )
+        return store.counts()
