@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-from numpy.typing import NDArray
 
 from graphdb.model import InterEdges, parent_id, start_id
-from ingest.clustering import UNCLUSTERED, assign
+from ingest.clustering import UNCLUSTERED
 from ingest.engine import LocalEngine
-from ingest.features import features_path, read_features
-from ingest.fits import Fit, fit_path, load_fit, make_fit, save_fit
+from ingest.features import features_path
+from ingest.fits import Fit, fit_path, make_fit, sample, save_fit
 from ingest.linking import LinkTask, link
+from ingest.placing import place, place_tasks
 from ingest.rows import read_rows
 from ingest.settings import ClusterSettings
 from tests.performance.memory import Anonymous, processor_seconds
@@ -39,8 +39,8 @@ SECONDS, MEBI = 600.0, 4096
 SETTINGS = ClusterSettings(parents=PARENTS, members=20, neighbors=10, points=16, iterations=5)
 
 
-def ids_of(number: int) -> list[str]:
-    return [start_id(f"{number:016x}", 25 * i, 210, 120, 204) for i in range(PER_VIDEO)]
+def ids_of(video: str) -> list[str]:
+    return [start_id(video, 25 * i, 210, 120, 204) for i in range(PER_VIDEO)]
 
 
 @dataclass(frozen=True)
@@ -65,39 +65,19 @@ class World:
 
 def sample_fit(folder: Path, videos: int) -> Fit:
     """Centroids of a sample; only the sample is read."""
-    count = min(videos * PER_VIDEO, SETTINGS.points * PARENTS)
-    chosen = np.sort(np.random.default_rng(0).choice(videos * PER_VIDEO, count, replace=False))
-    wanted = [(f"{row // PER_VIDEO:016x}", row % PER_VIDEO) for row in chosen.tolist()]
+    wanted = [(f"{row // PER_VIDEO:016x}", row % PER_VIDEO) for row in sample(videos * PER_VIDEO, SETTINGS).tolist()]
     ids = [f"{video}-{row}" for video, row in wanted]
-    return make_fit(ids, read_rows(folder, EXTRACTOR, wanted).astype(np.float32), EXTRACTOR, SETTINGS)
-
-
-@dataclass(frozen=True)
-class AssignTask:
-    folder: Path
-    fit: str
-    videos: range
-
-
-_fits: dict[str, Fit] = {}
-
-
-def place(task: AssignTask) -> list[NDArray[np.int32]]:
-    """The parents of the starts of some videos, as ingest finds them; a process reads the fit once."""
-    if task.fit not in _fits:
-        _fits[task.fit] = load_fit(task.folder, task.fit)
-    centroids = _fits[task.fit].centroids
-    return [assign(read_features(task.folder, EXTRACTOR, f"{number:016x}"), centroids) for number in task.videos]
+    return make_fit(ids, read_rows(folder, EXTRACTOR, wanted), EXTRACTOR, SETTINGS)
 
 
 def assigned(engine: LocalEngine, folder: Path, fit: Fit, videos: int) -> dict[int, list[tuple[str, int]]]:
     """The members of every parent, in id order."""
-    tasks = [AssignTask(folder, fit.id, range(at, min(at + 20, videos))) for at in range(0, videos, 20)]
     members: dict[int, list[tuple[str, int]]] = defaultdict(list)
-    for task, result in engine.map(place, tasks):
+    names = [f"{number:016x}" for number in range(videos)]
+    for task, result in engine.map(place, place_tasks(names, fit.id, folder, folder, EXTRACTOR)):
         assert not isinstance(result, Exception), result
-        for number, numbers in zip(task.videos, result, strict=True):
-            for row, (id, parent) in enumerate(zip(ids_of(number), numbers.tolist(), strict=True)):
+        for video, numbers in zip(task.videos, result, strict=True):
+            for row, (id, parent) in enumerate(zip(ids_of(video), numbers, strict=True)):
                 if parent != UNCLUSTERED:
                     members[parent].append((id, row))
     return {parent: sorted(of) for parent, of in sorted(members.items()) if len(of) >= (SETTINGS.members or 0)}
@@ -148,7 +128,7 @@ def cluster(folder: Path, fit: Fit, videos: int, seconds: dict[str, float]) -> N
         with timed("assign", STARTS, seconds):
             members = assigned(engine, folder, fit, videos)
         tasks = [
-            LinkTask(parent_id(fit.id, number), str(number), of, folder, EXTRACTOR, SETTINGS)
+            LinkTask(parent_id(fit.id, number), str(number), of, folder, folder, fit.id)
             for number, of in members.items()
         ]
         with timed("link", STARTS, seconds):
