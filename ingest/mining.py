@@ -1,13 +1,13 @@
 """A video in, tracks out: where something moves by itself, and what it looks like some frames later (Sec. 4.1, 4.3).
 
 Two passes keep memory bounded whatever the video. The first sees every frame small and gray, and finds starts;
-the second decodes only around them, in color.
+the second sees only the frames around them, in color: those that the first kept, and others decoded again.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from ingest.copies import View, view_of
 from ingest.crops import Box, crop_jpeg, frame_jpeg
 from ingest.funnel import Funnel, Reason
+from ingest.recall import Recall
 from ingest.settings import MiningSettings
-from ingest.survey import Candidate, Survey
+from ingest.survey import Candidate, Survey, strongest
 from ingest.tracking import Region, follow, require_tracker
 from ingest.videos import Frame, VideoReader, video_id
 
@@ -80,9 +81,10 @@ def mine_video(path: Path, settings: MiningSettings, *, threads: int = 1) -> Min
     cv2.setNumThreads(1)
     name = video_id(path)
     reader = VideoReader(path, threads=threads)
-    survey = Survey(reader, settings)
+    recall = Recall(reader, settings)
+    survey = Survey(reader, settings, recall)
     candidates = survey.run()
-    tracks = _tracks(reader, candidates, settings, survey.funnel)
+    tracks = _tracks(recall, candidates, settings, survey.funnel)
     return MinedVideo(
         id=name,
         uri=path.resolve().as_uri(),
@@ -97,42 +99,32 @@ def mine_video(path: Path, settings: MiningSettings, *, threads: int = 1) -> Min
 
 
 def _tracks(
-    reader: VideoReader, candidates: Sequence[Candidate], settings: MiningSettings, funnel: Funnel
+    recall: Recall, candidates: Sequence[Candidate], settings: MiningSettings, funnel: Funnel
 ) -> list[MinedTrack]:
     """Tracks of the best candidates, in order; others take the place of those that are lost."""
     tracks: list[MinedTrack] = []
     untried = set(candidates)
     for _ in range(settings.attempts):
-        starts = _chosen(untried, [track.start.frame for track in tracks], settings)
+        starts = strongest(untried, [track.start.frame for track in tracks], settings)
         if not starts:
             break
         untried -= set(starts)
-        tracks += _followed(reader, starts, settings, funnel)
+        tracks += _followed(recall, starts, settings, funnel)
         funnel.starts += len(starts)
     funnel.tracks = len(tracks)
     return sorted(tracks, key=lambda track: track.start.frame)
 
 
-def _chosen(candidates: Iterable[Candidate], taken: Sequence[int], settings: MiningSettings) -> list[Candidate]:
-    """The strongest candidates at least `gap` frames from each other and from `taken`, `max_patches` with those."""
-    chosen: list[Candidate] = []
-    frames = list(taken)
-    for candidate in sorted(candidates, key=lambda start: (-start.motion, start.index)):
-        if len(frames) < settings.max_patches and all(abs(candidate.index - at) >= settings.gap for at in frames):
-            chosen.append(candidate)
-            frames.append(candidate.index)
-    return chosen
-
-
 def _followed(
-    reader: VideoReader, starts: Sequence[Candidate], settings: MiningSettings, funnel: Funnel
+    recall: Recall, starts: Sequence[Candidate], settings: MiningSettings, funnel: Funnel
 ) -> Iterator[MinedTrack]:
-    """The second pass: decodes the frames of the tracks, and yields those that are followed to their end."""
+    """The second pass: sees the frames of the tracks, and yields those that are followed to their end."""
+    reader = recall.reader
     scale = min(1.0, settings.track_side / min(reader.width, reader.height))
     size = (round(reader.width * scale), round(reader.height * scale))
     by_index = {start.index: start for start in starts}
     open_tracks: list[_OpenTrack] = []
-    for frame in reader.windows([(start.index, start.index + settings.track_frames) for start in starts]):
+    for frame in recall.windows([(start.index, start.index + settings.track_frames) for start in starts]):
         small = frame.scaled(*size)
         if start := by_index.get(frame.index):
             open_tracks.append(_OpenTrack(frame, start, scale, settings))

@@ -76,6 +76,8 @@ class MotionJudge:
         arrived = self._points + shift
         back = _look_up(self._calculate(second, first), arrived)
         moving &= _square(shift + back) < self._settings.round_trip**2 + _LONG_WAY * _square(shift)
+        if moving.mean() < self._settings.min_moving:
+            return Reason.LITTLE
         onward = _look_up(self._calculate(second, third), arrived)
         later = self._own_motion(arrived, onward, corners)
         if later is None:
@@ -151,4 +153,6 @@ def _look_up(field: Vectors, points: Vectors) -> Vectors:
 
 
 def _square(vectors: NDArray[np.floating]) -> NDArray[np.floating]:
-    return cast(NDArray[np.floating], np.square(vectors).sum(axis=-1))
+    # By hand: numpy sums over an axis of two an order of magnitude slower.
+    x, y = vectors[..., 0], vectors[..., 1]
+    return cast(NDArray[np.floating], x * x + y * y)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from ingest.crops import Box
 from ingest.funnel import Funnel, Reason
@@ -32,18 +33,40 @@ class Candidate:
     """Whether the camera stands still."""
 
 
+def strongest(candidates: Iterable[Candidate], taken: Sequence[int], settings: MiningSettings) -> list[Candidate]:
+    """The strongest candidates at least `gap` frames from each other and from `taken`, `max_patches` with those."""
+    chosen: list[Candidate] = []
+    frames = list(taken)
+    for candidate in sorted(candidates, key=lambda start: (-start.motion, start.index)):
+        if len(frames) < settings.max_patches and all(abs(candidate.index - at) >= settings.gap for at in frames):
+            chosen.append(candidate)
+            frames.append(candidate.index)
+    return chosen
+
+
 @dataclass(frozen=True, slots=True)
 class _Seen:
     index: int
     time: float
     gray: Gray
+    frame: Frame | None
+
+
+class Memory(Protocol):
+    """Where frames that may be wanted again are kept."""
+
+    @property
+    def holds_a_track(self) -> bool: ...
+
+    def keep(self, candidate: Candidate, frames: Sequence[Frame]) -> None: ...
 
 
 class Survey:
     """The first pass: judges every `stride`-th frame that has `track_frames` more of its shot behind it."""
 
-    def __init__(self, reader: VideoReader, settings: MiningSettings) -> None:
+    def __init__(self, reader: VideoReader, settings: MiningSettings, memory: Memory) -> None:
         self.funnel = Funnel()
+        self._memory = memory
         self._reader = reader
         self._settings = settings
         short, long = sorted((reader.width, reader.height))
@@ -77,7 +100,7 @@ class Survey:
         if self._cuts.begins(gray):
             self._give_up(Reason.CUT)
             self._shot.clear()
-        self._shot.append(_Seen(frame.index, frame.time, gray))
+        self._shot.append(_Seen(frame.index, frame.time, gray, frame if self._memory.holds_a_track else None))
         self.funnel.frames += 1
         self.funnel.judged += frame.index % self._settings.stride == 0
         self._last = frame.time
@@ -87,6 +110,7 @@ class Survey:
             if isinstance(found, Reason):
                 self.funnel.rejected[found] += 1
             else:
+                self._memory.keep(found, [seen.frame for seen in self._shot if seen.frame])
                 yield found
 
     def _give_up(self, reason: Reason) -> None:

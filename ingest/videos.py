@@ -157,6 +157,8 @@ class VideoReader:
             picture = next(self._pictures(container), None)
         if picture is None:
             raise UnreadableVideo(path, "no picture in it can be decoded")
+        self.picture_bytes = sum(plane.buffer_size for plane in picture.planes)
+        """Memory of a decoded picture."""
         self.rate = float(rate) if rate else 25.0
         self.width, self.height = _upright(picture, _squared(picture.width, shape), picture.height)
 
