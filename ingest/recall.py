@@ -16,10 +16,10 @@ BUDGET = 192 * 2**20
 class Recall:
     """Pictures of the tracks of the strongest candidates so far. What was let go is decoded again."""
 
-    def __init__(self, reader: VideoReader, settings: MiningSettings, budget: int = BUDGET) -> None:
+    def __init__(self, reader: VideoReader, settings: MiningSettings, budget: int | None = None) -> None:
         self.reader = reader
         self._settings = settings
-        self._most = budget // reader.picture_bytes
+        self._most = (BUDGET if budget is None else budget) // reader.picture_bytes
         self._candidates: list[Candidate] = []
         self._frames: dict[int, Frame] = {}
 
