@@ -23,7 +23,7 @@ from ingest.clustering import UNCLUSTERED
 from ingest.engine import LocalEngine
 from ingest.features import features_path
 from ingest.fits import Fit, fit_path, make_fit, sample, save_fit
-from ingest.linking import LinkTask, link
+from ingest.joining import LinkTask, link
 from ingest.placing import place, place_tasks
 from ingest.rows import read_rows
 from ingest.settings import ClusterSettings
@@ -128,7 +128,8 @@ def cluster(folder: Path, fit: Fit, videos: int, seconds: dict[str, float]) -> N
         with timed("assign", STARTS, seconds):
             members = assigned(engine, folder, fit, videos)
         tasks = [
-            LinkTask(parent_id(fit.id, number), str(number), of, folder, folder, fit.id)
+            # Features alone: with nothing said of copies, their views would be looked for.
+            LinkTask(parent_id(fit.id, number), str(number), of, folder, folder, folder, fit.id, originals={})
             for number, of in members.items()
         ]
         with timed("link", STARTS, seconds):

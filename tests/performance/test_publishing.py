@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rich.console import Console
 
+from graphdb.exporting import export_graph
+from graphdb.importing import import_graph
 from graphdb.server import LocalServer
+from graphdb.settings import DataFolder
 from tests.conftest import Graph, neo4j, open_graph
 from tests.performance.graphs import FIT, FRAMES, Shape, holds_its_children
 from tests.performance.memory import processor_seconds
@@ -75,7 +80,7 @@ def graph(tmp_path: Path) -> Iterator[Graph]:
         graph.close()
 
 
-def test_writing_a_graph(graph: Graph) -> None:
+def test_writing_a_graph(graph: Graph, tmp_path: Path) -> None:
     shape, stages = Shape(PATCHES), Stages(graph)
     print(f"\nWriting {PATCHES:,} patches of {shape.videos:,} videos in {shape.parents:,} parents")
     segments = []
@@ -97,7 +102,27 @@ def test_writing_a_graph(graph: Graph) -> None:
     counts = snapshot.counts
     assert (counts.patches, counts.inter) == (PATCHES, PATCHES * 5 // 2)
     assert total < SECONDS * max(1.0, PATCHES / 1e6)
+    move(graph, tmp_path / "other", tmp_path / "exported", sum(entities(graph).values()))
     show_sizes(graph)
+
+
+def move(graph: Graph, root: Path, exported: Path, count: int) -> None:
+    """The same graph by Neo4j's importer: written as CSV, and loaded into another server."""
+    other = DataFolder.resolve(root)
+    shutil.copy(graph.folder.store_file, other.store_file)
+    began = time.perf_counter()
+    export_graph(graph.store, graph.folder, exported)
+    middle = time.perf_counter()
+    try:
+        counts = import_graph(other, exported, Console(quiet=True))
+        ended = time.perf_counter()
+    finally:
+        LocalServer(other.neo4j).stop()
+        shutil.rmtree(root)
+    print(f"  {'export':<10} {middle - began:>8.1f} s  {count / (middle - began):>8,.0f} entities/s")
+    rate = f"{count / (ended - middle):>8,.0f} entities/s"
+    print(f"  {'import':<10} {ended - middle:>8.1f} s  {rate}, schema and two starts of the server too")
+    assert counts == graph.store.counts()
 
 
 def show_sizes(graph: Graph) -> None:
