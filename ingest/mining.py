@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -43,7 +43,8 @@ class MinedTrack:
 
     start: MinedPatch
     end: MinedPatch
-    view: View
+    # An array cannot be compared as the rest; it is small of the image that the JPEG of the start is cut from.
+    view: View = field(compare=False)
     frame_jpeg: bytes | None
 
 
