@@ -16,7 +16,18 @@ SKIPPED = 3
 
 Data = Annotated[Path | None, typer.Option(help="Data folder. Default: AFFINITY_DATA, else the platform's.")]
 TrackFrames = Annotated[int, typer.Option(min=1, help="Frames from the start of a track to its end. Paper: 30.")]
-Features = Annotated[str, typer.Option(help="Feature extractor that clustering compares by.")]
+Features = Annotated[
+    str,
+    typer.Option(help="What clustering compares by: hog, trunk:FILE, torchvision:NAME or timm:NAME."),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(help="Weights of a network asked for by name: safetensors or a state dict. Default: random ones."),
+]
+Crops = Annotated[
+    Literal["gray", "color"] | None,
+    typer.Option(help="What the extractor sees. Default: gray crops of one contrast for networks, color for hog."),
+]
 Parents = Annotated[int | None, typer.Option(min=1, help="k-means clusters. Paper: 5000. Default: by the data's size.")]
 Members = Annotated[
     int | None, typer.Option(min=1, help="Starts a parent needs. Paper: 100. Default: by the data's size.")
@@ -58,6 +69,8 @@ def ingest(
     data: Data = None,
     track_frames: TrackFrames = 30,
     features: Features = "hog",
+    weights: Weights = None,
+    crops: Crops = None,
     parents: Parents = None,
     members: Members = None,
     neighbors: Neighbors = None,
@@ -93,6 +106,8 @@ def cluster(
     data: Data = None,
     track_frames: TrackFrames = 30,
     features: Features = "hog",
+    weights: Weights = None,
+    crops: Crops = None,
     parents: Parents = None,
     members: Members = None,
     neighbors: Neighbors = None,

@@ -1,8 +1,10 @@
-"""Features of stored crops: one task a video, so that the work spreads over processes and resumes by video."""
+"""Features of stored crops: some videos a task, so that the work spreads over processes and resumes by video."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -10,29 +12,54 @@ from numpy.typing import NDArray
 
 from graphdb.archive import ArchiveReader
 from graphdb.model import Location
-from ingest.features import load_extractor, write_features
+from ingest.features import Extractor, Recipe, load_extractor, write_features
+
+TOGETHER = 128
+"""Starts a task, or a few more: some batches of a network, and not much to lose."""
 
 
 @dataclass(frozen=True, slots=True)
 class DescribeTask:
-    """The starts of one video, in id order, as locations in the archive."""
+    """The starts of some videos, in id order, as locations in the archive."""
 
-    video: str
-    locations: list[Location]
+    videos: dict[str, list[Location]]
     archive: Path
     features: Path
-    extractor: str
-    """The extractor's name: the worker loads its own."""
+    extractor: Recipe
+    """How the extractor is asked for: the worker loads its own."""
 
 
-def describe_video(task: DescribeTask) -> int:
-    """Write the features of one video's starts; how many there are. Raises DamagedArchive."""
-    extractor = load_extractor(task.extractor)
+def together(videos: Mapping[str, list[str]]) -> Iterator[dict[str, list[str]]]:
+    """Videos with their starts, in portions of about TOGETHER starts."""
+    portion: dict[str, list[str]] = {}
+    for video, ids in videos.items():
+        portion[video] = ids
+        if sum(map(len, portion.values())) >= TOGETHER:
+            yield portion
+            portion = {}
+    if portion:
+        yield portion
+
+
+def describe_videos(task: DescribeTask) -> None:
+    """Write the features of the starts, a file a video. Raises DamagedArchive."""
+    extractor = cached_extractor(task.extractor)
     reader = ArchiveReader(task.archive)
-    crops = np.stack([decode(reader.read(location)) for location in task.locations])
-    write_features(task.features, extractor.digest, task.video, extractor(crops))
+    crops = np.stack([decode(reader.read(location)) for of_video in task.videos.values() for location in of_video])
     reader.close()
-    return len(crops)
+    rows = extractor(crops)
+    for video, of_video in zip(task.videos, split(rows, map(len, task.videos.values())), strict=True):
+        write_features(task.features, extractor.digest, video, of_video)
+
+
+@lru_cache(maxsize=1)
+def cached_extractor(recipe: Recipe) -> Extractor:
+    """`load_extractor`, kept for the next task of a worker."""
+    return load_extractor(recipe)
+
+
+def split(rows: NDArray[np.float32], counts: Iterable[int]) -> list[NDArray[np.float32]]:
+    return np.split(rows, np.cumsum(list(counts))[:-1])
 
 
 def decode(jpeg: bytes) -> NDArray[np.uint8]:

@@ -16,9 +16,9 @@ from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
 from ingest.clustering import UNCLUSTERED
 from ingest.copies import originals
-from ingest.describing import DescribeTask, describe_video
+from ingest.describing import DescribeTask, cached_extractor, describe_videos, together
 from ingest.engine import LocalEngine
-from ingest.features import Extractor, features_path
+from ingest.features import Recipe, features_path
 from ingest.fits import Fit, current_fit, make_fit, sample, save_fit, set_current_fit
 from ingest.joining import LinkTask, in_common, link
 from ingest.placing import place, place_tasks
@@ -39,14 +39,15 @@ class Linker:
         store: GraphStore,
         folder: DataFolder,
         engine: LocalEngine,
-        extractor: Extractor,
+        extractor: Recipe,
         settings: ClusterSettings,
         report: Report,
     ) -> None:
         self._store = store
         self._folder = folder
         self._engine = engine
-        self._extractor = extractor
+        self._recipe = extractor
+        self._extractor = cached_extractor(extractor)
         self._settings = settings
         self._report = report
 
@@ -58,10 +59,8 @@ class Linker:
             for video, (_, ids) in starts.items()
             if ids and not features_path(path, self._extractor.digest, video).exists()
         }
-        tasks = (self._describe_task(video, ids) for video, ids in missing.items())
-        for _, result in self._report.stage("features", self._engine.map(describe_video, tasks), len(missing)):
-            if isinstance(result, Exception):
-                raise result
+        for _ in self._report.stage("features", self._described(missing), len(missing)):
+            pass
 
     def fit(self, starts: Starts, refit: bool = False) -> Fit:
         """The centroids in force for these settings; made from these starts where there are none, or on `refit`."""
@@ -118,6 +117,8 @@ class Linker:
             self._report.say("clustering: " + ", ".join(used))
             segments += self.link(fit, self.assign(fit, starts), starts)
             settings |= {"features": self._extractor.name, "clustering": asdict(fit.settings)}
+            if self._recipe.crops:
+                settings["crops"] = self._recipe.crops
         snapshot = self._store.publish(segments, frames, fit.id if fit else None, settings | {"track_frames": frames})
         self._explain(snapshot)
         return snapshot
@@ -129,10 +130,17 @@ class Linker:
                 raise result
             yield from zip(task.videos, result, strict=True)
 
-    def _describe_task(self, video: str, ids: list[str]) -> DescribeTask:
-        where = self._store.pixels(ids)
-        folder = self._folder
-        return DescribeTask(video, [where[id] for id in ids], folder.archive, folder.features, self._extractor.name)
+    def _described(self, missing: Mapping[str, list[str]]) -> Iterator[str]:
+        tasks = (self._describe_task(portion) for portion in together(missing))
+        for task, result in self._engine.map(describe_videos, tasks):
+            if isinstance(result, Exception):
+                raise result
+            yield from task.videos
+
+    def _describe_task(self, portion: Mapping[str, list[str]]) -> DescribeTask:
+        where = self._store.pixels([id for ids in portion.values() for id in ids])
+        videos = {video: [where[id] for id in ids] for video, ids in portion.items()}
+        return DescribeTask(videos, self._folder.archive, self._folder.features, self._recipe)
 
     def _new_fit(self, starts: Starts) -> Fit:
         """A fit to a sample of these starts; only the sample's features are read, as memory is bounded by it."""

@@ -10,9 +10,10 @@ from pathlib import Path
 from graphdb.archive import ArchiveWriter
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
+from ingest.describing import cached_extractor
 from ingest.engine import LocalEngine
 from ingest.errors import NothingIngested, UnreadableVideo, shown
-from ingest.features import drop_features, load_extractor
+from ingest.features import drop_features
 from ingest.linking import Linker
 from ingest.mining import mine_video
 from ingest.report import Report
@@ -28,11 +29,14 @@ FRAMES_UP_TO = 100_000
 def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, report: Report) -> Summary:
     """Mine the videos among `paths`, and publish a snapshot of all that the graph holds then.
 
-    Raises MissingPath, ArchiveLocked, GraphUnavailable, StoreMismatch. A file that cannot be used is no error: it is
-    skipped, and the summary says so. What was stored when a run is cut short is not done again by the next.
+    Raises MissingPath, ArchiveLocked, GraphUnavailable, StoreMismatch, and what `load_extractor` raises. A file that
+    cannot be used is no error: it is skipped, and the summary says so. What was stored when a run is cut short is not
+    done again by the next.
     """
     summary = Summary()
     files = find_videos(paths)
+    if settings.link:
+        look_ahead(settings)
     with GraphStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
         store.sweep_snapshots()
         with LocalEngine(settings.workers) as engine:
@@ -51,6 +55,13 @@ def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Sum
         with LocalEngine(settings.workers) as engine:
             publish(store, folder, engine, settings, report, summary)
     return summary
+
+
+def look_ahead(settings: IngestSettings) -> None:
+    """Find out before hours of mining what linking would lack after them: a library, an extractor, its weights."""
+    import faiss  # noqa: F401
+
+    cached_extractor(settings.extractor)
 
 
 def name(files: Sequence[Path], engine: LocalEngine, report: Report, summary: Summary) -> dict[str, Path]:
@@ -128,8 +139,7 @@ def publish(
     summary: Summary,
 ) -> None:
     """Publish the videos that are not held out, if any are, and then all of them."""
-    extractor = load_extractor(settings.features)
-    linker = Linker(store, folder, engine, extractor, settings.clustering, report)
+    linker = Linker(store, folder, engine, settings.extractor, settings.clustering, report)
     frames = settings.mining.track_frames
     starts = store.tracked_starts(frames)
     if not starts and summary.skipped:

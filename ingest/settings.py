@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Literal
 
 from graphdb.model import digest
 from ingest.errors import SettingsError
+from ingest.features import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,6 +227,12 @@ class IngestSettings:
     features: str = "hog"
     """The extractor that clustering compares by. Paper: pool5 of a context-prediction network; HOG in the ablation."""
 
+    weights: Path | None = None
+    """Weights of a network that is asked for by name. None: random ones."""
+
+    crops: Literal["gray", "color"] | None = None
+    """What the extractor sees. None: gray crops of one contrast for networks, color for hog. Paper: color."""
+
     hold_out: float = 0.0
     """Fraction of the videos kept out of a first snapshot, so that training on it never sees them."""
 
@@ -242,3 +250,7 @@ class IngestSettings:
 
     workers: int | None = None
     """Worker processes. None: one a core."""
+
+    @property
+    def extractor(self) -> Recipe:
+        return Recipe(features=self.features, weights=self.weights, crops=self.crops)

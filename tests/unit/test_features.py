@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ingest.errors import DamagedFeatures, UnknownExtractor
 from ingest.features import (
     HogExtractor,
+    Recipe,
     features_path,
     load_extractor,
     normalize,
@@ -29,19 +30,19 @@ def photographs() -> NDArray[np.uint8]:
 
 
 def test_hog_gives_unit_rows_of_4356_numbers() -> None:
-    rows = load_extractor("hog")(photographs())
+    rows = load_extractor(Recipe())(photographs())
     assert rows.shape == (4, 4356)
     assert rows.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
 
 
 def test_dims_are_known_before_extraction() -> None:
-    assert load_extractor("hog").dims == 4356
+    assert load_extractor(Recipe()).dims == 4356
     assert HogExtractor(cell=16).dims == HogExtractor(cell=16)(photographs()).shape[1]
 
 
 def test_hog_of_a_crop_does_not_depend_on_its_batch() -> None:
-    extractor, crops = load_extractor("hog"), photographs()
+    extractor, crops = load_extractor(Recipe()), photographs()
     together = extractor(crops)
     alone = np.concatenate([extractor(crops[i : i + 1]) for i in range(len(crops))])
     np.testing.assert_array_equal(together, alone)
@@ -67,28 +68,28 @@ def test_softness_keeps_a_faint_background_faint() -> None:
 
 
 def test_a_blank_crop_gives_a_row_of_zeros() -> None:
-    rows = load_extractor("hog")(np.full((1, 96, 96, 3), 128, np.uint8))
+    rows = load_extractor(Recipe())(np.full((1, 96, 96, 3), 128, np.uint8))
     np.testing.assert_array_equal(rows, np.zeros_like(rows))
 
 
 def test_hog_of_no_crops_is_empty() -> None:
-    assert load_extractor("hog")(np.empty((0, 96, 96, 3), np.uint8)).shape == (0, 4356)
+    assert load_extractor(Recipe())(np.empty((0, 96, 96, 3), np.uint8)).shape == (0, 4356)
 
 
 def test_hog_refuses_crops_of_another_size() -> None:
     with pytest.raises(ValueError, match="96×96×3"):
-        load_extractor("hog")(np.zeros((1, 64, 64, 3), np.uint8))
+        load_extractor(Recipe())(np.zeros((1, 64, 64, 3), np.uint8))
 
 
 def test_a_digest_names_the_parameters() -> None:
-    assert load_extractor("hog").digest == HogExtractor().digest
+    assert load_extractor(Recipe()).digest == HogExtractor().digest
     assert len(HogExtractor().digest) == 16
     assert replace(HogExtractor(), cell=16).digest != HogExtractor().digest
 
 
 def test_an_unknown_extractor_is_refused_with_those_that_exist() -> None:
     with pytest.raises(UnknownExtractor, match="hog") as caught:
-        load_extractor("sift")
+        load_extractor(Recipe(features="sift"))
     assert caught.value.name == "sift"
 
 
@@ -98,7 +99,7 @@ def test_normalize_leaves_zero_rows_alone() -> None:
 
 
 def test_features_come_back_as_written_in_half_precision(tmp_path: Path) -> None:
-    rows = load_extractor("hog")(photographs())
+    rows = load_extractor(Recipe())(photographs())
     write_features(tmp_path, EXTRACTOR, VIDEO, rows)
     back = read_features(tmp_path, EXTRACTOR, VIDEO)
     assert back.dtype == np.float32

@@ -1,43 +1,14 @@
-"""Crops in, unit vectors out: what clustering compares. And the files that keep them.
-
-An extractor is a name, a digest of all that its numbers depend on, and a call. `hog` is here; networks plug in
-by the same protocol. Features of another digest lie in another folder, so old and new never mix.
-"""
+"""HOG: histograms of oriented gradients."""
 
 from __future__ import annotations
 
-import io
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphdb.files import whole_file, writing
 from graphdb.model import digest
-from ingest.errors import DamagedFeatures, UnknownExtractor
-
-
-class Extractor(Protocol):
-    """What clustering needs to know of a feature."""
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def dims(self) -> int: ...
-
-    @property
-    def digest(self) -> str:
-        """16 hex digits over name, version and parameters: equal digests mean equal features."""
-
-    @property
-    def whiten(self) -> int:
-        """Dimensions that its features are whitened to where the settings leave it open; 0: not at all."""
-
-    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """N×S×S×3 RGB crops to N×dims rows of unit length; a crop without content gives a row of zeros."""
+from ingest.features.extractor import normalize
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,53 +72,3 @@ class HogExtractor:
         norm = np.sqrt(np.maximum(energy + floor, np.finfo(np.float32).tiny))
         rows: NDArray[np.float32] = (blocks / norm).reshape(len(cells), -1)
         return rows
-
-
-def load_extractor(name: str) -> Extractor:
-    """The extractor called `name`. Raises UnknownExtractor, which names those that exist."""
-    if name == HogExtractor.name:
-        return HogExtractor()
-    raise UnknownExtractor(name, [HogExtractor.name])
-
-
-def normalize(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of unit length; a row without length stays zero."""
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    units: NDArray[np.float32] = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
-    return units
-
-
-def features_path(folder: Path, extractor: str, video: str) -> Path:
-    return folder / extractor / f"{video}.npy"
-
-
-def write_features(folder: Path, extractor: str, video: str, rows: NDArray[np.float32]) -> None:
-    """Keep one video's features (N×dims, in start-id order) as fp16; a reader sees all of the file or none.
-
-    Raises CannotWrite.
-    """
-    # By way of memory: numpy, writing to a file itself, keeps the system's reason for a failure to itself.
-    content = io.BytesIO()
-    np.save(content, rows.astype(np.float16))
-    with whole_file(features_path(folder, extractor, video)) as file:
-        file.write(content.getbuffer())
-
-
-def read_features(folder: Path, extractor: str, video: str) -> NDArray[np.float32]:
-    """One video's features, N×dims. Raises DamagedFeatures if the file is missing, cut or of another kind."""
-    path = features_path(folder, extractor, video)
-    try:
-        rows = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DamagedFeatures(path, str(error)) from error
-    if rows.ndim != 2 or rows.dtype != np.float16:
-        raise DamagedFeatures(path, f"it holds {rows.ndim}-d {rows.dtype}, not rows of float16")
-    converted: NDArray[np.float32] = rows.astype(np.float32)
-    return converted
-
-
-def drop_features(folder: Path, video: str) -> None:
-    """Forget one video's features, of every extractor: its starts are about to change."""
-    for path in folder.glob(f"*/{video}.npy"):
-        with writing(path):
-            path.unlink()

@@ -1,0 +1,98 @@
+"""What an extractor is, and how one is asked for by name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.errors import SettingsError, UnknownExtractor
+
+KNOWN = ("hog", "trunk:FILE", "torchvision:NAME", "timm:NAME")
+
+
+class Extractor(Protocol):
+    """What clustering needs to know of a feature."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def dims(self) -> int: ...
+
+    @property
+    def digest(self) -> str:
+        """16 hex digits over name, version and parameters: equal digests mean equal features."""
+
+    @property
+    def whiten(self) -> int:
+        """Dimensions that its features are whitened to where the settings leave it open; 0: not at all."""
+
+    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """N×S×S×3 RGB crops to N×dims rows of unit length; a crop without content gives a row of zeros."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """An extractor as it was asked for: small, so that a worker that is handed it loads its own."""
+
+    features: str = "hog"
+    """One of KNOWN."""
+
+    weights: Path | None = None
+    """File of a network's weights; None: random ones, from a fixed seed."""
+
+    crops: Literal["gray", "color"] | None = None
+    """What the extractor sees; None: gray crops for networks, color for hog."""
+
+
+def load_extractor(recipe: Recipe) -> Extractor:
+    """The extractor that was asked for.
+
+    Raises UnknownExtractor, MissingPackage, UnreadableWeights, WrongWeights and SettingsError.
+    """
+    from ingest.features.gray import GrayCrops
+    from ingest.features.hog import HogExtractor
+
+    if recipe.crops not in (None, "gray", "color"):
+        raise SettingsError("crops", recipe.crops, "gray or color")
+    kind, colon, name = recipe.features.partition(":")
+    extractor: Extractor
+    if recipe.features == "hog":
+        if recipe.weights:
+            raise SettingsError("weights", str(recipe.weights), "left out with hog, which has none")
+        extractor = HogExtractor()
+    elif colon and name and f"{kind}:" in {known.partition(":")[0] + ":" for known in KNOWN[1:]}:
+        extractor = _network(kind, name, recipe.weights)
+    else:
+        raise UnknownExtractor(recipe.features, KNOWN)
+    gray = recipe.crops == "gray" or (recipe.crops is None and recipe.features != "hog")
+    return GrayCrops(extractor) if gray else extractor
+
+
+def _network(kind: str, name: str, weights: Path | None) -> Extractor:
+    from ingest.features.packages import needed
+
+    for package in ("torch", "torchvision", "safetensors", *(["timm"] if kind == "timm" else [])):
+        needed(package, f"{kind}:{name}")
+    from ingest.features import networks
+
+    match kind:
+        case "trunk":
+            if weights:
+                raise SettingsError("weights", str(weights), "left out with trunk:FILE, which is a file of weights")
+            return networks.trunk(Path(name))
+        case "torchvision":
+            return networks.of_torchvision(name, weights)
+        case _:
+            return networks.of_timm(name, weights)
+
+
+def normalize(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows of unit length; a row without length stays zero."""
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    units: NDArray[np.float32] = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    return units
