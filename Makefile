@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install demo test check bench real-video lock clean
+.PHONY: install demo test check bench bench-clustering bench-publishing real-video lock clean
 
 ## Build .venv with everything pinned in constraints.txt.
 install: $(STAMP)
@@ -37,6 +37,16 @@ check: install
 ## Measure; the report is docs/benchmarks.md.
 bench: install
 	$(BIN)/pytest tests/performance --override-ini 'addopts=' -s
+
+## Clustering at a size of yours, 9.2 kB of disk a start: make bench-clustering STARTS=1000000.
+bench-clustering: export AFFINITY_BENCH_STARTS = $(STARTS)
+bench-clustering: install
+	$(BIN)/pytest tests/performance/test_clustering.py --override-ini 'addopts=' -s
+
+## Writing, exporting and importing a graph of a size of yours: make bench-publishing PATCHES=1000000.
+bench-publishing: export AFFINITY_BENCH_PATCHES = $(PATCHES)
+bench-publishing: install
+	$(BIN)/pytest tests/performance/test_publishing.py --override-ini 'addopts=' -s
 
 ## Ingest five real videos and the samples, and draw what the graph holds: docs/real-video.md.
 real-video: install

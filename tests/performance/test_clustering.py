@@ -29,8 +29,8 @@ from ingest.rows import read_rows
 from ingest.settings import ClusterSettings
 from tests.performance.memory import Anonymous, processor_seconds
 
-STARTS = int(os.environ.get("AFFINITY_BENCH_STARTS", "10000"))
-PARENTS = int(os.environ.get("AFFINITY_BENCH_PARENTS", max(1, STARTS // 1000)))
+STARTS = int(os.environ.get("AFFINITY_BENCH_STARTS") or 10_000)
+PARENTS = int(os.environ.get("AFFINITY_BENCH_PARENTS") or max(1, STARTS // 1000))
 WORKERS = 2
 DIMS, PER_VIDEO, KINDS, LATENT = 4608, 100, 3000, 6
 EXTRACTOR = "0123456789abcdef"

@@ -24,7 +24,7 @@ from tests.conftest import Graph, neo4j, open_graph
 from tests.performance.graphs import FIT, FRAMES, Shape, holds_its_children
 from tests.performance.memory import processor_seconds
 
-PATCHES = int(os.environ.get("AFFINITY_BENCH_PATCHES", "20000"))
+PATCHES = int(os.environ.get("AFFINITY_BENCH_PATCHES") or 20_000)
 SECONDS = 1200.0
 """What a million patches may take."""
 

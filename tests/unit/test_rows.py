@@ -9,9 +9,15 @@ import pytest
 from numpy.typing import NDArray
 
 import ingest.rows
+from graphdb.model import InterEdges
+from ingest.clustering import assign
+from ingest.engine import LocalEngine
 from ingest.errors import DamagedFeatures
 from ingest.features import features_path, read_features, write_features
+from ingest.fits import make_fit, save_fit
+from ingest.joining import LinkTask, link
 from ingest.rows import read_rows
+from ingest.settings import ClusterSettings
 
 EXTRACTOR = "0123456789abcdef"
 VIDEOS = [f"{number:016x}" for number in range(6)]
@@ -73,3 +79,33 @@ def test_damage_is_named_with_its_file(folder: Path, how: str) -> None:
 def test_a_file_with_fewer_rows_than_asked_for_is_damaged(folder: Path) -> None:
     with pytest.raises(DamagedFeatures, match="no row 7"):
         read_rows(folder, EXTRACTOR, [(VIDEOS[5], 7)])
+
+
+def linked(tasks: list[LinkTask], workers: int) -> list[InterEdges]:
+    with LocalEngine(workers) as engine:
+        results = [result for _, result in engine.map(link, tasks)]
+    assert all(isinstance(result, InterEdges) for result in results), results
+    return sorted((result for result in results if isinstance(result, InterEdges)), key=lambda inter: inter.parent)
+
+
+def test_parents_read_row_by_row_are_linked_to_the_bit_alike_by_one_process_and_by_two(tmp_path: Path) -> None:
+    random = np.random.default_rng(1)
+    kinds = random.standard_normal((9, 32))
+    for video in range(60):
+        rows = kinds[random.integers(0, 9, 12)] + random.standard_normal((12, 32))
+        write_features(tmp_path, EXTRACTOR, f"{video:016x}", rows.astype(np.float32))
+    places = [(f"{video:016x}-{row:08d}-0-0-96", row) for video in range(60) for row in range(12)]
+    sample = read_rows(tmp_path, EXTRACTOR, [(id.partition("-")[0], row) for id, row in places])
+    fit = make_fit([id for id, _ in places], sample, EXTRACTOR, ClusterSettings(parents=4, members=12, neighbors=8))
+    save_fit(tmp_path, fit)
+    numbers = assign(sample, fit.centroids)
+    members = [
+        [place for place, number in zip(places, numbers, strict=True) if number == parent] for parent in range(4)
+    ]
+    tasks = [
+        LinkTask(str(parent), "i", of, tmp_path, tmp_path, tmp_path, fit.id, originals={})
+        for parent, of in enumerate(members)
+    ]
+    once = linked(tasks, 1)
+    assert sum(len(inter.edges) for inter in once) > 100
+    assert repr(linked(tasks[::-1], 2)) == repr(once)
