@@ -19,7 +19,7 @@ from affinity_demo import demo
 from doctor.faults import sentence
 
 OURS = ("graphdb", "ingest", "api", "trainer", "doctor", "affinity_demo")
-RESUMED = ("ingest", "cluster", "train", "demo", "graph start")
+RESUMED = ("ingest", "cluster", "train", "demo", "forget", "graph start", "graph prune")
 """Commands that keep what they did and go on from there when they are run again."""
 
 app = typer.Typer(
@@ -31,8 +31,10 @@ app = typer.Typer(
 )
 app.add_typer(graphdb.cli.app, name="graph")
 graphdb.cli.app.command()(ingest.cli.quality)
+graphdb.cli.app.command()(ingest.cli.prune)
 app.command()(ingest.cli.ingest)
 app.command()(ingest.cli.cluster)
+app.command()(ingest.cli.forget)
 app.add_typer(ingest.show.app, name="show")
 app.command()(api.cli.serve)
 app.command()(trainer.cli.train)

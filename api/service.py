@@ -10,8 +10,8 @@ from api.settings import ServiceSettings
 from api.source import Source, read_source
 from api.windows import Windows
 from graphdb.archive import ArchiveReader, shard_files
-from graphdb.errors import DamagedArchive, NotFound, PatchNotFound
-from graphdb.model import PatchDetail, PatchRef, Snapshot
+from graphdb.errors import DamagedArchive, NotFound, PatchNotFound, ShardGone
+from graphdb.model import Location, PatchDetail, PatchRef, Snapshot
 from graphdb.store import GraphStore
 
 READY_SECONDS = 1.5
@@ -61,10 +61,27 @@ class Service:
 
     async def sample(self, snapshot: str, query: Query) -> Sample:
         """The triplets that stand in the snapshot's order where the query says."""
-        return await sample(self.store, self._windows, await self._source(snapshot), query)
+        source = await self._source(snapshot)
+        try:
+            return await sample(self.store, self._windows, source, query)
+        except KeyError:
+            # What the order counts on is not in the graph: the snapshot has ended since it was last asked for.
+            self._windows.drop(snapshot)
+            await self.snapshot(snapshot)
+            raise
 
-    def images(self, patches: Sequence[PatchRef]) -> list[bytes]:
-        """The JPEGs of patches. Raises DamagedArchive."""
+    async def pixels(self, snapshot: str, query: Query) -> tuple[Sample, list[bytes]]:
+        """The same with the JPEGs of its patches. Raises DamagedArchive."""
+        taken = await self.sample(snapshot, query)
+        try:
+            return taken, self._images(taken.patches)
+        except ShardGone:
+            # They were moved since the graph was read: what it says now leads to them.
+            self._windows.drop(snapshot)
+            taken = await self.sample(snapshot, query)
+            return taken, self._images(taken.patches)
+
+    def _images(self, patches: Sequence[PatchRef]) -> list[bytes]:
         return [self.archive.read(patch.location) for patch in patches]
 
     async def patch(self, id: str) -> PatchDetail:
@@ -73,10 +90,16 @@ class Service:
 
     async def image(self, id: str) -> bytes:
         """The JPEG of one patch. Raises PatchNotFound, DamagedArchive."""
+        try:
+            return self.archive.read(await self._location(id))
+        except ShardGone:  # it was moved in between
+            return self.archive.read(await self._location(id))
+
+    async def _location(self, id: str) -> Location:
         locations = await self._windows.ask(self.store.pixels, [id])
         if id not in locations:
             raise PatchNotFound(id)
-        return self.archive.read(locations[id])
+        return locations[id]
 
     async def _source(self, id: str) -> Source:
         now = time.monotonic()

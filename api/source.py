@@ -83,6 +83,8 @@ def read_source(store: GraphStore, id: str) -> Source:
     segments = store.segments(id)
     inter = Keys.of(segments.inter_first, segments.inter_count)
     intra = Keys.of(segments.intra_first, segments.intra_count)
+    if intra.total != snapshot.counts.intra:
+        store.snapshot(id)  # it ended between the two reads
     return Source(snapshot, inter, intra, _has_two_groups(store, snapshot, intra))
 
 

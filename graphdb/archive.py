@@ -17,7 +17,7 @@ from types import TracebackType
 
 from filelock import FileLock, Timeout
 
-from graphdb.errors import ArchiveLocked, CannotWrite, DamagedArchive
+from graphdb.errors import ArchiveLocked, CannotWrite, DamagedArchive, ShardGone
 from graphdb.files import writing
 from graphdb.model import Location
 
@@ -26,6 +26,10 @@ SHARDS = f"{'[0-9]' * 6}.tar"
 """The names of our shards: a tar that somebody else put beside them is not ours to cut."""
 TRAILER = bytes(2 * tarfile.BLOCKSIZE)
 JPEG_START = b"\xff\xd8"
+
+
+def shard_name(number: int) -> str:
+    return f"{number:06d}"
 
 
 def shard_path(folder: Path, shard: str) -> Path:
@@ -59,7 +63,7 @@ class ArchiveWriter:
     @property
     def shard(self) -> str:
         """The open shard."""
-        return f"{self._number:06d}"
+        return shard_name(self._number)
 
     @property
     def end(self) -> int:
@@ -69,7 +73,7 @@ class ArchiveWriter:
     def append(self, images: Iterable[tuple[str, bytes]]) -> list[Location]:
         """Write images (id, JPEG bytes) together, synced to the disk, and say where each one lies."""
         if self._end >= self._shard_bytes:
-            self._seal()
+            self.turn()
         locations = []
         path = shard_path(self._folder, self.shard)
         try:
@@ -93,16 +97,8 @@ class ArchiveWriter:
         self._end = end
         return locations
 
-    def close(self) -> None:
-        self._held.close()
-
-    def __enter__(self) -> ArchiveWriter:
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self.close()
-
-    def _seal(self) -> None:
+    def turn(self) -> None:
+        """Seal the open shard and open the next: numbers only rise."""
         path = shard_path(self._folder, self.shard)
         with writing(path), path.open("r+b") as file:
             file.seek(self._end)
@@ -112,6 +108,15 @@ class ArchiveWriter:
         self._number += 1
         self._end = 0
         self._open()
+
+    def close(self) -> None:
+        self._held.close()
+
+    def __enter__(self) -> ArchiveWriter:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
 
     def _open(self) -> None:
         path = shard_path(self._folder, self.shard)
@@ -198,7 +203,8 @@ class ArchiveReader:
         self._lock = threading.Lock()
 
     def read(self, location: Location) -> bytes:
-        """The JPEG bytes at the location. Raises DamagedArchive where there are none."""
+        """The JPEG bytes at the location. Raises DamagedArchive where there are none, ShardGone where the shard is not
+        there: ask the graph again, the image may have moved."""
         end = location.offset + location.size
         shard = self._maps.get(location.shard)
         if shard is None or len(shard) < end:
@@ -222,8 +228,12 @@ class ArchiveReader:
         path = shard_path(self._folder, shard)
         try:
             with self._lock, path.open("rb") as file:
+                # Maps of shards that were deleted keep their room on the disk until the last reader lets go.
+                self._maps = {id: map for id, map in self._maps.items() if shard_path(self._folder, id).exists()}
                 self._maps[shard] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
                 return self._maps[shard]
+        except FileNotFoundError:
+            raise ShardGone(path) from None
         except (OSError, ValueError) as error:
             raise DamagedArchive(
                 f"The shard {path} cannot be read ({error}). Restore the archive that belongs to this graph."

@@ -20,6 +20,7 @@ GraphdbError
   x ArchiveError
     - ArchiveLocked      another process writes to this data folder
     - DamagedArchive     bytes that the graph points to are not there
+      . ShardGone        a whole shard is not there: it was deleted, or its images were moved meanwhile
 """
 
 from __future__ import annotations
@@ -230,3 +231,17 @@ class ArchiveLocked(ArchiveError):
 
 class DamagedArchive(ArchiveError):
     """Bytes that the graph points to are not in the archive."""
+
+
+class ShardGone(DamagedArchive):
+    """A shard is not there: it was lost, or compacting moved its images while somebody was about to read them."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        super().__init__(
+            f"The shard {path} is not there. If it was not just compacted (forgetting and pruning do that), restore "
+            "the archive that belongs to this graph."
+        )
+
+    def __reduce__(self) -> tuple[type[ShardGone], tuple[Path]]:
+        return type(self), (self.path,)

@@ -77,6 +77,11 @@ def row_order(positions: Sequence[int], count: int, kind: str) -> list[int]:
 
 
 def patches(row: Row, name: str, ids: Sequence[str], groups: Sequence[str], order: Sequence[int]) -> list[PatchRef]:
-    """The patches of one column of a sampling query, back in the order of the keys."""
+    """The patches of one column of a sampling query, back in the order of the keys. Raises KeyError where one is gone.
+
+    `collect` leaves out what is null: a column that is short would hand out the pixels of others.
+    """
     shards, offsets, sizes = row[f"{name}_shard"], row[f"{name}_offset"], row[f"{name}_size"]
+    if not len(shards) == len(offsets) == len(sizes) == len(order):
+        raise KeyError(f"{len(order) - len(shards)} of {len(order)} patches are not in the graph")
     return [PatchRef(ids[i], groups[i], Location(shards[i], offsets[i], sizes[i])) for i in order]

@@ -71,7 +71,7 @@ class GraphStore(Bolt):
         return store
 
     @classmethod
-    def connect(cls, folder: DataFolder, *, timeout: float = 60.0) -> GraphStore:
+    def connect(cls, folder: DataFolder, *, timeout: float = 60.0) -> Self:
         """The graph of a data folder: the server of NEO4J_URI, else the folder's own, started if it is down.
 
         Whoever answers is asked who it is, then what the database holds; only then the schema is written, and last

@@ -1,4 +1,4 @@
-"""`affinity ingest`, `affinity cluster` and `affinity graph quality`."""
+"""`affinity ingest`, `affinity cluster`, `affinity forget`, `affinity graph quality` and `affinity graph prune`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from graphdb.removing import Held
     from ingest.report import Report
     from ingest.summary import Summary
 
@@ -162,3 +165,51 @@ def quality(
     Console(stderr=json).print(quality_table(id, judged))
     if json:
         print(encoder.dumps(asdict(judged) | {"snapshot": id}))
+
+
+def forget(
+    videos: Annotated[
+        list[str], typer.Argument(help="Files, addresses, ids, or beginnings of ids.", show_default=False)
+    ],
+    data: Data = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Forget videos: their patches, pixels, features and edges. Snapshots that use them end, with successors."""
+    from dataclasses import asdict
+    from json import dumps
+
+    from graphdb.settings import DataFolder
+    from ingest import forgetting
+    from ingest.report import Report
+
+    report = Report()
+
+    def agree(held: Sequence[Held]) -> bool:
+        report.say(forgetting.told(held))
+        return yes or typer.confirm("Forget?", abort=True, err=True)
+
+    done = forgetting.forget(videos, DataFolder.resolve(data), report, agree)
+    report.say(done.told())
+    if json:
+        print(dumps(asdict(done)))
+
+
+def prune(
+    data: Data = None,
+    keep: Annotated[int, typer.Option(min=1, help="Snapshots to keep, the newest; any read within a day stay.")] = 2,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and delete nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Delete what only old snapshots need: edges, tracks, patches, pixels, fits and features."""
+    from json import dumps
+
+    from graphdb.settings import DataFolder
+    from ingest import pruning
+    from ingest.report import Report
+
+    report = Report()
+    plan = pruning.prune(DataFolder.resolve(data), keep, dry_run, report)
+    report.say(plan.told("would go" if dry_run else "went"))
+    if json:
+        print(dumps({"kept": [one.id for one in plan.kept], "deleted": plan.counts()}))

@@ -5,6 +5,7 @@ IngestError
     - UnreadableSetting  a value is not of the setting's type
   x UnknownSetting       no setting has this name
   x MissingPath          nothing is at a path that was given
+  x NoSuchVideo          the graph holds no video of this name, or several
   x UnreadableVideo      a file cannot be decoded as video
   x WrongOpenCV          the installed OpenCV has no KCF tracker
   x UnknownExtractor     no feature extractor has this name
@@ -25,7 +26,7 @@ IngestError
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 
@@ -66,6 +67,21 @@ class MissingPath(IngestError):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(f"Nothing is at {shown(path)}. Give video files, or folders that hold some.")
+
+
+class NoSuchVideo(IngestError):
+    """The graph holds no video of this name; `begun` are those whose ids begin with it, with their files."""
+
+    def __init__(self, name: str, begun: Mapping[str, str]) -> None:
+        self.name = name
+        if begun:
+            several = ", ".join(f"{id} ({uri})" for id, uri in list(begun.items())[:5])
+            super().__init__(f"Several videos are meant by {name}: {several}. Give more digits of the id.")
+        else:
+            super().__init__(
+                f"The graph holds no video {name}. Give its file, its address, its id, or the first four digits of "
+                "that at least: `MATCH (v:Video) RETURN v.id, v.uri` lists them in Neo4j Browser."
+            )
 
 
 class UnreadableVideo(IngestError):

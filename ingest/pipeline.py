@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 
 from graphdb.archive import ArchiveWriter
+from graphdb.removing import RemovalStore
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
 from ingest.describing import cached_extractor
 from ingest.engine import LocalEngine
 from ingest.errors import NothingIngested, UnreadableVideo, shown
 from ingest.features import drop_features
+from ingest.forgetting import finish
 from ingest.linking import Linker
 from ingest.mining import mine_video
 from ingest.report import Report
@@ -37,8 +39,9 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
     files = find_videos(paths)
     if settings.link:
         look_ahead(settings)
-    with GraphStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
+    with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
         store.sweep_snapshots()
+        finish(store, folder, archive, report)
         with LocalEngine(settings.workers) as engine:
             new = choose(name(files, engine, report, summary), store, settings, report, summary)
             mine(new, store, archive, folder, engine, settings, report, summary)
@@ -50,8 +53,9 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
 def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Summary:
     """Describe, cluster, link and publish what was mined before."""
     summary = Summary()
-    with GraphStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()):
+    with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
         store.sweep_snapshots()
+        finish(store, folder, archive, report)
         with LocalEngine(settings.workers) as engine:
             publish(store, folder, engine, settings, report, summary)
     return summary

@@ -18,7 +18,6 @@ from api.problems import Responses, responses
 from api.routes.snapshots import REDIRECT, Id, redirect
 from api.routes.state import ServiceDep
 from api.sampling import Sample
-from api.service import Service
 from api.source import Pair
 from graphdb.model import PatchRef
 
@@ -70,13 +69,12 @@ async def read_triplets(
     if form is None:
         raise HTTPException(406, f"Triplets come as {JSON} or {wire.MEDIA_TYPE}.")
     asked = query.parsed()
-    sample = await service.sample(id, asked)
     if form == wire.MEDIA_TYPE:
-        return as_arrow(service, id, asked, sample)
-    return as_json(id, asked, sample)
+        return as_arrow(id, asked, *await service.pixels(id, asked))
+    return as_json(id, asked, await service.sample(id, asked))
 
 
-def as_arrow(service: Service, snapshot: str, query: sampling.Query, sample: Sample) -> Response:
+def as_arrow(snapshot: str, query: sampling.Query, sample: Sample, images: list[bytes]) -> Response:
     pairs, negatives = sample.pairs, negative_patches(sample)
     batch = wire.TripletBatch(
         snapshot=snapshot,
@@ -90,7 +88,7 @@ def as_arrow(service: Service, snapshot: str, query: sampling.Query, sample: Sam
         anchor_group=[pair.anchor.group for pair in pairs],
         positive_group=[pair.positive.group for pair in pairs],
         negative_group=[patch.group for patch in negatives],
-        images=service.images(sample.patches),
+        images=images,
         negative_idx=sample.negative_idx,
     )
     body, digest = wire.encode(batch)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from graphdb import schema
+from graphdb.archive import shard_name
 from graphdb.store import GraphStore
 
 IMAGES = 5_000
@@ -55,7 +56,10 @@ class CheckStore(GraphStore):
         self._write(f"sweep_{things}")
 
     def sweep_shards(self, ids: Sequence[str]) -> None:
-        """Forget shards that nothing points into."""
+        """Forget shards that nothing points into. Their numbers are not used again: the next is noted, if need be."""
+        newest = max(self.shards(), key=int)
+        if newest in ids:
+            self._write("write_shard", id=shard_name(int(newest) + 1), end=0)
         self._write("sweep_shards", ids=list(ids))
 
     def _pages(self, name: str, count: int) -> Iterator[list[Any]]:

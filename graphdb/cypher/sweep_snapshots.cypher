@@ -1,4 +1,7 @@
 // Remove the snapshots that an interrupted ingest left unpublished: by all that it writes first, so nobody else's.
 MATCH (s:Snapshot)
 WHERE s.published IS NULL AND s.created IS NOT NULL AND s.settings IS NOT NULL AND s.frames IS NOT NULL
+OPTIONAL MATCH (before:Snapshot)
+WHERE before.created IS NOT NULL AND before.successor = s.id
+REMOVE before.successor
 DETACH DELETE s

@@ -147,6 +147,11 @@ BROKEN = {
     ),
     "a snapshot that miscounts": altered("(n:Snapshot)", "inter", "n.inter + 1", "snapshots_counts"),
     "a snapshot without one of its segments": removed("(a:Snapshot)-[r:USES]->(b)", "USES", "snapshots_counts"),
+    "a snapshot that ended and holds on": Broken(
+        "MATCH (s:Snapshot) SET s.ended = datetime()",
+        "MATCH (s:Snapshot) REMOVE s.ended",
+        ("snapshots_ended",),
+    ),
     "a snapshot of another length": altered("(n:Snapshot)", "frames", "15", "snapshots_fit"),
 }
 

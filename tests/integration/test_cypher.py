@@ -14,19 +14,35 @@ from tests.conftest import Graph
 PARAMETERS: dict[str, dict[str, Any]] = {
     **{name: {"most": 1} for name in queries.names() if name.startswith("check/")},
     "assigned_starts": {"fit": "f"},
+    "begin_forgetting": {"videos": ["v"]},
     "claim_keys": {"kind": "inter", "count": 1},
     "claim_store": {"id": "s"},
     "current_starts": {"ids": ["v"]},
     "create_snapshot": {"id": "s", "fit": "f", "frames": 30, "settings": "{}"},
+    **{f"delete_{things}": {"segments": ["g"]} for things in ("edges", "tracks")},
+    "delete_parents": {"fit": "f"},
+    "delete_patches": {"video": "v"},
+    "delete_placements": {"fit": "f", "count": 1},
+    "delete_videos": {"videos": ["v"]},
+    "edges_around": {"video": "v"},
+    "end_snapshot": {"id": "s", "successor": "t"},
+    "follow_successor": {"id": "s", "successor": "t"},
+    "held_by_videos": {"videos": ["v"]},
+    **{
+        f"move_{things}": {"images": [{"id": "p", "shard": "000001", "offset": 512}]}
+        for things in ("patches", "frames")
+    },
     **{f"page_{things}": {"after": "", "count": 1} for things in ("patches", "frames", "tracks", "edges")},
     "patch": {"id": "p"},
     "pixels": {"ids": ["p"]},
     "publish_snapshot": {"id": "s"},
+    "rest_of_snapshot": {"id": "s"},
     "sample_inter": {"keys": [1], "frames": 30, "fit": "f"},
     "sample_intra": {"keys": [1], "fit": "f"},
     "segment": {"id": "g"},
     "segments": {"id": "s"},
     "segments_by_inputs": {"inputs": ["i"]},
+    "shard_images": {"shard": "000000"},
     "show_children": {"id": "s", "videos": ["v"]},
     "show_members": {"children": ["c"]},
     "show_tracks": {"starts": ["p"], "frames": 30},
@@ -36,6 +52,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "sweep_shards": {"ids": ["000000"]},
     "touch_snapshot": {"id": "s"},
     "tracked_starts": {"frames": 30},
+    "unused_segments": {"kept": ["s"]},
     "uris": {"ids": ["v"]},
     "use_segments": {"id": "s", "segments": ["g"]},
     "write_children": {"segment": "g", "children": [["a", "b", "c", "d"]]},
@@ -52,7 +69,12 @@ WHOLE = {
     # These are asked for all there is of one label; a label scan is what serves.
     "shards": {"Shard"},
     "videos": {"Video"},
+    "forgotten": {"Video"},
+    "fits": {"Parent"},
+    "live_bytes": {"Patch", "Frame"},
+    "shard_images": {"Patch", "Frame"},
     "sweep_parents": {"Parent"},
+    "unused_segments": {"Segment"},
 }
 EXPORT = {True: "AllNodesScan", False: "DirectedAllRelationshipsScan"}
 """How an export reads all there is: once."""
@@ -76,6 +98,8 @@ def explain(world: Graph) -> Iterator[Any]:
     with GraphDatabase.driver(
         server.uri, auth=auth, notifications_min_severity=NotificationMinimumSeverity.INFORMATION
     ) as driver:
+        for name in ("ended", "successor", "forgotten", "read"):  # of states that pass, and that this graph is not in
+            driver.execute_query("CALL db.createProperty($name)", {"name": name})
         yield lambda text, parameters: driver.execute_query("EXPLAIN " + text, parameters).summary
 
 

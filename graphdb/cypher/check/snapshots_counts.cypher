@@ -1,6 +1,6 @@
 // A snapshot counts what its segments hold.
 MATCH (s:Snapshot)
-WHERE s.published IS NOT NULL
+WHERE s.published IS NOT NULL AND s.ended IS NULL
 CALL (s) {
   OPTIONAL MATCH (s)-[:USES]->(g:Segment)
   RETURN sum(CASE g.kind WHEN 'intra' THEN 1 ELSE 0 END) AS videos,

@@ -1,0 +1,5 @@
+// The snapshots that live, newest first, and whether somebody read them within a day.
+MATCH (s:Snapshot)
+WHERE s.created IS NOT NULL AND s.published IS NOT NULL AND s.ended IS NULL
+RETURN s AS snapshot, coalesce(s.read >= datetime() - duration('P1D'), false) AS read
+ORDER BY s.published DESC, s.id

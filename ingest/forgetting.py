@@ -1,0 +1,174 @@
+"""Forget videos: whatever came of them goes, and the snapshots that used them are succeeded by ones without.
+
+Each step can be cut and is done again by the next run, whichever command that is: first one transaction marks the
+videos and ends their snapshots; then come the successors, the deletions and the pixels; the marks go last.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from graphdb.archive import ArchiveWriter
+from graphdb.checks.reading import SECONDS
+from graphdb.compacting import compact, dead_bytes
+from graphdb.model import Snapshot
+from graphdb.removing import Held, RemovalStore, Rest
+from graphdb.settings import DataFolder
+from ingest.engine import LocalEngine
+from ingest.errors import DamagedFit, NoSuchVideo, UnknownExtractor, UnreadableVideo, shown
+from ingest.features import drop_features, features_path, load_extractor
+from ingest.fits import load_fit
+from ingest.linking import Linker
+from ingest.report import Report
+from ingest.videos import video_id
+
+SHORTEST = 4
+"""Digits that the beginning of an id has at least."""
+
+
+@dataclass
+class Forgotten:
+    """What became of it: the videos that are gone, each ended snapshot with its successor, bytes given back."""
+
+    videos: dict[str, str] = field(default_factory=dict)
+    snapshots: dict[str, str | None] = field(default_factory=dict)
+    bytes: int = 0
+
+    def told(self) -> str:
+        ends = [f"Snapshot {id} has ended; {follow(next)}." for id, next in self.snapshots.items()]
+        gone = f"{len(self.videos)} videos are forgotten; the archive is {self.bytes:,} bytes smaller."
+        return "\n".join([*ends, gone])
+
+
+def follow(successor: str | None) -> str:
+    return f"{successor} takes its place" if successor else "nothing takes its place"
+
+
+def told(held: Sequence[Held]) -> str:
+    """What goes, for whoever is asked."""
+    lines = [f"{one.video}  {one.uri}  {one.starts} tracks, {one.patches} patches" for one in held]
+    ending = sorted({snapshot for one in held for snapshot in one.snapshots})
+    ends = f"These snapshots end: {', '.join(ending)}." if ending else "No snapshot uses them."
+    return "\n".join([*lines, ends])
+
+
+def forget(
+    names: Sequence[str], folder: DataFolder, report: Report, agree: Callable[[Sequence[Held]], bool]
+) -> Forgotten:
+    """Forget videos by id, the beginning of an id, path or address; `agree` sees what goes before anything does.
+
+    Raises NoSuchVideo, ArchiveLocked, DamagedArchive, and what the graph raises.
+    """
+    with (
+        RemovalStore.connect(folder, timeout=SECONDS) as store,
+        ArchiveWriter(folder.archive, store.shards()) as archive,
+    ):
+        store.sweep_snapshots()
+        known = store.uris()
+        videos = sorted({id for name in names for id in resolve(name, known)})
+        if not agree(store.held(videos)):
+            return Forgotten()
+        store.begin_forgetting(videos)
+        return finish(store, folder, archive, report)
+
+
+def resolve(name: str, known: Mapping[str, str]) -> list[str]:
+    """The ids of the videos that a name means, of those `known` by id and address. Raises NoSuchVideo."""
+    path = Path(name)
+    addresses = {name, path.absolute().as_uri(), path.resolve().as_uri()}
+    if name in known:
+        return [name]
+    if (id := content(path)) in known:
+        return [id]
+    if found := [id for id, uri in known.items() if uri in addresses]:
+        return found
+    begun = [id for id in known if len(name) >= SHORTEST and id.startswith(name)]
+    if len(begun) != 1:
+        raise NoSuchVideo(shown(path), {id: known[id] for id in sorted(begun)})
+    return begun
+
+
+def content(path: Path) -> str:
+    """The id of the video in a file; nothing where it cannot be read."""
+    try:
+        return video_id(path) if path.is_file() else ""
+    except (UnreadableVideo, OSError):
+        return ""
+
+
+def finish(store: RemovalStore, folder: DataFolder, archive: ArchiveWriter, report: Report) -> Forgotten:
+    """Forget the videos that are marked; nothing where there are none."""
+    done = Forgotten(store.forgotten())
+    if not done.videos:
+        return done
+    for snapshot in store.ended_snapshots():
+        done.snapshots[snapshot.id] = succeed(snapshot, store, folder, report)
+        store.end_snapshot(snapshot.id, done.snapshots[snapshot.id])
+    for video in report.stage("forgetting", done.videos, len(done.videos)):
+        drop_features(folder.features, video)
+        for _ in store.delete_segments(store.edges_around(video)):
+            pass
+        store.delete_patches(video)
+    store.sweep_parents()
+    dead = dead_bytes(store)
+    done.bytes = sum(report.stage("pixels", compact(store, archive, folder.archive, dead), len(dead)))
+    store.delete_videos(list(done.videos))
+    return done
+
+
+def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, report: Report) -> str | None:
+    """Publish what is left of an ended snapshot, linked anew under the same fit and settings; the id of that.
+
+    None where no track is left, or the fit or the extractor is not there any more.
+    """
+    rest = store.rest(snapshot.id)
+    if not any(entry.starts for entry in rest.values()):
+        return None
+    segments = [entry.segment for entry in rest.values()]
+    if snapshot.fit:
+        try:
+            segments += link(snapshot, rest, store, folder, report)
+        except (DamagedFit, UnknownExtractor) as error:
+            report.note(f"Snapshot {snapshot.id} has ended, and nothing takes its place: {error}")
+            return None
+    return store.publish(segments, snapshot.frames, snapshot.fit, snapshot.settings).id
+
+
+def link(
+    snapshot: Snapshot, rest: Mapping[str, Rest], store: RemovalStore, folder: DataFolder, report: Report
+) -> list[str]:
+    """The segments of INTER edges of what is left of a snapshot: those that are there, and those still to compute."""
+    fit = load_fit(folder.fits, snapshot.fit or "")
+    extractor = load_extractor(str(snapshot.settings["features"]))
+    starts = {video: (entry.segment, entry.starts) for video, entry in rest.items()}
+    with LocalEngine() as engine, borrowed(folder, extractor.digest, rest) as place:
+        linker = Linker(store, place, engine, extractor, fit.settings, report)
+        linker.describe(starts)
+        return linker.link(fit, linker.assign(fit, starts), starts)
+
+
+@contextmanager
+def borrowed(folder: DataFolder, extractor: str, rest: Mapping[str, Rest]) -> Iterator[DataFolder]:
+    """A place with features for these starts: the data folder, unless some videos were mined again since.
+
+    Of those, the data folder has features of their later starts only. The earlier ones are described again, in a
+    folder beside, which goes afterwards.
+    """
+    if all(entry.current for entry in rest.values()):
+        yield folder
+        return
+    place = DataFolder(folder.root / "forgetting")
+    shutil.rmtree(place.root, ignore_errors=True)
+    try:
+        features_path(place.features, extractor, "").parent.mkdir(parents=True)
+        place.archive.symlink_to(folder.archive)
+        for video in (video for video, entry in rest.items() if entry.current):
+            if (path := features_path(folder.features, extractor, video)).exists():
+                features_path(place.features, extractor, video).symlink_to(path)
+        yield place
+    finally:
+        shutil.rmtree(place.root, ignore_errors=True)
