@@ -23,6 +23,7 @@ BUSY = (
     "may look like a problem: check again when it has ended."
 )
 LATER = "Check again when the ingest has ended."
+FINISHES = "`affinity forget` with the same video finishes it, as does the next ingest."
 EMPTY = "This data folder holds no graph yet: there is nothing to check."
 
 
@@ -49,6 +50,7 @@ def check(folder: DataFolder, console: Console, *, mend: bool = False) -> Findin
             findings.doubt(BUSY, LATER)
             return findings
         check_leftovers(store, findings, mend)
+        check_forgetting(store, findings)
         check_temporary(folder, findings, mend)
         check_features(folder, store, findings, mend)
         unused = sorted(shard for shard, end in store.shards().items() if end and shard not in images.shards)
@@ -73,6 +75,11 @@ def check_schema(store: CheckStore, findings: Findings, mend: bool) -> None:
     findings.add("schema", "Every constraint and index is there.", missing, "--mend makes it.", mend)
     if missing and mend:
         store.ensure_schema()
+
+
+def check_forgetting(store: CheckStore, findings: Findings) -> None:
+    """What a forget that was cut has left can only be finished: the successors of snapshots are not ours to make."""
+    findings.add("leftover", "No video is left half forgotten.", list(store.forgotten()), FINISHES)
 
 
 def check_images(store: CheckStore, folder: DataFolder, findings: Findings, console: Console) -> ImageCheck:

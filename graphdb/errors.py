@@ -239,8 +239,8 @@ class ShardGone(DamagedArchive):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(
-            f"The shard {path} is not there. If it was not just compacted (forgetting and pruning do that), restore "
-            "the archive that belongs to this graph."
+            f"The shard {path} is not there. Restore the archive that belongs to this graph; if forgetting or pruning "
+            "has just rewritten the shard, run the same command again."
         )
 
     def __reduce__(self) -> tuple[type[ShardGone], tuple[Path]]:

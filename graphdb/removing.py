@@ -60,10 +60,6 @@ class RemovalStore(GraphStore):
         """Mark videos in one transaction, which ends the snapshots that use them. Repeating it changes nothing."""
         self._write("begin_forgetting", videos=list(videos))
 
-    def forgotten(self) -> dict[str, str]:
-        """The videos that are being forgotten, with their files."""
-        return {row["id"]: row["uri"] for row in self._read("forgotten")}
-
     def ended_snapshots(self) -> list[Snapshot]:
         """Those that have ended and still hold their segments, oldest first."""
         return [snapshot_of(row["snapshot"]) for row in self._read("ended_snapshots")]

@@ -132,6 +132,10 @@ class GraphStore(Bolt):
         """The mining digest of every known video."""
         return {row["id"]: row["mining"] for row in self._read("videos")}
 
+    def forgotten(self) -> dict[str, str]:
+        """The videos that are being forgotten, with their files."""
+        return {row["id"]: row["uri"] for row in self._read("forgotten")}
+
     def shards(self) -> dict[str, int]:
         """The committed end of every shard of the archive, in bytes."""
         return {row["id"]: row["end"] for row in self._read("shards")}

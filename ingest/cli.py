@@ -173,6 +173,7 @@ def forget(
     ],
     data: Data = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+    workers: Workers = None,
     json: Json = False,
 ) -> None:
     """Forget videos: their patches, pixels, features and edges. Snapshots that use them end, with successors."""
@@ -189,7 +190,7 @@ def forget(
         report.say(forgetting.told(held))
         return yes or typer.confirm("Forget?", abort=True, err=True)
 
-    done = forgetting.forget(videos, DataFolder.resolve(data), report, agree)
+    done = forgetting.forget(videos, DataFolder.resolve(data), workers, report, agree)
     report.say(done.told())
     if json:
         print(dumps(asdict(done)))
@@ -199,6 +200,7 @@ def prune(
     data: Data = None,
     keep: Annotated[int, typer.Option(min=1, help="Snapshots to keep, the newest; any read within a day stay.")] = 2,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and delete nothing.")] = False,
+    workers: Workers = None,
     json: Json = False,
 ) -> None:
     """Delete what only old snapshots need: edges, tracks, patches, pixels, fits and features."""
@@ -209,7 +211,7 @@ def prune(
     from ingest.report import Report
 
     report = Report()
-    plan = pruning.prune(DataFolder.resolve(data), keep, dry_run, report)
+    plan = pruning.prune(DataFolder.resolve(data), keep, dry_run, workers, report)
     report.say(plan.told("would go" if dry_run else "went"))
     if json:
         print(dumps({"kept": [one.id for one in plan.kept], "deleted": plan.counts()}))

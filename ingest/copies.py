@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from graphdb.files import whole_file
+from graphdb.files import whole_file, writing
 from graphdb.model import Copy, frame_number, video_of
 from ingest.errors import DamagedViews
 
@@ -70,6 +70,13 @@ def keep_views(folder: Path, video: str, views: Mapping[int, View]) -> None:
     np.save(content, np.array(sorted(every.items(), key=lambda row: row[0]), _ROW))
     with whole_file(views_path(folder, video)) as file:
         file.write(content.getbuffer())
+
+
+def drop_views(folder: Path, video: str) -> None:
+    """Forget the views of a video. Raises CannotWrite."""
+    path = views_path(folder, video)
+    with writing(path):
+        path.unlink(missing_ok=True)
 
 
 def read_views(folder: Path, video: str) -> dict[int, View]:

@@ -18,6 +18,7 @@ from graphdb.compacting import compact, dead_bytes
 from graphdb.model import Snapshot
 from graphdb.removing import Held, RemovalStore, Rest
 from graphdb.settings import DataFolder
+from ingest.copies import drop_views
 from ingest.engine import LocalEngine
 from ingest.errors import DamagedFit, NoSuchVideo, UnknownExtractor, UnreadableVideo, shown
 from ingest.features import drop_features, features_path, load_extractor
@@ -57,7 +58,11 @@ def told(held: Sequence[Held]) -> str:
 
 
 def forget(
-    names: Sequence[str], folder: DataFolder, report: Report, agree: Callable[[Sequence[Held]], bool]
+    names: Sequence[str],
+    folder: DataFolder,
+    workers: int | None,
+    report: Report,
+    agree: Callable[[Sequence[Held]], bool],
 ) -> Forgotten:
     """Forget videos by id, the beginning of an id, path or address; `agree` sees what goes before anything does.
 
@@ -66,6 +71,7 @@ def forget(
     with (
         RemovalStore.connect(folder, timeout=SECONDS) as store,
         ArchiveWriter(folder.archive, store.shards()) as archive,
+        LocalEngine(workers) as engine,
     ):
         store.sweep_snapshots()
         known = store.uris()
@@ -73,7 +79,7 @@ def forget(
         if not agree(store.held(videos)):
             return Forgotten()
         store.begin_forgetting(videos)
-        return finish(store, folder, archive, report)
+        return finish(store, folder, archive, engine, report)
 
 
 def resolve(name: str, known: Mapping[str, str]) -> list[str]:
@@ -100,16 +106,19 @@ def content(path: Path) -> str:
         return ""
 
 
-def finish(store: RemovalStore, folder: DataFolder, archive: ArchiveWriter, report: Report) -> Forgotten:
+def finish(
+    store: RemovalStore, folder: DataFolder, archive: ArchiveWriter, engine: LocalEngine, report: Report
+) -> Forgotten:
     """Forget the videos that are marked; nothing where there are none."""
     done = Forgotten(store.forgotten())
     if not done.videos:
         return done
     for snapshot in store.ended_snapshots():
-        done.snapshots[snapshot.id] = succeed(snapshot, store, folder, report)
+        done.snapshots[snapshot.id] = succeed(snapshot, store, folder, engine, report)
         store.end_snapshot(snapshot.id, done.snapshots[snapshot.id])
     for video in report.stage("forgetting", done.videos, len(done.videos)):
         drop_features(folder.features, video)
+        drop_views(folder.views, video)
         for _ in store.delete_segments(store.edges_around(video)):
             pass
         store.delete_patches(video)
@@ -120,7 +129,9 @@ def finish(store: RemovalStore, folder: DataFolder, archive: ArchiveWriter, repo
     return done
 
 
-def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, report: Report) -> str | None:
+def succeed(
+    snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine: LocalEngine, report: Report
+) -> str | None:
     """Publish what is left of an ended snapshot, linked anew under the same fit and settings; the id of that.
 
     None where no track is left, or the fit or the extractor is not there any more.
@@ -131,7 +142,7 @@ def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, report:
     segments = [entry.segment for entry in rest.values()]
     if snapshot.fit:
         try:
-            segments += link(snapshot, rest, store, folder, report)
+            segments += link(snapshot, rest, store, folder, engine, report)
         except (DamagedFit, UnknownExtractor) as error:
             report.note(f"Snapshot {snapshot.id} has ended, and nothing takes its place: {error}")
             return None
@@ -139,13 +150,18 @@ def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, report:
 
 
 def link(
-    snapshot: Snapshot, rest: Mapping[str, Rest], store: RemovalStore, folder: DataFolder, report: Report
+    snapshot: Snapshot,
+    rest: Mapping[str, Rest],
+    store: RemovalStore,
+    folder: DataFolder,
+    engine: LocalEngine,
+    report: Report,
 ) -> list[str]:
     """The segments of INTER edges of what is left of a snapshot: those that are there, and those still to compute."""
     fit = load_fit(folder.fits, snapshot.fit or "")
     extractor = load_extractor(str(snapshot.settings["features"]))
     starts = {video: (entry.segment, entry.starts) for video, entry in rest.items()}
-    with LocalEngine() as engine, borrowed(folder, extractor.digest, rest) as place:
+    with borrowed(folder, extractor.digest, rest) as place:
         linker = Linker(store, place, engine, extractor, fit.settings, report)
         linker.describe(starts)
         return linker.link(fit, linker.assign(fit, starts), starts)
@@ -165,7 +181,8 @@ def borrowed(folder: DataFolder, extractor: str, rest: Mapping[str, Rest]) -> It
     shutil.rmtree(place.root, ignore_errors=True)
     try:
         features_path(place.features, extractor, "").parent.mkdir(parents=True)
-        place.archive.symlink_to(folder.archive)
+        for other in (folder.archive, folder.fits, folder.views):
+            (place.root / other.name).symlink_to(other)
         for video in (video for video, entry in rest.items() if entry.current):
             if (path := features_path(folder.features, extractor, video)).exists():
                 features_path(place.features, extractor, video).symlink_to(path)

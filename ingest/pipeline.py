@@ -41,8 +41,8 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
         look_ahead(settings)
     with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
         store.sweep_snapshots()
-        finish(store, folder, archive, report)
         with LocalEngine(settings.workers) as engine:
+            finish(store, folder, archive, engine, report)
             new = choose(name(files, engine, report, summary), store, settings, report, summary)
             mine(new, store, archive, folder, engine, settings, report, summary)
             if settings.link:
@@ -55,8 +55,8 @@ def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Sum
     summary = Summary()
     with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
         store.sweep_snapshots()
-        finish(store, folder, archive, report)
         with LocalEngine(settings.workers) as engine:
+            finish(store, folder, archive, engine, report)
             publish(store, folder, engine, settings, report, summary)
     return summary
 

@@ -13,6 +13,7 @@ from graphdb.files import writing
 from graphdb.model import Snapshot
 from graphdb.removing import RemovalStore, Unused
 from graphdb.settings import DataFolder
+from ingest.engine import LocalEngine
 from ingest.errors import DamagedFit
 from ingest.fits import fit_path, load_fit
 from ingest.forgetting import finish
@@ -51,7 +52,7 @@ class Plan:
         return f"Kept: {kept}.\n{gone or 'Nothing'} {verb}."
 
 
-def prune(folder: DataFolder, keep: int, dry_run: bool, report: Report) -> Plan:
+def prune(folder: DataFolder, keep: int, dry_run: bool, workers: int | None, report: Report) -> Plan:
     """Keep the newest `keep` snapshots and those read within a day; delete all that only others need.
 
     With `dry_run`, say what would go. Raises ArchiveLocked, DamagedArchive, and what the graph raises.
@@ -59,9 +60,9 @@ def prune(folder: DataFolder, keep: int, dry_run: bool, report: Report) -> Plan:
     with RemovalStore.connect(folder, timeout=SECONDS) as store:
         if dry_run:
             return plan(store, folder, keep)
-        with ArchiveWriter(folder.archive, store.shards()) as archive:
+        with ArchiveWriter(folder.archive, store.shards()) as archive, LocalEngine(workers) as engine:
             store.sweep_snapshots()
-            finish(store, folder, archive, report)
+            finish(store, folder, archive, engine, report)
             planned = plan(store, folder, keep)
             return replace(planned, dead=carry_out(planned, store, folder, archive, report))
 

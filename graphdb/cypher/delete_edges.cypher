@@ -1,4 +1,4 @@
-// Delete segments of INTER edges with all that they hold.
+// Delete segments of INTER edges with all that they hold, and the copies found on the way to them.
 UNWIND $segments AS id
 MATCH (g:Segment {id: id, kind: 'inter'})
 CALL (g) {
@@ -9,5 +9,9 @@ CALL (g) {
 CALL (g) {
   MATCH (c:Child)-[:IN]->(g)
   DETACH DELETE c
+}
+CALL (g) {
+  MATCH (:Video)-[copy:COPY {segment: g.id}]->(:Video)
+  DELETE copy
 }
 DETACH DELETE g

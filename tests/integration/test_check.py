@@ -283,7 +283,7 @@ def leave_everything(graph: Graph) -> None:
     features[2].with_name("fedcba9876543210.npy").write_text("unreadable, of no video")
     (graph.folder.fits / "0123456789abcdef.npz").write_text("damaged, not in force")
     graph.cypher("""
-        MATCH (g:Segment) WITH g LIMIT 1
+        MATCH (g:Segment {kind: 'intra'}) WITH g LIMIT 1
         CREATE (:Snapshot {id: 'half', created: datetime(), settings: '{}', frames: 30})-[:USES]->(g)""")
     graph.cypher("CREATE (:Parent {id: 'fit-00009', fit: 'fit', number: 9}), (:Shard {id: '000005', end: 512})")
     graph.cypher("DROP INDEX parent_fit")

@@ -1,38 +1,236 @@
-"""Forgetting: nothing is left of a video, its snapshots are succeeded by what ingest gives without it, whenever cut."""
+"""Forgetting: nothing is left of a video, and its snapshots are succeeded by what ingest gives without it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import shutil
+import subprocess
+import sys
+import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from graphdb.server import Connection
-from tests.conftest import Graph, empty, open_graph
+from api.client import ServiceError, TripletClient
+from graphdb.archive import shard_files
+from graphdb.errors import SnapshotGone
+from ingest.forgetting import resolve
+from tests.conftest import Wait, free_port
+from tests.integration.fingerprint import fingerprint
+from tests.integration.workshop import Workshop, published
 
-LINKED = ("--parents", "2", "--members", "4")
-
-
-@pytest.fixture(scope="module")
-def mined(scratch_server: Connection, tmp_path_factory: pytest.TempPathFactory, clips: list[Path]) -> Iterator[Graph]:
-    """A small graph with two snapshots: all videos, and those that are not held out."""
-    empty(scratch_server)
-    graph = open_graph(tmp_path_factory.mktemp("forgetting"), scratch_server)
-    graph.run("ingest", *map(str, clips[:24]), *LINKED, "--hold-out", "0.3")
-    yield graph
-    graph.close()
+ORDER: dict[str, Any] = {"seed": 0, "mix": "intra:1", "negatives": "batch", "position": 0, "count": 20}
 
 
-def test_x(mined: Graph) -> None:
-    print(mined.store.counts())
-    video = sorted(mined.store.videos())[-1]
-    done = mined.run("forget", video[:8], "--yes", "--json")
-    print(done.stdout, done.stderr)
-    print(mined.run("graph", "check").stdout)
-    done = mined.run("graph", "prune", "--dry-run")
-    print(done.stdout, done.stderr)
-    done = mined.run("graph", "prune", "--json", "--keep", "1")
-    print(done.stdout, done.stderr)
-    print(mined.run("graph", "check").stdout)
-    print(mined.store.counts())
-    assert 0
+def traces(workshop: Workshop, video: str) -> list[str]:
+    """Whatever in graph and data folder still tells of a video."""
+    rows = workshop.graph.cypher(
+        "MATCH (n) WHERE any(key IN keys(n) WHERE toString(n[key]) CONTAINS $video) RETURN labels(n) AS labels",
+        video=video,
+    )
+    found = [str(row["labels"]) for row in rows]
+    images = [track.start.jpeg for track in workshop.mined["first"][video].tracks]
+    for path in workshop.graph.folder.root.rglob("*"):
+        if video in path.name:
+            found.append(path.name)
+        elif path.is_file() and any(image in path.read_bytes() for image in images):
+            found.append(f"pixels in {path.name}")
+    return found
+
+
+def test_nothing_is_left_of_a_forgotten_video_and_the_rest_is_what_ingest_gives_without_it(workshop: Workshop) -> None:
+    everything = published(workshop)
+    training = next(one for one in workshop.graph.store.snapshots() if one.id != everything.id)
+    gone = [id for id in workshop.videos if id in workshop.graph.store.snapshot_starts(training.id)][:2]
+    assert all(traces(workshop, video) for video in gone)
+
+    uri = workshop.mined["first"][gone[0]].uri
+    done = workshop.graph.run("forget", uri, gone[1][:9], "--yes", "--workers", "1")
+
+    assert [traces(workshop, video) for video in gone] == [[], []]
+    assert workshop.check().found == []
+    successors = {}
+    for snapshot in (training, everything):
+        assert f"Snapshot {snapshot.id} has ended" in done.stderr
+        with pytest.raises(SnapshotGone) as error:
+            workshop.graph.store.snapshot(snapshot.id)
+        assert error.value.successor
+        successors[snapshot.id] = error.value.successor
+    held_out = workshop.graph.store.snapshot(successors[training.id])
+    assert held_out.settings == training.settings and held_out.fit == training.fit
+    found = fingerprint(workshop.graph)
+
+    fits = workshop.graph.folder.root / "kept"
+    shutil.move(workshop.graph.folder.fits, fits)
+    workshop.empty(fits)
+    workshop.add([video for video in workshop.videos if video not in gone])
+    assert workshop.publish(hold_out=0.3).id == successors[everything.id]
+    assert {one.id for one in workshop.graph.store.snapshots()} == set(successors.values())
+    nodes, relationships = fingerprint(workshop.graph)
+    ended = {node for node in found[0] if node[0] == "Snapshot" and "ended" in dict(node[1])}
+    assert (found[0] - ended, found[1]) == (nodes, relationships)
+
+
+def test_a_snapshot_without_the_video_gives_the_same_bytes_while_its_pixels_move(
+    workshop: Workshop, wait_for: Wait
+) -> None:
+    everything = published(workshop)
+    training = next(one for one in workshop.graph.store.snapshots() if one.id != everything.id)
+    held_out = [id for id in workshop.videos if id not in workshop.graph.store.snapshot_starts(training.id)]
+    with (
+        workshop.graph.service(free_port()) as url,
+        workshop.graph.service(free_port()) as fresh,
+        TripletClient(url) as client,
+        TripletClient(fresh) as reader,
+    ):
+        before = client.triplets(training.id, **ORDER)
+        # This one knows where the images lie, and has not opened the shard.
+        with urllib.request.urlopen(f"{fresh}/v1/snapshots/{training.id}/triplets?mix=intra:1&count=20") as answer:
+            assert answer.status == 200
+        client.triplets(everything.id, **ORDER)
+        shards = shard_files(workshop.graph.folder.archive)
+
+        ended = workshop.forget(held_out)
+
+        assert set(ended) == {everything.id} and ended[everything.id]
+        assert shard_files(workshop.graph.folder.archive) != shards
+        for each in (client, reader):
+            after = each.triplets(training.id, **ORDER)
+            assert (after.anchor_id, after.images) == (before.anchor_id, before.images)
+        for each in (client, reader):
+            with pytest.raises(ServiceError) as error:
+                wait_for(lambda each=each: each.triplets(everything.id, **ORDER) is None)  # type: ignore[misc]
+            assert (error.value.status, error.value.problem["successor"]) == (410, ended[everything.id])
+            each.triplets(str(ended[everything.id]), **ORDER)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from typing import Any
+from ingest import forgetting
+from ingest.report import Report
+from graphdb.removing import RemovalStore
+from graphdb.settings import DataFolder
+
+when, video = sys.argv[1], sys.argv[2]
+left = int(when) if when.isdigit() else -1
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def write(self):
+    global left
+    if left == 0:
+        die()
+    left -= 1
+
+RemovalStore._require_room = write
+if when == "unlink":
+    sys.addaudithook(lambda event, args: die() if event == "os.remove" and str(args[0]).endswith(".tar") else None)
+forgetting.forget([video], DataFolder.resolve(), 1, Report(), lambda held: True)
+"""
+
+
+def test_forgetting_that_is_killed_leaves_no_damage_and_goes_on_whoever_comes_next(workshop: Workshop) -> None:
+    """Killed before each of its writes in turn, and before it deletes the old shard: another video each time."""
+    published(workshop)
+    left = workshop.videos
+    killed = 0
+    for when in ("1", "2", "4", "6", "8", "unlink"):
+        video = left.pop(0)
+        done = subprocess.run(
+            [sys.executable, "-c", KILLED, when, video],
+            env=workshop.graph.environment | {"PYTHONPATH": str(Path.cwd())},
+            capture_output=True,
+            text=True,
+        )
+        killed += done.returncode == -9
+        findings = workshop.check()
+        assert not findings.damaged, (when, findings.found)
+        half = [finding for finding in findings.found if finding.rule == "No video is left half forgotten."]
+        assert [finding.examples for finding in half] == ([] if when == "1" else [[video]])
+        assert {finding.area for finding in findings.found} <= {"leftover", "shards", "features"}, findings.found
+        if when == "1":
+            workshop.graph.run("forget", video, "--yes")
+        else:
+            workshop.publish()
+        assert traces(workshop, video) == []
+        assert workshop.check().found == []
+    assert killed == 6
+    last = workshop.graph.store.snapshot("latest")
+    assert set(workshop.graph.store.snapshot_starts(last.id)) == set(left)
+
+
+def test_a_video_that_comes_back_after_it_was_forgotten_brings_its_snapshot_back(workshop: Workshop) -> None:
+    before = published(workshop)
+    video = workshop.videos[0]
+    successor = workshop.forget([video])[before.id]
+    with pytest.raises(SnapshotGone):
+        workshop.graph.store.snapshot(before.id)
+    workshop.add([video])
+    assert workshop.publish().id == before.id
+    assert workshop.graph.store.snapshot(before.id).counts == before.counts
+    assert workshop.forget([video])[before.id] == successor
+    assert workshop.check().found == []
+
+
+def test_snapshots_of_an_earlier_mining_are_succeeded_too(workshop: Workshop) -> None:
+    before = published(workshop)
+    again = workshop.videos[1:4]
+    workshop.add(again, "again")
+    now = workshop.publish()
+    gone = workshop.videos[0]
+    ended = workshop.forget([gone])
+    assert {before.id, now.id} <= set(ended) and len(set(ended.values())) == len(ended)
+    assert workshop.check().found == []
+    assert {path.name for path in workshop.graph.folder.root.iterdir()} <= {
+        "archive",
+        "features",
+        "fits",
+        "views",
+        "store",
+    }
+    kept = shutil.copytree(workshop.graph.folder.fits, workshop.graph.folder.root / "kept")
+    edges = workshop.edges(str(ended[before.id]))
+    workshop.empty(kept)
+    workshop.add([video for video in workshop.videos if video != gone])
+    batch = workshop.publish()
+    assert (batch.id, workshop.edges(batch.id)) == (ended[before.id], edges)
+
+
+def test_of_the_last_video_nothing_but_an_ended_snapshot_stays(workshop: Workshop) -> None:
+    workshop.empty()
+    workshop.add(workshop.videos[:1])
+    snapshot = workshop.publish()
+    assert workshop.forget(workshop.videos[:1]) == {snapshot.id: None}
+    counts = workshop.graph.store.counts()
+    assert counts.pop("snapshots") == 1 and set(counts.values()) == {0}
+    assert workshop.check().found == []
+    workshop.add(workshop.videos[:1])
+    assert workshop.publish().id == snapshot.id
+    assert [path.name for path in shard_files(workshop.graph.folder.archive)] == ["000001.tar"]
+
+
+def test_a_name_that_means_no_video_or_several_is_a_sentence_and_saying_no_changes_nothing(workshop: Workshop) -> None:
+    published(workshop)
+    before = fingerprint(workshop.graph)
+    for name, words in (("nothing.mp4", "holds no video nothing.mp4"), (workshop.videos[0][:3], "holds no video")):
+        refused = workshop.graph.run("forget", workshop.videos[0], name, "--yes", check=False)
+        assert refused.returncode == 1 and words in refused.stderr and "Traceback" not in refused.stderr
+    asked = workshop.graph.run("forget", workshop.videos[0], check=False)
+    assert asked.returncode == 1 and workshop.mined["first"][workshop.videos[0]].uri in asked.stderr
+    assert fingerprint(workshop.graph) == before
+
+
+def test_a_video_is_meant_by_its_content_before_its_address(tmp_path: Path) -> None:
+    from ingest.videos import video_id
+
+    file = tmp_path / "clip.mp4"
+    file.write_bytes(b"new content")
+    known = {video_id(file): "file:///elsewhere.mp4", "0123456789abcdef": file.as_uri(), "0123456789ab0000": "x"}
+    assert resolve(str(file), known) == [video_id(file)]
+    assert resolve(file.as_uri(), known) == ["0123456789abcdef"]
+    del known[video_id(file)]
+    assert resolve(str(file), known) == ["0123456789abcdef"]
+    assert resolve("0123456789ab0", known) == ["0123456789ab0000"]

@@ -1,0 +1,37 @@
+"""The workshop: some samples, mined once for all tests that store, link, forget and prune them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from graphdb.server import Connection
+from ingest.mining import MinedVideo
+from tests.conftest import empty, open_graph
+from tests.integration import workshop as made
+from tests.integration.workshop import Workshop
+
+
+@pytest.fixture(scope="session")
+def mined(clips: list[Path]) -> dict[str, dict[str, MinedVideo]]:
+    return made.mine_both_ways(clips[:16])
+
+
+@pytest.fixture
+def workshop(
+    mined: dict[str, dict[str, MinedVideo]],
+    scratch_server: Connection,
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    clean_environment: None,
+) -> Iterator[Workshop]:
+    """An empty graph on the scratch server, which is also the one that commands in this process find."""
+    monkeypatch.setenv("NEO4J_URI", scratch_server.uri)
+    monkeypatch.setenv("NEO4J_USER", scratch_server.user)
+    monkeypatch.setenv("NEO4J_PASSWORD", scratch_server.password)
+    empty(scratch_server)
+    graph = open_graph(tmp_path_factory.mktemp("workshop"), scratch_server)
+    yield Workshop(graph, mined)
+    graph.close()

@@ -1,0 +1,99 @@
+"""Incremental equals batch: given one fit, how a graph came to hold its videos leaves no trace in its snapshot."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.integration.workshop import Killed, Workshop
+
+
+@pytest.fixture
+def fits(workshop: Workshop, tmp_path: Path) -> Path:
+    """The centroids of all videos, which every history is clustered by."""
+    workshop.empty()
+    workshop.add(workshop.videos)
+    snapshot = workshop.publish()
+    assert len(workshop.edges(snapshot.id)) > 10
+    return shutil.copytree(workshop.graph.folder.fits, tmp_path / "fits")
+
+
+class Step(NamedTuple):
+    """What is done to how many videos, drawn by a seed, and after how many writes it is cut, if it is."""
+
+    what: str
+    share: float
+    seed: int
+    lives: int | None
+
+
+WHAT = ("add", "add", "add", "publish", "forget", "remine")
+HISTORIES = st.lists(
+    st.builds(
+        Step,
+        st.sampled_from(WHAT),
+        st.floats(0.05, 0.5),
+        st.integers(0, 2**32),
+        st.none() | st.integers(0, 25),
+    ),
+    min_size=4,
+    max_size=8,
+)
+
+
+@settings(
+    max_examples=8,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(history=HISTORIES)
+def test_any_history_ends_in_the_snapshot_of_one_batch(history: list[Step], workshop: Workshop, fits: Path) -> None:
+    workshop.empty(fits)
+    held: dict[str, str] = {}
+    for step in history:
+        pool = sorted(held) if step.what in ("forget", "remine") else workshop.videos
+        pool = [id for id in pool if step.what != "add" or id not in held]
+        count = min(len(pool), 1 + int(step.share * len(workshop.videos)))
+        carry_out(workshop, step.what, random.Random(step.seed).sample(pool, count), held, step.lives)
+    rest = [id for id in workshop.videos if id not in held]
+    carry_out(workshop, "add", rest[len(rest) // 3 :], held, None)
+    grown = workshop.publish()
+    found = grown.id, grown.counts, workshop.edges(grown.id), workshop.children(grown.id)
+    assert workshop.check().found == []
+
+    workshop.empty(fits)
+    for way in ("first", "again"):
+        workshop.add([id for id, mined in held.items() if mined == way], way)
+    batch = workshop.publish()
+    assert found == (batch.id, batch.counts, workshop.edges(batch.id), workshop.children(batch.id))
+
+
+def carry_out(workshop: Workshop, step: str, videos: list[str], held: dict[str, str], lives: int | None) -> None:
+    """One step, given again where it was cut."""
+    if not (held if step == "publish" else videos):
+        return
+    for left in (lives, None) if lives is not None else (None,):
+        try:
+            if step == "publish":
+                workshop.publish(lives=left)
+            elif step == "forget":
+                workshop.forget(videos, lives=left)
+            else:
+                workshop.add(videos, "again" if step == "remine" else "first", lives=left)
+        except Killed:
+            continue
+        break
+    if step == "forget":
+        for video in videos:
+            del held[video]
+    elif step != "publish":
+        held.update(dict.fromkeys(videos, "again" if step == "remine" else "first"))

@@ -1,0 +1,133 @@
+"""Pruning and --refit: what is kept stays whole, what only old snapshots need goes, whenever pruning is cut."""
+
+from __future__ import annotations
+
+import pytest
+
+from graphdb.errors import SnapshotGone
+from graphdb.model import Snapshot
+from ingest.forgetting import finish
+from ingest.pruning import carry_out, plan
+from tests.integration.fingerprint import fingerprint
+from tests.integration.workshop import InlineEngine, Killed, Workshop, published
+
+
+def content(workshop: Workshop, snapshot: Snapshot) -> object:
+    """All that a trainer gets of a snapshot."""
+    store = workshop.graph.store
+    assert store.snapshot(snapshot.id) == snapshot
+    return (
+        store.snapshot_starts(snapshot.id),
+        workshop.edges(snapshot.id),
+        workshop.children(snapshot.id),
+        store.segments(snapshot.id).intra_count.tolist(),
+    )
+
+
+def prune(workshop: Workshop, keep: int, lives: int | None = None) -> None:
+    """`affinity graph prune`, in this process."""
+    folder = workshop.graph.folder
+    workshop.work(
+        lambda store, archive: carry_out(plan(store, folder, keep), store, folder, archive, workshop.report), lives
+    )
+
+
+def fits(workshop: Workshop) -> set[str]:
+    return {path.stem for path in workshop.graph.folder.fits.glob("*.npz")}
+
+
+def test_a_refit_makes_new_parents_leaves_older_snapshots_whole_and_is_what_new_videos_join(workshop: Workshop) -> None:
+    half, rest = workshop.videos[:9], workshop.videos[9:]
+    workshop.empty()
+    workshop.add(half)
+    first = workshop.publish()
+    before = content(workshop, first)
+    workshop.add(rest[:3])
+    refitted = workshop.publish(refit=True)
+    assert refitted.fit != first.fit and fits(workshop) == {first.fit, refitted.fit}
+    assert content(workshop, first) == before
+    workshop.add(rest[3:])
+    grown = workshop.publish()
+    assert grown.fit == refitted.fit
+    parents = workshop.graph.cypher(
+        "MATCH (:Snapshot {id: $id})-[:USES]->(:Segment)-[:OF]->(p:Parent) RETURN DISTINCT p.fit AS fit", id=grown.id
+    )
+    assert parents == [{"fit": refitted.fit}]
+    assert content(workshop, first) == before
+    assert workshop.check().found == []
+
+
+def test_pruning_keeps_the_newest_and_those_read_within_a_day_and_deletes_what_others_need(workshop: Workshop) -> None:
+    old = published(workshop)
+    workshop.add(workshop.videos[:4], "again")
+    read = workshop.publish(refit=True)
+    workshop.graph.store.touch_snapshot(read.id)
+    workshop.add(workshop.videos[4:6], "again")
+    last = workshop.publish(refit=True)
+    kept = {snapshot.id: content(workshop, snapshot) for snapshot in (read, last)}
+    for place in ("0123456789abcdef", "notes"):
+        (workshop.graph.folder.features / place).mkdir()
+    (workshop.graph.folder.features / "0123456789abcdef" / f"{workshop.videos[0]}.npy").write_bytes(b"old")
+    (workshop.graph.folder.features / "notes" / "mine.txt").write_text("precious")
+    size = sum(path.stat().st_size for path in workshop.graph.folder.archive.glob("*.tar"))
+
+    before = fingerprint(workshop.graph)
+    planned = workshop.graph.json("graph", "prune", "--keep", "1", "--dry-run")
+    assert fingerprint(workshop.graph) == before
+    done = workshop.graph.json("graph", "prune", "--keep", "1")
+
+    assert done["kept"] == planned["kept"] == [last.id, read.id]
+    assert {key: done["deleted"][key] for key in ("snapshots", "segments", "inter", "intra", "fits")} == {
+        key: planned["deleted"][key] for key in ("snapshots", "segments", "inter", "intra", "fits")
+    }
+    assert (done["deleted"]["snapshots"], done["deleted"]["fits"]) == (2, 1)
+    assert {snapshot.id: content(workshop, snapshot) for snapshot in (read, last)} == kept
+    with pytest.raises(SnapshotGone) as gone:
+        workshop.graph.store.snapshot(old.id)
+    assert gone.value.successor == last.id
+    assert fits(workshop) == {read.fit, last.fit}
+    assert not (workshop.graph.folder.features / "0123456789abcdef").exists()
+    assert (workshop.graph.folder.features / "notes" / "mine.txt").read_text() == "precious"
+    assert sum(path.stat().st_size for path in workshop.graph.folder.archive.glob("*.tar")) < size
+    (workshop.graph.folder.features / "notes" / "mine.txt").unlink()
+    assert workshop.check().found == []
+    unused = "MATCH (g:Segment) WHERE NOT EXISTS { (g)<-[:USES]-() } RETURN count(g) AS count"
+    assert workshop.graph.cypher(unused) == [{"count": 0}]
+    assert workshop.graph.json("graph", "prune", "--keep", "1")["deleted"]["segments"] == 0
+
+
+def test_pruning_that_is_cut_at_any_write_goes_on_and_ends_in_the_same_graph(workshop: Workshop) -> None:
+    published(workshop)
+    workshop.add(workshop.videos[:4], "again")
+    last = workshop.publish(refit=True)
+    kept = content(workshop, last)
+    for lives in range(100):
+        try:
+            prune(workshop, 1, lives)
+            break
+        except Killed:
+            assert not workshop.check().damaged
+            assert content(workshop, last) == kept
+    assert lives > 4
+    assert workshop.check().found == []
+    assert workshop.graph.store.counts()["segments"] == len(workshop.graph.store.segments(last.id).intra_count) + len(
+        workshop.graph.store.segments(last.id).inter_count
+    )
+
+
+def test_tracks_that_no_snapshot_uses_yet_are_kept(workshop: Workshop) -> None:
+    workshop.empty()
+    workshop.add(workshop.videos[:3])
+    before = workshop.graph.store.counts()
+    prune(workshop, 1)
+    assert workshop.graph.store.counts() == before
+
+
+def test_finishing_with_nothing_begun_does_nothing(workshop: Workshop) -> None:
+    published(workshop)
+    before = fingerprint(workshop.graph)
+    done = workshop.work(
+        lambda store, archive: finish(store, workshop.graph.folder, archive, InlineEngine(), workshop.report)
+    )
+    assert (done.videos, done.snapshots, done.bytes) == ({}, {}, 0)
+    assert fingerprint(workshop.graph) == before
