@@ -19,9 +19,10 @@ from graphdb.model import Snapshot
 from graphdb.removing import Held, RemovalStore, Rest
 from graphdb.settings import DataFolder
 from ingest.copies import drop_views
+from ingest.describing import cached_extractor
 from ingest.engine import LocalEngine
-from ingest.errors import DamagedFit, NoSuchVideo, UnknownExtractor, UnreadableVideo, shown
-from ingest.features import drop_features, features_path, load_extractor
+from ingest.errors import DamagedFit, IngestError, NoSuchVideo, UnknownExtractor, UnreadableVideo, shown
+from ingest.features import Recipe, drop_features, features_path
 from ingest.fits import load_fit
 from ingest.linking import Linker
 from ingest.report import Report
@@ -159,12 +160,25 @@ def link(
 ) -> list[str]:
     """The segments of INTER edges of what is left of a snapshot: those that are there, and those still to compute."""
     fit = load_fit(folder.fits, snapshot.fit or "")
-    extractor = load_extractor(str(snapshot.settings["features"]))
+    recipe = Recipe(features=str(snapshot.settings["features"]), crops=snapshot.settings.get("crops"))
     starts = {video: (entry.segment, entry.starts) for video, entry in rest.items()}
-    with borrowed(folder, extractor.digest, rest) as place:
-        linker = Linker(store, place, engine, extractor, fit.settings, report)
-        linker.describe(starts)
+    with borrowed(folder, fit.extractor, rest) as place:
+        linker = Linker(store, place, engine, recipe, fit.settings, report)
+        wanted = (video for video, (_, ids) in starts.items() if ids)
+        if not all(features_path(place.features, fit.extractor, video).exists() for video in wanted):
+            require_extractor(recipe, fit.extractor)
+            linker.describe(starts)
         return linker.link(fit, linker.assign(fit, starts), starts)
+
+
+def require_extractor(recipe: Recipe, digest: str) -> None:
+    """Raises UnknownExtractor where the recipe does not lead to the extractor with this digest any more."""
+    try:
+        found = cached_extractor(recipe).digest
+    except IngestError as error:
+        raise UnknownExtractor(recipe.features, [str(error)]) from error
+    if found != digest:
+        raise UnknownExtractor(recipe.features, [f"the one with the digest {digest}, whose weights are not known here"])
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from typing import Any
 
 from graphdb.model import LinkedParent, Snapshot, digest, parent_id
@@ -18,7 +19,7 @@ from ingest.clustering import UNCLUSTERED
 from ingest.copies import originals
 from ingest.describing import DescribeTask, cached_extractor, describe_videos, together
 from ingest.engine import LocalEngine
-from ingest.features import Recipe, features_path
+from ingest.features import Extractor, Recipe, features_path
 from ingest.fits import Fit, current_fit, make_fit, sample, save_fit, set_current_fit
 from ingest.joining import LinkTask, in_common, link
 from ingest.placing import place, place_tasks
@@ -47,9 +48,13 @@ class Linker:
         self._folder = folder
         self._engine = engine
         self._recipe = extractor
-        self._extractor = cached_extractor(extractor)
         self._settings = settings
         self._report = report
+
+    @cached_property
+    def _extractor(self) -> Extractor:
+        # Only when it is needed: what was described already is linked without its weights.
+        return cached_extractor(self._recipe)
 
     def describe(self, starts: Starts) -> None:
         """Compute the features that are missing."""
@@ -124,7 +129,7 @@ class Linker:
         return snapshot
 
     def _placed(self, fit: Fit, videos: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
-        tasks = place_tasks(videos, fit.id, self._folder.fits, self._folder.features, self._extractor.digest)
+        tasks = place_tasks(videos, fit.id, self._folder.fits, self._folder.features, fit.extractor)
         for task, result in self._engine.map(place, tasks):
             if isinstance(result, Exception):
                 raise result
