@@ -66,18 +66,9 @@ def ordered(value: Any) -> Any:
     return sorted(value) if isinstance(value, list) else value
 
 
-def half_imported(home: Path) -> None:
-    """What an import that was killed leaves: half a store, and the marker that says so."""
-    store = home / "data" / "databases" / "neo4j"
-    store.mkdir(parents=True)
-    (store / "neostore").write_bytes(b"half")
-    (home / "importing").touch()
-
-
 def test_an_import_is_the_same_graph_and_ingest_goes_on_with_it(
     world: Graph, exported: Path, copied: Path, clips: list[Path]
 ) -> None:
-    half_imported(copied / "neo4j")
     done = affinity(copied, "graph", "import", str(exported))
     assert done.returncode == 0, done.stdout + done.stderr
     graph = open_graph(copied, LocalServer(copied / "neo4j").start())
