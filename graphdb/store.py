@@ -271,6 +271,12 @@ class GraphStore(Bolt):
         rows = self._read("snapshot_inter", id=snapshot)
         return [pair for row in rows for pair in zip(row["a"], row["b"], strict=True)]
 
+    def snapshot_edges(self, snapshot: str) -> tuple[list[tuple[str, str, float]], set[tuple[str, str]]]:
+        """The INTER edges of a snapshot with their similarity; and the pairs of videos that are copies."""
+        rows = self._read("snapshot_edges", id=snapshot)
+        edges = [(a, b, similarity) for row in rows for a, b, similarity in row["edges"]]
+        return edges, {(a, b) for row in rows for a, b in row["copies"]}
+
     def snapshot_starts(self, snapshot: str) -> dict[str, tuple[str, list[str]]]:
         """Of every video of a snapshot: its URI, which another one may have had before it, and its starts' ids."""
         return {row["video"]: (row["uri"], row["starts"]) for row in self._read("snapshot_starts", id=snapshot)}

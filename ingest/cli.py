@@ -144,12 +144,16 @@ def finish(summary: Summary, report: Report, json: bool) -> None:
 
 
 def quality(
-    labels: Annotated[Path, typer.Option(help="CSV with the columns video (file name), class, instance, lookalike.")],
+    labels: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the columns video (name or end of its path), class, instance, lookalike."),
+    ] = None,
     snapshot: Annotated[str, typer.Option(help="The snapshot to judge: an id, or latest.")] = "latest",
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Judge the INTER edges of a snapshot where labels exist: do they join one class, more often than by chance?"""
+    """Judge the INTER edges of a snapshot: what they are like, and with labels whether they join one class, more often
+    than by chance."""
     import json as encoder
     from dataclasses import asdict
 
@@ -157,14 +161,19 @@ def quality(
 
     from graphdb.settings import DataFolder
     from graphdb.store import GraphStore
-    from ingest.judging import judge, quality_table
+    from ingest.judging import judge, quality_table, statistics, statistics_json, statistics_table
 
-    with GraphStore.connect(DataFolder.resolve(data)) as store:
+    folder = DataFolder.resolve(data)
+    with GraphStore.connect(folder) as store:
         id = store.snapshot(snapshot).id
-        judged = judge(store, id, labels)
-    Console(stderr=json).print(quality_table(id, judged))
+        found = statistics(store, id, folder)
+        judged = judge(store, id, labels) if labels else None
+    console = Console(stderr=json)
+    console.print(statistics_table(id, found))
+    if judged:
+        console.print(quality_table(id, judged))
     if json:
-        print(encoder.dumps(asdict(judged) | {"snapshot": id}))
+        print(encoder.dumps({**statistics_json(found), **(asdict(judged) if judged else {}), "snapshot": id}))
 
 
 def forget(

@@ -1,23 +1,96 @@
-"""The edges of a published snapshot beside labels that nothing was trained on."""
+"""The edges of a published snapshot, judged: by themselves, and beside labels that nothing was trained on."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlparse
 
+import numpy as np
 from rich.table import Table
 
+from graphdb.model import video_of
+from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
-from ingest.quality import EdgeQuality, Share, edge_quality, read_labels
+from ingest.background import Background, background, border_colors, chosen, random_pairs
+from ingest.quality import EdgeQuality, Share, edge_quality, labels_of, read_labels
+
+PAIRS = 2000
+"""Edges, and as many random pairs, whose crops are looked at: enough for a mean, few enough for a large graph."""
+QUANTILES = {"lowest": 0.0, "quarter": 0.25, "half": 0.5, "three quarters": 0.75, "highest": 1.0}
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeStatistics:
+    """What INTER edges are like, without any label. Shares of no edges are None."""
+
+    starts: int
+    edges: int
+    joined: float | None
+    """Share of the starts that have an edge."""
+    per_start: float | None
+    """Edges a start has, on average over all starts."""
+    similarity: dict[str, float]
+    """Quantiles of the edges' similarity."""
+    same_video: float | None
+    """Share of the edges that join two starts of one video."""
+    copies: float | None
+    """Share of the edges that join videos which are linked by COPY."""
+    background: Background
+
+
+def statistics(store: GraphStore, snapshot: str, folder: DataFolder) -> EdgeStatistics:
+    """Judge the INTER edges of a snapshot without labels. Raises DamagedArchive."""
+    starts = [id for _, ids in store.snapshot_starts(snapshot).values() for id in ids]
+    edges, copies = store.snapshot_edges(snapshot)
+    pairs = sorted((a, b) for a, b, _ in edges)
+    joined, random = chosen(pairs, PAIRS), random_pairs(sorted(starts), PAIRS)
+    colors = border_colors(folder.archive, store.pixels(sorted({id for pair in joined + random for id in pair})))
+    videos = [(video_of(a), video_of(b)) for a, b in pairs]
+    return EdgeStatistics(
+        starts=len(starts),
+        edges=len(edges),
+        joined=_ratio(len({id for pair in pairs for id in pair}), len(starts)),
+        per_start=_ratio(2 * len(edges), len(starts)),
+        similarity=_quantiles([similarity for _, _, similarity in edges]),
+        same_video=_ratio(sum(a == b for a, b in videos), len(edges)),
+        copies=_ratio(sum((min(pair), max(pair)) in copies for pair in videos), len(edges)),
+        background=background(joined, random, colors),
+    )
 
 
 def judge(store: GraphStore, snapshot: str, labels: Path) -> EdgeQuality:
     """How many INTER edges of the snapshot join one class. Raises BadLabels."""
     named = read_labels(labels)
     starts = store.snapshot_starts(snapshot)
-    files = {video: Path(unquote(urlparse(uri).path)).name for video, (uri, _) in starts.items()}
-    by_video = {video: named[file] for video, file in files.items() if file in named}
+    files = {video: Path(unquote(urlparse(uri).path)) for video, (uri, _) in starts.items()}
+    by_video = labels_of(named, files, labels)
     return edge_quality(store.snapshot_inter(snapshot), (id for _, ids in starts.values() for id in ids), by_video)
+
+
+def statistics_table(snapshot: str, found: EdgeStatistics) -> Table:
+    """One number a row."""
+    table = Table(title=f"{found.edges:,} INTER edges of {snapshot}", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_row("starts", f"{found.starts:,}")
+    table.add_row("starts with an edge", percent(found.joined))
+    table.add_row("edges a start", _number(found.per_start))
+    for name, value in found.similarity.items():
+        table.add_row(f"similarity, {name}", f"{value:.3f}")
+    table.add_row("edges inside one video", percent(found.same_video))
+    table.add_row("edges between copies", percent(found.copies))
+    of = found.background
+    table.add_row("background, joined starts", _number(of.joined))
+    table.add_row("background, random starts", _number(of.random))
+    table.add_row("background bias (1: none)", _number(of.ratio))
+    return table
+
+
+def statistics_json(found: EdgeStatistics) -> Mapping[str, Any]:
+    return asdict(found) | {"background": asdict(found.background) | {"ratio": found.background.ratio}}
 
 
 def quality_table(snapshot: str, quality: EdgeQuality) -> Table:
@@ -42,3 +115,15 @@ def quality_table(snapshot: str, quality: EdgeQuality) -> Table:
 
 def percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.1%}"
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _quantiles(values: list[float]) -> dict[str, float]:
+    return {name: float(np.quantile(values, at)) for name, at in QUANTILES.items()} if values else {}

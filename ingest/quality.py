@@ -58,7 +58,10 @@ class EdgeQuality:
 
 
 def read_labels(path: Path) -> dict[str, Label]:
-    """File name of a video to its label, from a CSV with the columns of COLUMNS. Raises BadLabels."""
+    """What the file calls a video, a name or the end of a path, to its label; from a CSV with the columns of COLUMNS.
+
+    Raises BadLabels.
+    """
     try:
         with path.open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
@@ -67,10 +70,36 @@ def read_labels(path: Path) -> dict[str, Label]:
         raise BadLabels(path, str(error)) from error
     if missing := [name for name in COLUMNS if name not in columns]:
         raise BadLabels(path, f"it has no column {' and no column '.join(missing)}")
+    named: dict[str, Label] = {}
     for line, row in enumerate(rows, 2):
         if empty := [name for name in COLUMNS if not row[name]]:
             raise BadLabels(path, f"line {line} has no {' and no '.join(empty)}")
-    return {row["video"]: Label(row["class"], row["instance"], row["lookalike"]) for row in rows}
+        if row["video"] in named:
+            raise BadLabels(path, f"line {line} names {row['video']} again; write it with its folder")
+        named[row["video"]] = Label(row["class"], row["instance"], row["lookalike"])
+    return named
+
+
+def labels_of(named: Mapping[str, Label], files: Mapping[str, Path], path: Path) -> dict[str, Label]:
+    """The labels by video id, of videos that lie in `files`; `path` is where the labels were read.
+
+    A video takes the label whose name is the longest end of its path. Where a name fits several videos, it means the
+    one below the folder of the labels. Raises BadLabels where that leaves it open.
+    """
+    fitting: dict[str, list[str]] = {}
+    for video, file in files.items():
+        ends = ("/".join(file.parts[-count:]) for count in range(len(file.parts), 0, -1))
+        if name := next((end for end in ends if end in named), None):
+            fitting.setdefault(name, []).append(video)
+    return {_meant(name, videos, files, path): named[name] for name, videos in fitting.items()}
+
+
+def _meant(name: str, videos: list[str], files: Mapping[str, Path], path: Path) -> str:
+    below = [video for video in videos if files[video].is_relative_to(path.absolute().parent)]
+    for candidates in (videos, below):
+        if len(candidates) == 1:
+            return candidates[0]
+    raise BadLabels(path, f"{name} may be {files[videos[0]]} or {files[videos[1]]}; write it with its folder")
 
 
 def edge_quality(edges: Iterable[tuple[str, str]], starts: Iterable[str], labels: Mapping[str, Label]) -> EdgeQuality:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from ingest.errors import SettingsError, UnknownExtractor
 
-KNOWN = ("hog", "trunk:FILE", "torchvision:NAME", "timm:NAME")
+KNOWN = ("hog", "trunk:FILE", "torchvision:NAME", "timm:NAME", "hog+ before any of these three")
+NETWORKS = ("trunk", "torchvision", "timm")
+BESIDE = "hog+"
+"""Before the name of a network: HOG and the network side by side."""
 
 
 class Extractor(Protocol):
@@ -56,16 +59,20 @@ def load_extractor(recipe: Recipe) -> Extractor:
     """
     from ingest.features.gray import GrayCrops
     from ingest.features.hog import HogExtractor
+    from ingest.features.joined import JoinedExtractor
 
     if recipe.crops not in (None, "gray", "color"):
         raise SettingsError("crops", recipe.crops, "gray or color")
-    kind, colon, name = recipe.features.partition(":")
+    kind, _, name = recipe.features.partition(":")
     extractor: Extractor
     if recipe.features == "hog":
         if recipe.weights:
             raise SettingsError("weights", str(recipe.weights), "left out with hog, which has none")
         extractor = HogExtractor()
-    elif colon and name and f"{kind}:" in {known.partition(":")[0] + ":" for known in KNOWN[1:]}:
+    elif name and kind.startswith(BESIDE) and kind.removeprefix(BESIDE) in NETWORKS:
+        network = replace(recipe, features=recipe.features.removeprefix(BESIDE))
+        return JoinedExtractor((load_extractor(replace(recipe, features="hog", weights=None)), load_extractor(network)))
+    elif name and kind in NETWORKS:
         extractor = _network(kind, name, recipe.weights)
     else:
         raise UnknownExtractor(recipe.features, KNOWN)

@@ -47,6 +47,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "show_members": {"children": ["c"]},
     "show_tracks": {"starts": ["p"], "frames": 30},
     "snapshot": {"id": "s"},
+    "snapshot_edges": {"id": "s"},
     "snapshot_inter": {"id": "s"},
     "snapshot_starts": {"id": "s"},
     "sweep_shards": {"ids": ["000000"]},

@@ -121,6 +121,18 @@ def test_gray_is_the_default_for_networks_and_an_option_for_hog() -> None:
         load_extractor(Recipe(crops="red"))  # type: ignore[arg-type]
 
 
+def test_hog_beside_a_network_compares_by_both() -> None:
+    crops = photographs()
+    both = load_extractor(Recipe(features="hog+timm:test_resnet"))
+    hog, network = load_extractor(Recipe()), load_extractor(Recipe(features="timm:test_resnet"))
+    rows = both(crops)
+    np.testing.assert_allclose(
+        rows @ rows.T, (hog(crops) @ hog(crops).T + network(crops) @ network(crops).T) / 2, atol=1e-5
+    )
+    assert (both.name, both.dims, both.whiten) == ("hog+timm:test_resnet", hog.dims + network.dims, 0)
+    assert both.digest not in (hog.digest, network.digest)
+
+
 def test_a_digest_names_network_weights_and_size(exported: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.safetensors"
     save_trunk(Trunk("resnet18"), again, CARD)
@@ -196,7 +208,18 @@ def test_files_that_cannot_be_read_are_refused_with_their_name(exported: Path, t
 
 
 @pytest.mark.parametrize(
-    "name", ["vgg16", "torchvision:", "torchvision:nothing", "torchvision:vit_b_32", "timm:nothing", "keras:vgg16"]
+    "name",
+    [
+        "vgg16",
+        "torchvision:",
+        "torchvision:nothing",
+        "torchvision:vit_b_32",
+        "timm:nothing",
+        "keras:vgg16",
+        "hog+",
+        "hog+hog+hog",
+        "hog+sift",
+    ],
 )
 def test_unknown_networks_are_refused_with_the_ways_to_name_one(name: str) -> None:
     with pytest.raises(UnknownExtractor, match="Use one of"):

@@ -8,7 +8,7 @@ import pytest
 
 from graphdb.model import video_of
 from ingest.errors import BadLabels
-from ingest.quality import EdgeQuality, Label, Share, edge_quality, read_labels
+from ingest.quality import EdgeQuality, Label, Share, edge_quality, labels_of, read_labels
 
 # Video a and b show one chair, c another of the same model, d a third model; e and f are cars. g has no label.
 LABELS = {
@@ -79,6 +79,7 @@ def test_labels_are_read_by_video_file_name(tmp_path: Path) -> None:
         ("", "no column video"),
         ("video,class,instance\na.mp4,chair,chair-1\n", "no column lookalike"),
         ("video,class,instance,lookalike\na.mp4,chair\n", "line 2 has no instance and no lookalike"),
+        ("video,class,instance,lookalike\na,b,c,d\na,b,c,d\n", "line 3 names a again"),
     ],
 )
 def test_labels_that_cannot_be_used_are_refused(tmp_path: Path, text: str, reason: str) -> None:
@@ -86,6 +87,26 @@ def test_labels_that_cannot_be_used_are_refused(tmp_path: Path, text: str, reaso
     path.write_text(text)
     with pytest.raises(BadLabels, match=reason):
         read_labels(path)
+
+
+CHAIR, CAR = LABELS["a"], LABELS["e"]
+
+
+def test_a_name_in_two_folders_is_told_apart_by_as_much_of_the_path_as_the_labels_give(tmp_path: Path) -> None:
+    files = {"v": Path("/videos/chairs/1.mp4"), "w": Path("/videos/cars/1.mp4"), "x": Path("/videos/cars/2.mp4")}
+    named = {"chairs/1.mp4": CHAIR, "cars/1.mp4": CAR, "2.mp4": CAR}
+    assert labels_of(named, files, tmp_path / "labels.csv") == {"v": CHAIR, "w": CAR, "x": CAR}
+
+
+def test_a_bare_name_means_the_video_below_the_labels(tmp_path: Path) -> None:
+    files = {"v": Path("/elsewhere/1.mp4"), "w": tmp_path / "videos" / "1.mp4"}
+    assert labels_of({"1.mp4": CHAIR}, files, tmp_path / "labels.csv") == {"w": CHAIR}
+    with pytest.raises(BadLabels, match="write it with its folder"):
+        labels_of({"1.mp4": CHAIR}, files, Path("/labels/labels.csv"))
+
+
+def test_a_name_inside_another_is_not_that_name(tmp_path: Path) -> None:
+    assert labels_of({"1.mp4": CHAIR}, {"v": Path("/videos/11.mp4")}, tmp_path) == {}
 
 
 def test_missing_labels_are_refused(tmp_path: Path) -> None:
