@@ -82,6 +82,10 @@ def ingest(
     seed: Seed = 0,
     hold_out: HoldOut = 0.0,
     max_patches: Annotated[int, typer.Option(min=1, help="Starts of one video at most.")] = 8,
+    motion: Annotated[
+        Literal["flow", "trajectories"],
+        typer.Option(help="flow: dense flow against the camera's motion; trajectories: the paper's feature points."),
+    ] = "flow",
     frames: Annotated[
         bool | None,
         typer.Option("--frames/--no-frames", help="Keep whole frames. Default: yes, below 100,000 patches."),

@@ -10,7 +10,7 @@ from ingest.settings import MiningSettings
 
 
 class Reason(StrEnum):
-    """Why a frame gave no start, or a start no track; `setting` names what decided, if a setting did."""
+    """Why a frame gave no start, or a start no track."""
 
     SMALL = "box too small"
     CUT = "shot cut before the track could end"
@@ -25,10 +25,11 @@ class Reason(StrEnum):
     LEFT = "left the frame"
     DRIFTED = "tracker slid off"
     HELD = "tracker held on to the background"
+    STOPPED = "ended on what stands still"
 
-    @property
-    def setting(self) -> str | None:
-        return _SETTINGS.get(self)
+    def setting(self, motion: str = "flow") -> str | None:
+        """The setting that decided, if one did; some are others with another way to tell motion."""
+        return _OF_TRAJECTORIES.get(self, _SETTINGS.get(self)) if motion == "trajectories" else _SETTINGS.get(self)
 
 
 _SETTINGS = {
@@ -45,7 +46,9 @@ _SETTINGS = {
     Reason.LEFT: "min_visible",
     Reason.DRIFTED: "min_return",
     Reason.HELD: "min_travel",
+    Reason.STOPPED: "min_travel",
 }
+_OF_TRAJECTORIES = {Reason.LITTLE: "trajectory_min", Reason.MUCH: "trajectory_max", Reason.FLAT: None}
 
 
 @dataclass
@@ -86,5 +89,6 @@ class Funnel:
 
 def _most(losses: Counter[Reason], total: int, noun: str, settings: MiningSettings) -> str:
     reason, count = losses.most_common(1)[0]
-    named = f" ({reason.setting} is {getattr(settings, reason.setting):g})" if reason.setting else ""
+    setting = reason.setting(settings.motion)
+    named = f" ({setting} is {getattr(settings, setting):g})" if setting else ""
     return f"{count} of {total} {noun}: {reason}{named}"

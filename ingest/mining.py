@@ -149,7 +149,6 @@ class _OpenTrack:
         self.smalls: list[NDArray[np.uint8]] = []
         self._box = start.box
         self._core = start.core
-        self._steady = start.steady
         self._scale = scale
         self._settings = settings
         self._start = MinedPatch(
@@ -169,9 +168,7 @@ class _OpenTrack:
         return MinedTrack(self._start, end, self._view, self._frame_jpeg)
 
     def _least_travel(self, until: float) -> float:
-        """How far what moves gets at least, in the tracker's pixels. A camera that moves may go along with it."""
-        if not self._steady:
-            return 0.0
+        """How far what moves gets at least, in the tracker's pixels."""
         height, width = self.smalls[0].shape[:2]
         speed: float = self._settings.min_speed * max(height, width)
         return self._settings.min_travel * speed * (until - self._start.time)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
 import cv2
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.funnel import Reason
+from ingest.moving import Moving, Seen, core_of, densest
 from ingest.settings import MiningSettings
 
 # Legend: H×W work pixels of a frame; R×C points on a grid over it; vectors are (x, y) in work pixels.
-Gray: TypeAlias = NDArray[np.uint8]
 Vectors: TypeAlias = NDArray[np.float32]
 Mask: TypeAlias = NDArray[np.bool_]
 
@@ -24,21 +24,6 @@ _CAMERA_TRIES = 500
 """Homographies that MAGSAC tries."""
 _LONG_WAY = 0.02
 """Error of a round trip that is forgiven as a share of the way, both squared: flow is less sure of long ways."""
-_CORE = 0.05
-"""Moving points left out at each side of a box's core."""
-
-
-@dataclass(frozen=True, slots=True)
-class Moving:
-    """The box with the most moving points: top left corner in work pixels, share of its points that move."""
-
-    x: float
-    y: float
-    density: float
-    core: tuple[float, float, float, float]
-    """x, y, width and height, in work pixels, of the part of the box that holds nearly all of its moving points."""
-    camera: float
-    """How far the camera's motion took the picture between the first two frames, work pixels."""
 
 
 class MotionJudge:
@@ -53,24 +38,28 @@ class MotionJudge:
         self._points = self._sample(np.dstack((columns, rows)))
         self._window = round(side / self._step)
 
-    def judge(self, frames: tuple[Gray, Gray, Gray], seconds: tuple[float, float]) -> Moving | Reason:
-        """The moving box of the first of three frames, `seconds` apart, or why it has none.
+    def judge(self, shot: Sequence[Seen]) -> Moving | Reason:
+        """The window with the most moving points, if few enough move elsewhere."""
+        moving = self.points(shot)
+        return moving if isinstance(moving, Reason) else self._box(moving)
+
+    def points(self, shot: Sequence[Seen]) -> Mask | Reason:
+        """R×C: which points of the first frame move, seen over three frames `pair_seconds` apart.
 
         A point moves if its flow differs from the camera's, flows back to where it was, and goes on in the
         next pair. Checks that cost little, and most frames fail, come first.
         """
-        first, second, third = frames
-        strength = self._sample(cast(Vectors, cv2.cornerMinEigenVal(first, 3)))
+        first, second, third = self._three(shot)
+        strength = self._sample(cast(Vectors, cv2.cornerMinEigenVal(first.gray, 3)))
         textured = strength > self._settings.texture * np.quantile(strength, 0.99)
         corners = textured & _strongest_of_cells(strength)
         if np.count_nonzero(corners) < _MIN_CORNERS:
             return Reason.FLAT
-        there = self._calculate(first, second)
-        shift = self._sample(there)
+        shift = self._sample(self._calculate(first, second))
         residual = self._own_motion(self._points, shift, corners)
         if residual is None:
             return Reason.CAMERA
-        moving = textured & (_square(residual) > self._least_shift(seconds[0]) ** 2)
+        moving = textured & (_square(residual) > self._least_shift(first, second) ** 2)
         if moving.mean() < self._settings.min_moving:
             return Reason.LITTLE
         arrived = self._points + shift
@@ -82,34 +71,32 @@ class MotionJudge:
         later = self._own_motion(arrived, onward, corners)
         if later is None:
             return Reason.CAMERA
-        moving &= self._goes_on(residual, later) & (_square(later) > self._least_shift(seconds[1]) ** 2)
-        camera = float(np.median(np.sqrt(_square(shift - residual)[corners])))
-        return self._box(moving, camera)
+        return moving & self._goes_on(residual, later) & (_square(later) > self._least_shift(second, third) ** 2)
 
-    def _box(self, moving: Mask, camera: float) -> Moving | Reason:
-        """The window with the most moving points; of several, the one nearest to the mean of them all."""
+    def _three(self, shot: Sequence[Seen]) -> tuple[Seen, Seen, Seen]:
+        second = self._after(shot[0], shot)
+        return shot[0], second, self._after(second, shot)
+
+    def _after(self, seen: Seen, shot: Sequence[Seen]) -> Seen:
+        """The first frame at least `pair_seconds` later, or the last there is."""
+        due = seen.time + self._settings.pair_seconds - 1e-3
+        return next((later for later in shot if later.time >= due), shot[-1])
+
+    def _box(self, moving: Mask) -> Moving | Reason:
         count = np.count_nonzero(moving)
         if count < self._settings.min_moving * moving.size:
             return Reason.LITTLE
         if count > self._settings.max_moving * moving.size:
             return Reason.MUCH
         rows, columns = (min(self._window, length) for length in moving.shape)
-        total = cv2.integral(moving.astype(np.uint8))
-        held = total[rows:, columns:] - total[:-rows, columns:] - total[rows:, :-columns] + total[:-rows, :-columns]
-        best = int(held.max())
+        top, left, best = densest(moving.astype(np.uint8), rows, columns)
         if best < self._settings.min_density * rows * columns:
             return Reason.SPARSE
         if best < self._settings.min_share * count:
             return Reason.SCATTERED
-        plateau = np.argwhere(held == best)
-        top, left = plateau[np.argmin(_square(plateau - plateau.mean(axis=0)))]
-        core = self._core(moving[top : top + rows, left : left + columns], top, left)
-        return Moving(float(left * self._step), float(top * self._step), best / (rows * columns), core, camera)
-
-    def _core(self, moving: Mask, top: int, left: int) -> tuple[float, float, float, float]:
-        points = np.argwhere(moving) + np.array((top, left))
-        (y, x), (bottom, right) = np.quantile(points, (_CORE, 1 - _CORE), axis=0) * self._step
-        return float(x), float(y), float(right - x + self._step), float(bottom - y + self._step)
+        places = np.argwhere(moving[top : top + rows, left : left + columns]) + np.array((top, left))
+        core = core_of(places[:, ::-1] * self._step, self._step)
+        return Moving(float(left * self._step), float(top * self._step), best / (rows * columns), core)
 
     def _own_motion(self, points: Vectors, shift: Vectors, corners: Mask) -> Vectors | None:
         """R×C×2: each point's shift less the camera's, which is a homography that most `corners` follow."""
@@ -125,11 +112,11 @@ class MotionJudge:
         along = (motion * later).sum(axis=-1)
         return cast(Mask, along > self._settings.same_direction * np.sqrt(_square(motion) * _square(later)))
 
-    def _least_shift(self, seconds: float) -> float:
-        return max(self._settings.min_speed * self._long * seconds, self._settings.min_shift)
+    def _least_shift(self, first: Seen, second: Seen) -> float:
+        return max(self._settings.min_speed * self._long * (second.time - first.time), self._settings.min_shift)
 
-    def _calculate(self, first: Gray, second: Gray) -> Vectors:
-        return cast(Vectors, self._flow.calc(first, second, None))
+    def _calculate(self, first: Seen, second: Seen) -> Vectors:
+        return cast(Vectors, self._flow.calc(first.gray, second.gray, None))
 
     def _sample(self, field: NDArray[np.float32]) -> NDArray[np.float32]:
         offset = self._step // 2

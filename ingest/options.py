@@ -11,7 +11,7 @@ from ingest.settings import ClusterSettings, IngestSettings, MiningSettings
 
 S = TypeVar("S", MiningSettings, ClusterSettings, IngestSettings)
 
-OWN = ("track_frames", "max_patches")
+OWN = ("track_frames", "max_patches", "motion")
 """Mining settings with an option of their own; the others are reached by `--set`."""
 
 

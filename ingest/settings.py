@@ -37,6 +37,9 @@ class MiningSettings:
     gap: int = 25
     """Frames between two starts of a video at least. The paper does not say."""
 
+    motion: Literal["flow", "trajectories"] = "flow"
+    """How motion is told: dense flow against the camera's, or the paper's recipe of followed feature points."""
+
     width: int = 320
     """Long side of the frame that motion is computed on, work pixels; smaller videos are not enlarged."""
 
@@ -58,7 +61,7 @@ class MiningSettings:
     same_direction: float = 0.5
     """Cosine between the two motions that three frames show of a point at least: what moves goes on moving."""
 
-    min_speed: float = 0.04
+    min_speed: float = 0.03
     """Speed of a moving point at least, camera motion taken out, in long sides of the frame a second."""
 
     min_shift: float = 0.4
@@ -79,6 +82,19 @@ class MiningSettings:
     min_share: float = 0.3
     """Share of all moving points that lie in the box at least."""
 
+    trajectory_frames: int = 15
+    """With `trajectories`: frames over which a point is followed. Paper: 15, as improved dense trajectories."""
+
+    trajectory_speed: float = 0.5
+    """With `trajectories`: motion of a moving point at least, camera motion taken out, pixels a frame on average of a
+    frame 600 pixels long. Paper: 0.5."""
+
+    trajectory_min: float = 0.25
+    """With `trajectories`: share of the points that move at least. Paper's predecessor: 0.25."""
+
+    trajectory_max: float = 0.75
+    """With `trajectories`: share of the points that move at most. Paper's predecessor: 0.75."""
+
     cut_difference: float = 10.0
     """Mean change between two frames at a cut at least, gray levels of 255."""
 
@@ -91,7 +107,7 @@ class MiningSettings:
     track_side: int = 180
     """Short side of the frame that the tracker sees at most, pixels; larger ones track no better."""
 
-    min_region: float = 2 / 3
+    min_region: float = 0.5
     """Side of the tracked region at least, as a share of the box: the moving part, and enough around it."""
 
     region_side: int = 32
@@ -106,9 +122,10 @@ class MiningSettings:
     min_return: float = 0.5
     """Overlap (IoU) of the tracked region with where tracking back from the end leads, at least."""
 
-    min_travel: float = 0.25
-    """How far from its start the tracked region must get at some time, while the camera stands still, as a share of
-    the way that `min_speed` makes: what stays put is not what moved, but a fence or a pole before or behind it."""
+    min_travel: float = 0.6
+    """How far from where the camera took it the tracked region must get at some time, as a share of the way that
+    `min_speed` makes, and a third of that in the last third: what only the camera moves is not what moved, but a fence
+    or a pole before it, or the wall behind it."""
 
     attempts: int = 2
     """Rounds of tracking: candidates take the places of starts whose tracks were lost in the round before."""
@@ -127,14 +144,21 @@ class MiningSettings:
 
     def __post_init__(self) -> None:
         limits: dict[str, tuple[float, float]] = {
-            **dict.fromkeys(("track_frames", "stride", "max_patches", "gap", "point_step", "attempts"), (1, 1_000_000)),
+            **dict.fromkeys(
+                ("track_frames", "stride", "max_patches", "gap", "point_step", "attempts", "trajectory_frames"),
+                (1, 1_000_000),
+            ),
             **dict.fromkeys(("crop", "min_side", "track_side", "frame_side"), (32, 100_000)),
             **dict.fromkeys(("box_share", "texture", "min_inliers", "min_moving", "max_moving"), (0, 1)),
             **dict.fromkeys(
                 ("min_density", "min_share", "min_region", "min_response", "min_visible", "min_return", "min_travel"),
                 (0, 1),
             ),
-            **dict.fromkeys(("pair_seconds", "min_speed", "min_shift", "camera_distance", "round_trip"), (0, 1_000)),
+            **dict.fromkeys(("trajectory_min", "trajectory_max"), (0, 1)),
+            **dict.fromkeys(
+                ("pair_seconds", "min_speed", "min_shift", "camera_distance", "round_trip", "trajectory_speed"),
+                (0, 1_000),
+            ),
             **dict.fromkeys(("cut_difference", "cut_ratio"), (0, 1_000)),
             **dict.fromkeys(("same_direction", "cut_correlation"), (-1, 1)),
             **dict.fromkeys(("jpeg_quality", "frame_quality"), (1, 100)),
@@ -147,6 +171,11 @@ class MiningSettings:
                 raise SettingsError(name, value, f"from {low} to {high}")
         if self.min_moving > self.max_moving:
             raise SettingsError("min_moving", self.min_moving, f"at most max_moving ({self.max_moving})")
+        if self.trajectory_min > self.trajectory_max:
+            limit = f"at most trajectory_max ({self.trajectory_max})"
+            raise SettingsError("trajectory_min", self.trajectory_min, limit)
+        if self.motion not in ("flow", "trajectories"):
+            raise SettingsError("motion", self.motion, "flow or trajectories")
 
     @property
     def digest(self) -> str:

@@ -9,10 +9,12 @@ from typing import Protocol
 
 from ingest.crops import Box
 from ingest.funnel import Funnel, Reason
-from ingest.motion import Gray, MotionJudge
+from ingest.motion import MotionJudge
+from ingest.moving import Judge, Seen
 from ingest.settings import MiningSettings
 from ingest.shots import CutDetector
 from ingest.tracking import Region
+from ingest.trajectories import TrajectoryJudge
 from ingest.videos import Frame, VideoReader
 
 _SHORTEST = 48
@@ -29,8 +31,6 @@ class Candidate:
     """The part of the box that moves. The tracker follows it: in the whole box it would hold on to the background."""
     motion: float
     """Share of the box's points that move."""
-    steady: bool
-    """Whether the camera stands still."""
 
 
 def strongest(candidates: Iterable[Candidate], taken: Sequence[int], settings: MiningSettings) -> list[Candidate]:
@@ -45,10 +45,7 @@ def strongest(candidates: Iterable[Candidate], taken: Sequence[int], settings: M
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
-    index: int
-    time: float
-    gray: Gray
+class _Kept(Seen):
     frame: Frame | None
 
 
@@ -73,9 +70,10 @@ class Survey:
         self._scale = min(1.0, max(settings.width / long, _SHORTEST / short))
         self._size = (round(reader.width * self._scale), round(reader.height * self._scale))
         self._side = round(min(reader.width, reader.height) * settings.box_share)
-        self._judge = MotionJudge(settings, *self._size, self._side * self._scale)
+        judge = MotionJudge if settings.motion == "flow" else TrajectoryJudge
+        self._judge: Judge = judge(settings, *self._size, self._side * self._scale)
         self._cuts = CutDetector(settings)
-        self._shot: deque[_Seen] = deque(maxlen=settings.track_frames + 1)
+        self._shot: deque[_Kept] = deque(maxlen=settings.track_frames + 1)
         self._last = 0.0
 
     @property
@@ -100,7 +98,7 @@ class Survey:
         if self._cuts.begins(gray):
             self._give_up(Reason.CUT)
             self._shot.clear()
-        self._shot.append(_Seen(frame.index, frame.time, gray, frame if self._memory.holds_a_track else None))
+        self._shot.append(_Kept(frame.index, frame.time, gray, frame if self._memory.holds_a_track else None))
         self.funnel.frames += 1
         self.funnel.judged += frame.index % self._settings.stride == 0
         self._last = frame.time
@@ -120,22 +118,13 @@ class Survey:
         if rejected := len(waiting) - (judged and self._shot[0] in waiting):
             self.funnel.rejected[reason] += rejected
 
-    def _candidate(self, first: _Seen) -> Candidate | Reason:
+    def _candidate(self, first: _Kept) -> Candidate | Reason:
         if self._side < self._settings.min_side:
             return Reason.SMALL
-        second = self._after(first)
-        third = self._after(second)
-        moving = self._judge.judge(
-            (first.gray, second.gray, third.gray), (second.time - first.time, third.time - second.time)
-        )
+        moving = self._judge.judge(self._shot)
         if isinstance(moving, Reason):
             return moving
         x, y = (round(corner / self._scale) for corner in (moving.x, moving.y))
         box = Box(min(x, self._reader.width - self._side), min(y, self._reader.height - self._side), self._side)
         core = Region(*(round(length / self._scale) for length in moving.core))
-        return Candidate(first.index, box, core, moving.density, moving.camera < self._settings.min_shift)
-
-    def _after(self, seen: _Seen) -> _Seen:
-        """The first frame at least `pair_seconds` later, or the last there is."""
-        due = seen.time + self._settings.pair_seconds - 1e-3
-        return next((later for later in self._shot if later.time >= due), self._shot[-1])
+        return Candidate(first.index, box, core, moving.density)

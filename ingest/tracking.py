@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from math import hypot, sqrt
+from math import sqrt
 from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.camera import own_steps
 from ingest.errors import WrongOpenCV
 from ingest.funnel import Reason
 from ingest.settings import MiningSettings
@@ -47,7 +48,8 @@ def follow(
     """Where `region` of the first frame (H×W×3 BGR) lies in the last, or why it is lost.
 
     A tracker that slid off to something else seldom finds its way back, so it must. One that holds on to the
-    background does, so the region must also get `least` pixels away from its start at some time.
+    background does, so the region must also get `least` pixels away at some time from where the camera took it, and
+    go on by itself at the end.
     """
     scale = min(1.0, settings.region_side / sqrt(region.area))
     smalls = [_scaled(frame, scale) for frame in frames]
@@ -56,13 +58,27 @@ def follow(
     if isinstance(path, Reason):
         return path
     end = path[-1]
-    if max(hypot(place.x - start.x, place.y - start.y) for place in path) < least * scale:
-        return Reason.HELD
+    if still := _still(frames, path, scale, least, settings):
+        return still
     back = _tracked(smalls[::-1], _inside(end, smalls[-1]), settings)
     if isinstance(back, Reason) or back[-1].overlap(start) < settings.min_return:
         return Reason.DRIFTED
     right, down = round((end.x - start.x) / scale), round((end.y - start.y) / scale)
     return Region(region.x + right, region.y + down, region.width, region.height)
+
+
+def _still(
+    frames: Sequence[NDArray[np.uint8]], path: Sequence[Region], scale: float, least: float, settings: MiningSettings
+) -> Reason | None:
+    """Whether the path, in pixels of frames reduced by `scale`, or its end goes the camera's way.
+
+    The end is the last third, and must get a third as far.
+    """
+    steps = own_steps(frames, np.array(path) / scale, settings)
+    if np.linalg.norm(np.cumsum(steps, axis=0), axis=1).max() < least:
+        return Reason.HELD
+    last = steps[-max(1, round(len(steps) / 3)) :]
+    return Reason.STOPPED if np.linalg.norm(last.sum(axis=0)) < least / 3 else None
 
 
 def _scaled(frame: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:

@@ -23,7 +23,7 @@ def arguments(paths: list[Path], *options: str) -> list[str]:
 
 
 def test_real_video_gives_tracks_and_a_snapshot(graph: Graph, bikes: Path) -> None:
-    result = graph.json("ingest", str(bikes), "--track-frames", "15")
+    result = graph.json("ingest", str(bikes), "--track-frames", "8")
     counts = result["snapshot"]["counts"]
     assert result["mined"] == counts["videos"] == 1
     assert counts["intra"] == result["tracks"] > 0

@@ -137,7 +137,7 @@ def test_what_cannot_be_drawn_is_a_sentence(world: Graph, options: tuple[str, ..
 
 def test_real_videos_too_few_to_link_are_published_and_shown(graph: Graph, bikes: Path, tmp_path: Path) -> None:
     bunny = bikes.with_name("bigbuckbunny.mp4")
-    result = graph.json("ingest", str(bikes), str(bunny), "--track-frames", "15")
+    result = graph.json("ingest", str(bikes), str(bunny), "--track-frames", "8")
     counts = result["snapshot"]["counts"]
     assert (counts["videos"], counts["inter"], counts["parents"]) == (2, 0, 0)
     [note] = [note for note in result["notes"] if "no INTER" in note]

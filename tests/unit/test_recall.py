@@ -19,7 +19,7 @@ SETTINGS = MiningSettings(track_frames=9, gap=10, max_patches=2)
 
 
 def candidate(index: int, motion: float) -> Candidate:
-    return Candidate(index, Box(0, 0, 96), Region(0, 0, 96, 96), motion, True)
+    return Candidate(index, Box(0, 0, 96), Region(0, 0, 96, 96), motion)
 
 
 @pytest.fixture

@@ -1,0 +1,29 @@
+"""Tracks of 15 and of 30 frames in one graph: each snapshot says which it uses, and gives no other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.conftest import Graph
+
+
+def ends(graph: Graph, snapshot: dict[str, object]) -> set[str]:
+    """What the ids of the ends of a snapshot's tracks end in, sampled as the service does."""
+    found = graph.store.snapshot(str(snapshot["id"]))
+    lines = graph.store.segments(found.id)
+    counts = zip(lines.intra_first.tolist(), lines.intra_count.tolist(), strict=True)
+    keys = [first + at for first, count in counts for at in range(count)]
+    return {end.id.rpartition("-")[2] for end in graph.store.sample_intra(keys, found.fit).end}
+
+
+def test_a_snapshot_says_which_length_it_uses_and_both_live_on(graph: Graph, clips: list[Path]) -> None:
+    videos = [str(path) for path in clips[:3]]
+    long = graph.json("ingest", *videos)["snapshot"]
+    short = graph.json("ingest", *videos, "--track-frames", "15", "--remine")["snapshot"]
+    assert (long["frames"], short["frames"]) == (30, 15)
+    assert (ends(graph, long), ends(graph, short)) == ({"e30"}, {"e15"})
+    assert graph.run("graph", "check").returncode == 0
+    again = graph.json("ingest", *videos, "--remine")["snapshot"]
+    assert again == long
+    shared = graph.cypher("MATCH (a:Start)-[r:INTRA]->(:End) WITH a, collect(r.frames) AS lengths RETURN lengths")
+    assert {length for row in shared for length in row["lengths"]} == {15, 30}

@@ -1,0 +1,58 @@
+"""Mining and tracking beside the truth, by condition: `make bench` prints the tables of docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from time import process_time
+from typing import Literal
+
+import pytest
+
+from ingest.settings import MiningSettings
+from tests.truth.scenes import Scene
+from tests.truth.score import Points, score, score_points
+from tests.truth.sets import with_objects, without
+from tests.truth.table import Total, fast, slow, table
+
+CLIPS = int(os.environ.get("AFFINITY_BENCH_CLIPS", "120"))
+EMPTY = int(os.environ.get("AFFINITY_BENCH_EMPTY", "24"))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("truth")
+
+
+@pytest.fixture(scope="module")
+def moving(folder: Path) -> list[tuple[Scene, Path]]:
+    return [(scene, scene.write(folder / f"{at}.mp4")) for at, scene in enumerate(with_objects("test", CLIPS))]
+
+
+@pytest.fixture(scope="module")
+def empty(folder: Path) -> list[tuple[Scene, Path]]:
+    return [(scene, scene.write(folder / f"empty-{at}.mp4")) for at, scene in enumerate(without("test", EMPTY))]
+
+
+@pytest.mark.parametrize("motion", ["flow", "trajectories"])
+def test_the_test_seeds(
+    motion: Literal["flow", "trajectories"], moving: list[tuple[Scene, Path]], empty: list[tuple[Scene, Path]]
+) -> None:
+    settings = replace(MiningSettings(), motion=motion)
+    began = process_time()
+    scored = [score(scene, path, settings) for scene, path in moving]
+    nothing = Total.of([score(scene, path, settings) for scene, path in empty])
+    spent = process_time() - began
+    print(f"\nMotion by {motion}; {sum(each.condition.frames for each in _of(moving, empty)) / spent:.0f} frames/s")
+    print(*table(scored), sep="\n")
+    print(
+        f"found at 1.5 px a frame: {Total.of(slow(scored)).found}; covered from 3 px: {Total.of(fast(scored)).covered}"
+    )
+    print(f"{nothing.tracks} patches in {nothing.minutes:.2f} minutes without an object, of {nothing.clips} clips")
+    points = sum((score_points(scene, path, settings) for scene, path in moving), Points())
+    print(f"points: precision {points.right / points.moving:.3f}, recall {points.right / points.on_objects:.3f}")
+
+
+def _of(moving: list[tuple[Scene, Path]], empty: list[tuple[Scene, Path]]) -> list[Scene]:
+    return [scene for scene, _ in moving + empty]

@@ -1,0 +1,1 @@
+"""Clips in which it is known what moves, and what mining makes of them."""
