@@ -56,11 +56,6 @@ class Linker:
         # Only when it is needed: what was described already is linked without its weights.
         return cached_extractor(self._recipe)
 
-    @property
-    def _extractor(self) -> Extractor:
-        # Loaded when it is needed: linking under a fit, with the features there, needs no weights.
-        return cached_extractor(self._recipe)
-
     def describe(self, starts: Starts) -> None:
         """Compute the features that are missing."""
         path = self._folder.features
