@@ -55,6 +55,12 @@ HoldOut = Annotated[
 ]
 Refit = Annotated[bool, typer.Option("--refit", help="Make new centroids instead of using those in force.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes. Default: one a core.")]
+Engine = Annotated[
+    Literal["local", "ray"], typer.Option(help="Where the work is done: this machine's processes, or Ray.")
+]
+Address = Annotated[
+    str | None, typer.Option(metavar="HOST:PORT", help="A running Ray cluster. Default: a Ray of its own, here.")
+]
 Assignments = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Any other setting of docs/ingest.md; may be repeated."),
@@ -94,6 +100,8 @@ def ingest(
     refit: Refit = False,
     link: Annotated[bool, typer.Option("--link/--no-link", help="Cluster and publish after mining.")] = True,
     workers: Workers = None,
+    engine: Engine = "local",
+    address: Address = None,
     assignments: Assignments = None,
     json: Json = False,
 ) -> None:
@@ -124,6 +132,8 @@ def cluster(
     hold_out: HoldOut = 0.0,
     refit: Refit = False,
     workers: Workers = None,
+    engine: Engine = "local",
+    address: Address = None,
     assignments: Assignments = None,
     json: Json = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Where stage functions run: processes of this machine. The stages know only `map`, so another engine can take over."""
+"""Where stage functions run: processes of this machine, or Ray. The stages know only `map`."""
 
 from __future__ import annotations
 
@@ -6,20 +6,49 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for_end
+from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from ingest.errors import WorkerDied
+from ingest.errors import UnusedAddress, WorkerDied
+from ingest.settings import IngestSettings
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 AHEAD = 2
 """Tasks in flight a worker: enough to keep it busy, few enough to bound the memory of what waits to be written."""
+
+
+class Engine(Protocol):
+    """What the stages know of where they run."""
+
+    def map(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R | Exception]]:
+        """Each task with its result, or with the exception it ended in, in any order."""
+
+
+@contextmanager
+def open_engine(settings: IngestSettings, folder: Path, paths: Sequence[Path] = ()) -> Iterator[Engine]:
+    """The engine that was asked for; on a cluster, every machine must see the data folder and the paths.
+
+    Raises UnusedAddress, MissingRay, ClusterUnavailable, NotShared.
+    """
+    if settings.engine == "local":
+        if settings.address is not None:
+            raise UnusedAddress(settings.address)
+        with LocalEngine(settings.workers) as local:
+            yield local
+        return
+    from ingest.ray_engine import RayEngine
+
+    with RayEngine(settings.address, settings.workers) as cluster:
+        cluster.require_shared(folder, paths)
+        yield cluster
 
 
 class LocalEngine:

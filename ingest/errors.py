@@ -18,6 +18,10 @@ IngestError
   x NothingToCluster     no start has a usable feature
   x BadLabels            a file of labels cannot be read
   x WorkerDied           a worker process was killed
+  x MissingRay           Ray was asked for and is not installed
+  x ClusterUnavailable   Ray cannot be reached, or failed
+  x NotShared            a machine of the cluster does not see a file that it needs
+  x UnusedAddress        an address was given to an engine that has none
   x NothingIngested      the graph holds no track to publish
   x NothingToShow        a snapshot holds nothing of the kind that was asked for
   x UnusableSheet        a contact sheet cannot be written where it was asked for
@@ -225,6 +229,45 @@ class WorkerDied(IngestError):
             "the same command again to go on, with fewer --workers if it happens again, or without the file that "
             "does it."
         )
+
+
+class MissingRay(IngestError):
+    """Ray was asked for and is not installed."""
+
+    def __init__(self) -> None:
+        super().__init__("The engine ray needs Ray, which is not installed: pip install 'affinity-graph[ingest,ray]'.")
+
+
+class ClusterUnavailable(IngestError):
+    """Ray cannot be reached, or failed by itself."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        self.address = address
+        super().__init__(
+            f"The Ray cluster at {address} cannot be used: {reason.rstrip('.')}. See with `ray status` that it runs, "
+            "and that every machine of it has the same versions of Python, Ray and affinity-graph[ingest,ray]. What "
+            "was stored is kept: run the same command again to go on."
+        )
+
+
+class NotShared(IngestError):
+    """A machine of the cluster does not see a file that it needs."""
+
+    def __init__(self, machine: str, path: Path) -> None:
+        self.machine = machine
+        self.path = path
+        super().__init__(
+            f"The machine {machine} of the Ray cluster does not see {shown(path)}. Videos and data folder must lie on "
+            "a file system that all machines share, under the same path."
+        )
+
+
+class UnusedAddress(IngestError):
+    """An address was given to an engine that has none."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        super().__init__(f"The address {address} is of a Ray cluster: add --engine ray to work on it.")
 
 
 class NothingIngested(IngestError):

@@ -20,7 +20,7 @@ from graphdb.removing import Held, RemovalStore, Rest
 from graphdb.settings import DataFolder
 from ingest.copies import drop_views
 from ingest.describing import cached_extractor
-from ingest.engine import LocalEngine
+from ingest.engine import Engine, LocalEngine
 from ingest.errors import DamagedFit, IngestError, NoSuchVideo, UnknownExtractor, UnreadableVideo, shown
 from ingest.features import Recipe, drop_features, features_path
 from ingest.fits import load_fit
@@ -108,7 +108,7 @@ def content(path: Path) -> str:
 
 
 def finish(
-    store: RemovalStore, folder: DataFolder, archive: ArchiveWriter, engine: LocalEngine, report: Report
+    store: RemovalStore, folder: DataFolder, archive: ArchiveWriter, engine: Engine, report: Report
 ) -> Forgotten:
     """Forget the videos that are marked; nothing where there are none."""
     done = Forgotten(store.forgotten())
@@ -131,7 +131,7 @@ def finish(
 
 
 def succeed(
-    snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine: LocalEngine, report: Report
+    snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine: Engine, report: Report
 ) -> str | None:
     """Publish what is left of an ended snapshot, linked anew under the same fit and settings; the id of that.
 
@@ -155,7 +155,7 @@ def link(
     rest: Mapping[str, Rest],
     store: RemovalStore,
     folder: DataFolder,
-    engine: LocalEngine,
+    engine: Engine,
     report: Report,
 ) -> list[str]:
     """The segments of INTER edges of what is left of a snapshot: those that are there, and those still to compute."""

@@ -18,7 +18,7 @@ from graphdb.store import GraphStore
 from ingest.clustering import UNCLUSTERED
 from ingest.copies import originals
 from ingest.describing import DescribeTask, cached_extractor, describe_videos, together
-from ingest.engine import LocalEngine
+from ingest.engine import Engine
 from ingest.features import Extractor, Recipe, features_path
 from ingest.fits import Fit, current_fit, make_fit, sample, save_fit, set_current_fit
 from ingest.joining import LinkTask, in_common, link
@@ -39,7 +39,7 @@ class Linker:
         self,
         store: GraphStore,
         folder: DataFolder,
-        engine: LocalEngine,
+        engine: Engine,
         extractor: Recipe,
         settings: ClusterSettings,
         report: Report,

@@ -12,7 +12,7 @@ from graphdb.removing import RemovalStore
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
 from ingest.describing import cached_extractor
-from ingest.engine import LocalEngine
+from ingest.engine import Engine, open_engine
 from ingest.errors import NothingIngested, UnreadableVideo, shown
 from ingest.features import drop_features
 from ingest.forgetting import finish
@@ -41,7 +41,7 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
         look_ahead(settings)
     with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
         store.sweep_snapshots()
-        with LocalEngine(settings.workers) as engine:
+        with open_engine(settings, folder.root, paths) as engine:
             finish(store, folder, archive, engine, report)
             new = choose(name(files, engine, report, summary), store, settings, report, summary)
             mine(new, store, archive, folder, engine, settings, report, summary)
@@ -55,7 +55,7 @@ def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Sum
     summary = Summary()
     with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
         store.sweep_snapshots()
-        with LocalEngine(settings.workers) as engine:
+        with open_engine(settings, folder.root) as engine:
             finish(store, folder, archive, engine, report)
             publish(store, folder, engine, settings, report, summary)
     return summary
@@ -68,7 +68,7 @@ def look_ahead(settings: IngestSettings) -> None:
     cached_extractor(settings.extractor)
 
 
-def name(files: Sequence[Path], engine: LocalEngine, report: Report, summary: Summary) -> dict[str, Path]:
+def name(files: Sequence[Path], engine: Engine, report: Report, summary: Summary) -> dict[str, Path]:
     """The files by video id: the same bytes under two names are one video."""
     ids: dict[Path, str] = {}
     for path, id in report.stage("videos", engine.map(video_id, files), len(files)):
@@ -107,7 +107,7 @@ def mine(
     store: GraphStore,
     archive: ArchiveWriter,
     folder: DataFolder,
-    engine: LocalEngine,
+    engine: Engine,
     settings: IngestSettings,
     report: Report,
     summary: Summary,
@@ -137,7 +137,7 @@ def skip(path: Path, error: Exception, report: Report, summary: Summary) -> None
 def publish(
     store: GraphStore,
     folder: DataFolder,
-    engine: LocalEngine,
+    engine: Engine,
     settings: IngestSettings,
     report: Report,
     summary: Summary,

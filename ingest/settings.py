@@ -280,6 +280,12 @@ class IngestSettings:
     workers: int | None = None
     """Worker processes. None: one a core."""
 
+    engine: Literal["local", "ray"] = "local"
+    """Where the work is done: by processes of this machine, or by Ray."""
+
+    address: str | None = None
+    """Of a running Ray cluster, as host:port. None: a Ray of our own on this machine."""
+
     @property
     def extractor(self) -> Recipe:
         return Recipe(features=self.features, weights=self.weights, crops=self.crops)

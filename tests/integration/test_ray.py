@@ -1,0 +1,84 @@
+"""`--engine ray` on a cluster of two workers: the graph of the local engine, also when a worker is killed."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import pytest
+
+from graphdb.server import Connection
+from ingest.engine import open_engine
+from ingest.errors import NotShared, UnusedAddress, WorkerDied
+from ingest.ray_engine import RayEngine
+from ingest.settings import IngestSettings
+from tests.conftest import Graph, Wait, empty, open_graph
+from tests.hiding import without
+from tests.integration.fingerprint import fingerprint
+from tests.unit.test_engine import length
+
+ARGUMENTS = ("--workers", "2", "--parents", "2", "--members", "4", "--neighbors", "8")
+
+
+def busy(process: int) -> list[psutil.Process]:
+    """Ray's workers below the process that are at a task."""
+    found = []
+    with suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(process).children(recursive=True):
+            with suppress(psutil.Error):
+                if "ray::outcome" in " ".join(child.cmdline()):
+                    found.append(child)
+    return found
+
+
+def test_the_graph_is_that_of_the_local_engine_though_a_worker_is_killed(
+    graph: Graph, scratch_server: Connection, clips: list[Path], tmp_path: Path, wait_for: Wait
+) -> None:
+    videos = [str(clip) for clip in clips[::4]]
+    graph.run("ingest", *videos, *ARGUMENTS)
+    expected = fingerprint(graph)
+    assert graph.store.counts()["inter"]
+    graph.store.close()
+    empty(scratch_server)
+
+    second = open_graph(tmp_path / "second", scratch_server)
+    try:
+        process = second.start("ingest", *videos, *ARGUMENTS, "--engine", "ray")
+        wait_for(lambda: second.store.counts()["videos"] > 0 and bool(busy(process.pid)))
+        killed = busy(process.pid)[0]
+        killed.send_signal(signal.SIGKILL)
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+        assert f"{len(videos)} videos mined" in said
+        assert fingerprint(second) == expected
+    finally:
+        second.close()
+
+
+def test_a_cluster_that_is_joined_must_see_the_files_and_survive_its_tasks(tmp_path: Path) -> None:
+    with RayEngine(workers=2) as engine:
+        results = dict(engine.map(length, [Path("a"), Path("wrong"), Path("abc")]))
+        assert (results[Path("a")], results[Path("abc")]) == (1, 3)
+        assert isinstance(results[Path("wrong")], ValueError)
+
+        engine.require_shared(tmp_path / "data", [tmp_path])
+        assert list((tmp_path / "data").iterdir()) == []
+        with pytest.raises(NotShared, match="elsewhere"):
+            engine.require_shared(tmp_path / "data", [tmp_path / "elsewhere"])
+
+        with pytest.raises(WorkerDied, match="deadly"):
+            list(engine.map(length, [Path("videos/deadly")]))
+
+
+def test_an_address_without_ray_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnusedAddress, match="--engine ray"), open_engine(IngestSettings(address="host:1"), tmp_path):
+        pass
+
+
+def test_without_ray_the_missing_extra_is_named(graph: Graph, clips: list[Path], tmp_path: Path) -> None:
+    process = graph.start("ingest", str(clips[0]), "--engine", "ray", **without(["ray"], tmp_path))
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "pip install" in said and "ray" in said and "Traceback" not in said
