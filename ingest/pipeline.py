@@ -41,7 +41,7 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
         look_ahead(settings)
     with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
         store.sweep_snapshots()
-        with open_engine(settings, folder.root, paths) as engine:
+        with open_engine(settings, folder.root, [*paths, *weights(settings)]) as engine:
             finish(store, folder, archive, engine, report)
             new = choose(name(files, engine, report, summary), store, settings, report, summary)
             mine(new, store, archive, folder, engine, settings, report, summary)
@@ -55,10 +55,15 @@ def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Sum
     summary = Summary()
     with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
         store.sweep_snapshots()
-        with open_engine(settings, folder.root) as engine:
+        with open_engine(settings, folder.root, weights(settings)) as engine:
             finish(store, folder, archive, engine, report)
             publish(store, folder, engine, settings, report, summary)
     return summary
+
+
+def weights(settings: IngestSettings) -> list[Path]:
+    """The file of weights that workers read, if there is one."""
+    return [settings.weights] if settings.weights else []
 
 
 def look_ahead(settings: IngestSettings) -> None:

@@ -39,6 +39,7 @@ class RayEngine:
             self._ray: Any = import_module("ray")
         except ModuleNotFoundError as error:
             raise MissingRay from error
+        self._address = address or "this machine"
         self._join(address, workers)
         self.workers = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
@@ -104,7 +105,7 @@ class RayEngine:
                 logging_level="error",
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ClusterUnavailable(address or "this machine", str(error)) from error
+            raise ClusterUnavailable(self._address, str(error)) from error
         finally:
             signal.signal(signal.SIGTERM, handler)
 
@@ -115,7 +116,7 @@ class RayEngine:
         except (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError) as error:
             raise WorkerDied([task]) from error
         except errors.RayError as error:
-            raise ClusterUnavailable("Ray", (str(error).strip().splitlines() or [repr(error)])[-1]) from error
+            raise ClusterUnavailable(self._address, (str(error).strip().splitlines() or [repr(error)])[-1]) from error
 
 
 def outcome(function: Callable[[T], R], task: T) -> R | Exception:
