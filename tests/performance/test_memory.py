@@ -19,13 +19,13 @@ MEBI = 2**20
 BOUND = 1024
 """MiB that a process that mines may hold, OpenCV and FFmpeg included."""
 MINE = """
-import resource, sys, time
+import re, sys, time
 from pathlib import Path
 from ingest.mining import mine_video
 from ingest.settings import MiningSettings
 began = time.process_time()
 mined = mine_video(Path(sys.argv[1]), MiningSettings())
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+peak = int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) // 1024
 print(mined.frames, len(mined.tracks), time.process_time() - began, peak)
 """
 
