@@ -130,9 +130,7 @@ def finish(
     return done
 
 
-def succeed(
-    snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine: Engine, report: Report
-) -> str | None:
+def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine: Engine, report: Report) -> str | None:
     """Publish what is left of an ended snapshot, linked anew under the same fit and settings; the id of that.
 
     None where no track is left, or the fit or the extractor is not there any more.
