@@ -38,8 +38,9 @@ check: install
 bench: install
 	$(BIN)/pytest tests/performance --override-ini 'addopts=' -s
 
-## Clustering at a size of yours, 9.2 kB of disk a start: make bench-clustering STARTS=1000000.
+## Clustering at a size of yours, 9.2 kB of disk a start: make bench-clustering STARTS=1000000 [PARENTS=1000].
 bench-clustering: export AFFINITY_BENCH_STARTS = $(STARTS)
+bench-clustering: export AFFINITY_BENCH_PARENTS = $(PARENTS)
 bench-clustering: install
 	$(BIN)/pytest tests/performance/test_clustering.py --override-ini 'addopts=' -s
 
