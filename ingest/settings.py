@@ -61,7 +61,7 @@ class MiningSettings:
     same_direction: float = 0.5
     """Cosine between the two motions that three frames show of a point at least: what moves goes on moving."""
 
-    min_speed: float = 0.03
+    min_speed: float = 0.04
     """Speed of a moving point at least, camera motion taken out, in long sides of the frame a second."""
 
     min_shift: float = 0.4
@@ -122,7 +122,7 @@ class MiningSettings:
     min_return: float = 0.5
     """Overlap (IoU) of the tracked region with where tracking back from the end leads, at least."""
 
-    min_travel: float = 0.6
+    min_travel: float = 0.45
     """How far from where the camera took it the tracked region must get at some time, as a share of the way that
     `min_speed` makes, and a third of that in the last third: what only the camera moves is not what moved, but a fence
     or a pole before it, or the wall behind it."""
