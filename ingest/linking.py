@@ -97,7 +97,8 @@ class Linker:
         alone = self._linked("children", tasks)
         every = originals(copy for linked in alone for copy in linked.copies)
         if every:
-            self._report.note(f"{len(every)} videos are copies of others (COPY): each group of copies competes as one.")
+            repeats = f"{len(every)} of {len(starts)} videos repeat the footage of another"
+            self._report.note(f"{repeats} (COPY), and compete as one with it.")
         together = [in_common(task, linked, every) for task, linked in zip(tasks, alone, strict=True)]
         return [linked.segment for linked in self._linked("copies", together)]
 
