@@ -10,7 +10,7 @@ import mmap
 import os
 import tarfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -44,19 +44,21 @@ def shard_files(folder: Path) -> list[Path]:
 class ArchiveWriter:
     """The one writer of a data folder's archive.
 
-    `ends` are the committed ends of the shards, from the graph. Raises ArchiveLocked where another writer is at work,
-    DamagedArchive where a shard is shorter than the graph says, and CannotWrite where the disk refuses.
+    `ends` asks the graph for the committed ends of the shards; it is called once nobody else can move them. Raises
+    ArchiveLocked where another writer is at work, DamagedArchive where a shard is shorter than the graph says, and
+    CannotWrite where the disk refuses.
     """
 
-    def __init__(self, folder: Path, ends: Mapping[str, int], shard_bytes: int = SHARD_BYTES) -> None:
+    def __init__(self, folder: Path, ends: Callable[[], Mapping[str, int]], shard_bytes: int = SHARD_BYTES) -> None:
         self._folder = folder
         self._shard_bytes = shard_bytes
         with ExitStack() as stack:
             stack.enter_context(writer_lock(folder))
-            refuse_damage(folder, ends)
-            cut_uncommitted(folder, ends)
-            self._number = max(map(int, ends), default=0)
-            self._end = ends.get(self.shard, 0)
+            committed = ends()
+            refuse_damage(folder, committed)
+            cut_uncommitted(folder, committed)
+            self._number = max(map(int, committed), default=0)
+            self._end = committed.get(self.shard, 0)
             self._open()
             self._held = stack.pop_all()
 

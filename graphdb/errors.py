@@ -27,7 +27,9 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Self
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 """What the system says where a disk has no room, or a user no more of it."""
@@ -35,7 +37,26 @@ CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 """What it says where this user may not."""
 
 
-class GraphdbError(Exception):
+class Carried(Exception):
+    """An error that comes back from worker processes whole. Exceptions are pickled as their message alone, which is not
+    what they are made from: these are made again from that."""
+
+    def __new__(cls, *args: object, **named: object) -> Self:
+        error = super().__new__(cls, *args)
+        error._made_from = args, named
+        return error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return made, (type(self), *self._made_from)
+
+    _made_from: tuple[tuple[object, ...], dict[str, object]]
+
+
+def made(kind: Callable[..., Carried], args: tuple[object, ...], named: dict[str, object]) -> Carried:
+    return kind(*args, **named)
+
+
+class GraphdbError(Carried):
     """The root: its message says what happened, to what, and what to do next."""
 
 
@@ -159,10 +180,6 @@ class CannotWrite(GraphdbError):
             cure = f"See that this user can write to {path.parent}, or choose another data folder with --data"
         super().__init__(f"{what}. {cure}, and run the same command again: it goes on from what was stored.")
 
-    # Comes back from worker processes; exceptions are pickled as their message alone.
-    def __reduce__(self) -> tuple[type[CannotWrite], tuple[Path, OSError]]:
-        return type(self), (self.path, self.error)
-
 
 class NoRoom(CannotWrite):
     """So little of the disk is left that the local Neo4j is kept from starting and writing."""
@@ -176,9 +193,6 @@ class NoRoom(CannotWrite):
             "on that disk, or choose another data folder with --data, and run the same command again: it goes on from "
             "what was stored.",
         )
-
-    def __reduce__(self) -> tuple[type[NoRoom], tuple[Path, int]]:  # type: ignore[override]
-        return type(self), (self.path, self.least)
 
 
 class NotFound(GraphdbError):
@@ -242,6 +256,3 @@ class ShardGone(DamagedArchive):
             f"The shard {path} is not there. Restore the archive that belongs to this graph; if forgetting or pruning "
             "has just rewritten the shard, run the same command again."
         )
-
-    def __reduce__(self) -> tuple[type[ShardGone], tuple[Path]]:
-        return type(self), (self.path,)

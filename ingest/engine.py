@@ -13,10 +13,13 @@ from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for_end
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ingest.errors import UnusedAddress, WorkerDied
-from ingest.settings import IngestSettings
+
+if TYPE_CHECKING:
+    # A worker sets its number of threads before numpy is loaded, and so before anything that loads it.
+    from ingest.settings import IngestSettings
 
 T = TypeVar("T")
 R = TypeVar("R")

@@ -33,6 +33,8 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from graphdb.errors import Carried
+
 
 def shown(path: Path) -> str:
     """A path as one line of printable text, whatever bytes its name is made of."""
@@ -40,7 +42,7 @@ def shown(path: Path) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-class IngestError(Exception):
+class IngestError(Carried):
     """The root: its message says what happened, to what, and what to do next."""
 
 
@@ -96,10 +98,6 @@ class UnreadableVideo(IngestError):
         self.reason = reason
         super().__init__(f"{shown(path)} cannot be read as video: {reason}.")
 
-    # Exceptions are pickled as their message alone, and this one comes back from worker processes.
-    def __reduce__(self) -> tuple[type[UnreadableVideo], tuple[Path, str]]:
-        return type(self), (self.path, self.reason)
-
 
 class WrongOpenCV(IngestError):
     """The installed OpenCV has no KCF tracker."""
@@ -110,9 +108,6 @@ class WrongOpenCV(IngestError):
             f"The installed OpenCV ({version}) has no KCF tracker: another opencv package took the folder of the "
             "contrib one. Uninstall every opencv-* package, then install opencv-contrib-python-headless alone."
         )
-
-    def __reduce__(self) -> tuple[type[WrongOpenCV], tuple[str]]:
-        return type(self), (self.version,)
 
 
 class UnknownExtractor(IngestError):
@@ -165,9 +160,6 @@ class DamagedFeatures(IngestError):
         self.reason = reason
         super().__init__(f"The feature file {path} is unusable: {reason}. Delete it; the next ingest makes it again.")
 
-    def __reduce__(self) -> tuple[type[DamagedFeatures], tuple[Path, str]]:
-        return type(self), (self.path, self.reason)
-
 
 class DamagedViews(IngestError):
     """A file of views cannot be read."""
@@ -180,9 +172,6 @@ class DamagedViews(IngestError):
             "--remine, its copies are not told from look-alikes."
         )
 
-    def __reduce__(self) -> tuple[type[DamagedViews], tuple[Path, str]]:
-        return type(self), (self.path, self.reason)
-
 
 class DamagedFit(IngestError):
     """A fit is missing or cannot be read."""
@@ -191,9 +180,6 @@ class DamagedFit(IngestError):
         self.path = path
         self.reason = reason
         super().__init__(f"The fit {path} is unusable: {reason}. Make a new one: `affinity cluster --refit`.")
-
-    def __reduce__(self) -> tuple[type[DamagedFit], tuple[Path, str]]:
-        return type(self), (self.path, self.reason)
 
 
 class NothingToCluster(IngestError):

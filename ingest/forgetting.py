@@ -71,7 +71,7 @@ def forget(
     """
     with (
         RemovalStore.connect(folder, timeout=SECONDS) as store,
-        ArchiveWriter(folder.archive, store.shards()) as archive,
+        ArchiveWriter(folder.archive, store.shards) as archive,
         LocalEngine(workers) as engine,
     ):
         store.sweep_snapshots()
@@ -93,7 +93,8 @@ def resolve(name: str, known: Mapping[str, str]) -> list[str]:
         return [id]
     if found := [id for id, uri in known.items() if uri in addresses]:
         return found
-    begun = [id for id in known if len(name) >= SHORTEST and id.startswith(name)]
+    # A file of that name is what is meant, even if the graph does not hold it.
+    begun = [id for id in known if len(name) >= SHORTEST and id.startswith(name) and not path.exists()]
     if len(begun) != 1:
         raise NoSuchVideo(shown(path), {id: known[id] for id in sorted(begun)})
     return begun

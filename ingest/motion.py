@@ -84,7 +84,7 @@ class MotionJudge:
 
     def _box(self, moving: Mask) -> Moving | Reason:
         count = np.count_nonzero(moving)
-        if count < self._settings.min_moving * moving.size:
+        if not count or count < self._settings.min_moving * moving.size:
             return Reason.LITTLE
         if count > self._settings.max_moving * moving.size:
             return Reason.MUCH

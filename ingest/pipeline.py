@@ -36,12 +36,15 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
     done again by the next.
     """
     summary = Summary()
+    if settings.engine == "ray":
+        # Its workers stand in folders of their own.
+        paths = [path.absolute() for path in paths]
     files = find_videos(paths)
     if settings.link:
         look_ahead(settings)
-    with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
+    with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards) as archive:
         store.sweep_snapshots()
-        with open_engine(settings, folder.root, [*paths, *weights(settings)]) as engine:
+        with open_engine(settings, folder.root, [*paths, *settings.extractor.files]) as engine:
             finish(store, folder, archive, engine, report)
             new = choose(name(files, engine, report, summary), store, settings, report, summary)
             mine(new, store, archive, folder, engine, settings, report, summary)
@@ -53,17 +56,12 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
 def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Summary:
     """Describe, cluster, link and publish what was mined before."""
     summary = Summary()
-    with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards()) as archive:
+    with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards) as archive:
         store.sweep_snapshots()
-        with open_engine(settings, folder.root, weights(settings)) as engine:
+        with open_engine(settings, folder.root, settings.extractor.files) as engine:
             finish(store, folder, archive, engine, report)
             publish(store, folder, engine, settings, report, summary)
     return summary
-
-
-def weights(settings: IngestSettings) -> list[Path]:
-    """The file of weights that workers read, if there is one."""
-    return [settings.weights] if settings.weights else []
 
 
 def look_ahead(settings: IngestSettings) -> None:

@@ -60,7 +60,7 @@ def prune(folder: DataFolder, keep: int, dry_run: bool, workers: int | None, rep
     with RemovalStore.connect(folder, timeout=SECONDS) as store:
         if dry_run:
             return plan(store, folder, keep)
-        with ArchiveWriter(folder.archive, store.shards()) as archive, LocalEngine(workers) as engine:
+        with ArchiveWriter(folder.archive, store.shards) as archive, LocalEngine(workers) as engine:
             store.sweep_snapshots()
             finish(store, folder, archive, engine, report)
             planned = plan(store, folder, keep)

@@ -41,7 +41,7 @@ class RayEngine:
             raise MissingRay from error
         self._address = address or "this machine"
         self._join(address, workers)
-        self.workers = workers or max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        self._ahead = workers or AHEAD * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     def map(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R | Exception]]:
         """Each task with its result, or with the exception it ended in, in any order.
@@ -55,7 +55,7 @@ class RayEngine:
             while True:
                 for task in remaining:
                     waiting[run.remote(function, task)] = task
-                    if len(waiting) >= AHEAD * self.workers:
+                    if len(waiting) >= self._ahead:
                         break
                 if not waiting:
                     return

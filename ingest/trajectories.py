@@ -47,7 +47,7 @@ class TrajectoryJudge:
             return followed
         points, moving = followed
         share = moving.mean()
-        if share < self._settings.trajectory_min:
+        if not share or share < self._settings.trajectory_min:
             return Reason.LITTLE
         if share > self._settings.trajectory_max:
             return Reason.MUCH

@@ -51,6 +51,12 @@ class Recipe:
     crops: Literal["gray", "color"] | None = None
     """What the extractor sees; None: gray crops for networks, color for hog."""
 
+    @property
+    def files(self) -> list[Path]:
+        """The files of weights that whoever loads it must see."""
+        kind, _, name = self.features.removeprefix(BESIDE).partition(":")
+        return [Path(name)] if kind == "trunk" else [self.weights] if self.weights else []
+
 
 def load_extractor(recipe: Recipe) -> Extractor:
     """The extractor that was asked for.

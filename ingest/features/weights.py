@@ -17,6 +17,8 @@ from ingest.errors import UnreadableWeights, WrongWeights
 
 SHOWN = 4
 """Names that a message lists of each kind of misfit."""
+_COUNTER = ".num_batches_tracked"
+"""Of a normalization; older files do not have it, and nothing here asks for it."""
 
 
 def weights_digest(path: Path) -> str:
@@ -46,16 +48,20 @@ def read_card(path: Path) -> dict[str, Any]:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Names to tensors, of safetensors or of a state dict that torch saved. Raises UnreadableWeights."""
+    """Names to tensors, of safetensors or of a state dict that torch saved; floats in single precision, as crops are.
+
+    Raises UnreadableWeights.
+    """
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
+            content: Any = safetensors.torch.load_file(path)
+        else:
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, safetensors.SafetensorError) as error:
         raise UnreadableWeights(path, str(error)) from error
     if not isinstance(content, dict) or not all(isinstance(value, Tensor) for value in content.values()):
         raise UnreadableWeights(path, "it is no state dict, which maps names to tensors")
-    return content
+    return {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in content.items()}
 
 
 def fill(network: nn.Module, architecture: str, path: Path, dropped: tuple[str, ...]) -> None:
@@ -63,8 +69,10 @@ def fill(network: nn.Module, architecture: str, path: Path, dropped: tuple[str, 
 
     Raises UnreadableWeights, and WrongWeights where anything is missing, too much or of another shape.
     """
-    tensors = {name: tensor for name, tensor in read_weights(path).items() if name.partition(".")[0] not in dropped}
-    if misfit := _misfit(network.state_dict(), tensors):
+    own = network.state_dict()
+    tensors = {name: torch.zeros((), dtype=tensor.dtype) for name, tensor in own.items() if name.endswith(_COUNTER)}
+    tensors |= {name: tensor for name, tensor in read_weights(path).items() if name.partition(".")[0] not in dropped}
+    if misfit := _misfit(own, tensors):
         raise WrongWeights(path, architecture, misfit)
     network.load_state_dict(tensors, assign=True)
 

@@ -37,7 +37,7 @@ def assert_problem(response: urllib3.BaseHTTPResponse, status: int, kind: str) -
 def write(graph: Graph, videos: Sequence[str]) -> list[str]:
     """A track of each video, with real pixels; their segments."""
     segments = []
-    with ArchiveWriter(graph.folder.archive, graph.store.shards()) as archive:
+    with ArchiveWriter(graph.folder.archive, graph.store.shards) as archive:
         for number, video in enumerate(videos):
             ids = (start_id(video, 0, 0, 0, 96), end_id(start_id(video, 0, 0, 0, 96), FRAMES))
             jpeg = bytes(cv2.imencode(".jpg", np.full((96, 96, 3), 40 * number, np.uint8))[1])

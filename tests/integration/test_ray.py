@@ -46,9 +46,14 @@ def test_the_graph_is_that_of_the_local_engine_though_a_worker_is_killed(
     second = open_graph(tmp_path / "second", scratch_server)
     try:
         process = second.start("ingest", *videos, *ARGUMENTS, "--engine", "ray")
-        wait_for(lambda: second.store.counts()["videos"] > 0 and bool(busy(process.pid)))
-        killed = busy(process.pid)[0]
-        killed.send_signal(signal.SIGKILL)
+        seen: list[psutil.Process] = []
+
+        def at_work() -> bool:
+            seen[:] = busy(process.pid)
+            return bool(seen) and second.store.counts()["videos"] > 0
+
+        wait_for(at_work)
+        seen[0].send_signal(signal.SIGKILL)
         _, said = process.communicate(timeout=300)
         assert process.returncode == 0, said
         assert f"{len(videos)} videos mined" in said

@@ -174,7 +174,7 @@ def test_graph_and_data_folder_of_different_stores_are_refused_before_anything_c
 
 def test_pixels_whose_store_is_not_known_are_refused_and_kept(graph: Graph, tmp_path: Path) -> None:
     folder = DataFolder.resolve(tmp_path / "restored")
-    with ArchiveWriter(folder.archive, {}) as writer:
+    with ArchiveWriter(folder.archive, dict) as writer:
         writer.append([("a", b"precious")])
     with pytest.raises(StoreMismatch, match="belongs to store none"):
         claim(graph.store, folder)

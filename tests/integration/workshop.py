@@ -84,7 +84,7 @@ class Workshop:
         server, folder = self.graph.server, self.graph.folder
         with (
             MortalStore(server.uri, server.user, server.password) as store,
-            ArchiveWriter(folder.archive, store.shards(), shard_bytes=2**17) as archive,
+            ArchiveWriter(folder.archive, store.shards, shard_bytes=2**17) as archive,
         ):
             store.lives = lives
             store.sweep_snapshots()

@@ -22,7 +22,7 @@ def jpeg(text: str) -> bytes:
 
 def fill(folder: Path, ends: dict[str, int], names: list[str], **options: int) -> tuple[list[Location], dict[str, int]]:
     """Append one image a name, and the ends that a graph would commit."""
-    with ArchiveWriter(folder, ends, **options) as writer:
+    with ArchiveWriter(folder, ends.copy, **options) as writer:
         locations = []
         for name in names:
             locations += writer.append([(name, jpeg(name))])
@@ -63,14 +63,14 @@ def test_bytes_without_a_commit_are_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_second_writer_is_refused_with_words(tmp_path: Path) -> None:
-    with ArchiveWriter(tmp_path, {}), pytest.raises(ArchiveLocked, match="Another ingest is writing"):
-        ArchiveWriter(tmp_path, {})
-    ArchiveWriter(tmp_path, {}).close()
+    with ArchiveWriter(tmp_path, dict), pytest.raises(ArchiveLocked, match="Another ingest is writing"):
+        ArchiveWriter(tmp_path, dict)
+    ArchiveWriter(tmp_path, dict).close()
 
 
 def test_looking_for_a_writer_makes_no_file(tmp_path: Path) -> None:
     assert not is_locked(tmp_path) and list(tmp_path.iterdir()) == []
-    with ArchiveWriter(tmp_path, {}):
+    with ArchiveWriter(tmp_path, dict):
         assert is_locked(tmp_path)
     assert not is_locked(tmp_path)
 
@@ -80,7 +80,7 @@ def test_a_writer_waits_for_somebody_who_only_looks(tmp_path: Path) -> None:
         fcntl.flock(looked_at, fcntl.LOCK_SH)
         end = threading.Timer(0.3, fcntl.flock, (looked_at, fcntl.LOCK_UN))
         end.start()
-        ArchiveWriter(tmp_path, {}).close()
+        ArchiveWriter(tmp_path, dict).close()
         end.join()
 
 
@@ -105,7 +105,7 @@ def test_the_trailer_of_a_full_shard_is_no_leftover(tmp_path: Path) -> None:
 
 
 def test_a_failed_append_gives_its_room_back_and_the_next_one_works(tmp_path: Path) -> None:
-    with ArchiveWriter(tmp_path, {}) as writer:
+    with ArchiveWriter(tmp_path, dict) as writer:
         writer.append([("a", jpeg("a"))])
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (writer.end + 700, hard))
@@ -126,15 +126,15 @@ def test_a_shard_shorter_than_the_graph_says_is_refused_and_left_as_it_is(tmp_pa
     path = shard_path(tmp_path, "000000")
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DamagedArchive, match="Restore"):
-        ArchiveWriter(tmp_path, ends)
+        ArchiveWriter(tmp_path, ends.copy)
     assert path.stat().st_size == 100
     path.write_bytes(bytes(ends["000000"]))
-    ArchiveWriter(tmp_path, ends).close()
+    ArchiveWriter(tmp_path, ends.copy).close()
 
 
 def test_readers_see_what_a_writer_appends_meanwhile(tmp_path: Path) -> None:
     reader = ArchiveReader(tmp_path)
-    with ArchiveWriter(tmp_path, {}) as writer:
+    with ArchiveWriter(tmp_path, dict) as writer:
         for name in ("a", "b", "c"):
             [location] = writer.append([(name, jpeg(name))])
             assert reader.read(location) == jpeg(name)

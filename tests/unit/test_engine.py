@@ -35,5 +35,19 @@ def test_a_worker_that_is_killed_is_reported_with_the_files_under_way() -> None:
     assert Path("videos/deadly") in error.value.files
 
 
+def threads(_: int) -> set[int]:
+    """How many threads each native library of this process computes with."""
+    import numpy as np
+    from threadpoolctl import threadpool_info
+
+    assert np.ones((8, 8)) @ np.ones((8, 8)) is not None
+    return {library["num_threads"] for library in threadpool_info()}
+
+
+def test_a_worker_computes_with_one_thread() -> None:
+    with LocalEngine(1) as engine:
+        assert [result for _, result in engine.map(threads, [0])] == [{1}]
+
+
 def test_the_files_under_way_are_told_on_one_line_whatever_their_names() -> None:
     assert "videos/line\\nbreak.mp4" in str(WorkerDied([Path("videos/line\nbreak.mp4")]))
