@@ -63,12 +63,26 @@ def main() -> None:
 def interrupt(signum: int, frame: FrameType | None) -> None:
     """Ctrl-C and SIGTERM end a command with every `finally` on the way out, and say so before that; a second one
     ends it at once."""
+    if in_finalizer(frame):
+        # What is raised there is printed and forgotten, and the command would go on: come again in a moment.
+        signal.signal(signal.SIGALRM, lambda _, later: interrupt(signum, later))
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        return
     signal.signal(signum, signal.SIG_DFL)
     # Not through sys.stderr: the signal may have come in the middle of a print.
     os.write(2, f"affinity: {farewell(' '.join(sys.argv[1:3]))}\n".encode())
     if signum == signal.SIGINT:
         raise KeyboardInterrupt
     sys.exit(128 + signum)
+
+
+def in_finalizer(frame: FrameType | None) -> bool:
+    """Whether the program is clearing away an object."""
+    while frame:
+        if frame.f_code.co_name == "__del__":
+            return True
+        frame = frame.f_back
+    return False
 
 
 def interrupted(error: BaseException | None) -> int | None:

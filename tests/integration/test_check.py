@@ -139,7 +139,12 @@ BROKEN = {
     ),
     "a start in two parents": added(TWO_PARENTS, "IN", "clusters_once"),
     "a copy that no parent found": added("(a:Video), (b:Video) WHERE a.id < b.id", "COPY", "clusters_copies"),
-    "a child that lost a member": removed("(a:Start)-[r:MEMBER]->(b:Child)", "MEMBER", "clusters_children"),
+    "a child that lost a member": removed(
+        # Of a segment with several: children are compared with each other.
+        "(a:Start)-[r:MEMBER]->(b:Child)-[:IN]->(g:Segment) WHERE COUNT { (g)<-[:IN]-(:Child) } > 1",
+        "MEMBER",
+        "clusters_children",
+    ),
     "children that belong to no segment": Broken(
         "MATCH (a:Child)-[r:IN]->(b:Segment) CREATE (a)-[:LOST]->(b) DELETE r",
         "MATCH (a:Child)-[r:LOST]->(b:Segment) CREATE (a)-[:IN]->(b) DELETE r",

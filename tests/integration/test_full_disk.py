@@ -90,7 +90,9 @@ def test_a_disk_that_fills_up_at_any_stage_costs_nothing_but_time(graph: Graph, 
 
     ballast = disk.fill(leave=150_000)
     assert "The disk is full: no space is left for" in (said := refused(graph, chosen))
-    assert "000000.tar" in said and "Make room on that disk, and run the same command again" in said
+    assert (
+        "000000.tar" in said or "/views/" in said
+    ) and "Make room on that disk, and run the same command again" in said
     assert 0 < consistent(graph) < 8
 
     ballast.unlink()

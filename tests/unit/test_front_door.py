@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -112,3 +113,23 @@ def test_an_error_on_the_way_out_does_not_hide_the_signal(signal: BaseException,
     except RuntimeError as error:
         assert affinity.interrupted(error) == status
     assert affinity.interrupted(RuntimeError()) is None
+
+
+def test_a_signal_that_meets_a_finalizer_comes_again() -> None:
+    code = """
+import os, signal, time, affinity
+signal.signal(signal.SIGTERM, affinity.interrupt)
+
+class Closed:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+
+thing = Closed()
+del thing
+time.sleep(30)
+print("went on")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 128 + signal.SIGTERM, done.stderr
+    assert "went on" not in done.stdout and "interrupted" in done.stderr
