@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Self
 
 import psutil
 
@@ -11,19 +13,17 @@ KIBI_IN_MEBI = 1024
 EVERY_SECONDS = 0.5
 
 
-class Anonymous:
-    """The peaks of anonymous memory in MiB, while entered: of all processes together, and of the largest one.
-
-    Pages of files are not counted: the system keeps those of a fast disk in memory as long as nobody wants the room.
-    """
+class Watch(ABC):
+    """Looks at processes twice a second, while entered."""
 
     def __init__(self) -> None:
-        self.together = 0.0
-        self.one = 0.0
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> Anonymous:
+    @abstractmethod
+    def look(self) -> None: ...
+
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
@@ -32,10 +32,25 @@ class Anonymous:
         self._thread.join()
 
     def _watch(self) -> None:
-        me = psutil.Process()
         while not self._done.wait(EVERY_SECONDS):
-            sizes = [anonymous(process) for process in (me, *me.children(recursive=True))]
-            self.together, self.one = max(self.together, sum(sizes)), max(self.one, *sizes)
+            self.look()
+
+
+class Anonymous(Watch):
+    """The peaks of anonymous memory in MiB, while entered: of all processes together, and of the largest one.
+
+    Pages of files are not counted: the system keeps those of a fast disk in memory as long as nobody wants the room.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.together = 0.0
+        self.one = 0.0
+
+    def look(self) -> None:
+        me = psutil.Process()
+        sizes = [anonymous(process) for process in (me, *me.children(recursive=True))]
+        self.together, self.one = max(self.together, sum(sizes)), max(self.one, *sizes)
 
 
 def anonymous(process: psutil.Process) -> float:

@@ -5,44 +5,33 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 from collections import defaultdict
 from pathlib import Path
 
 import psutil
 
 from tests.conftest import ROOT, SETTINGS
+from tests.performance.memory import Watch
 
 MEBI = 2**20
-EVERY_SECONDS = 0.5
 BOUNDS = {"neo4j": 2048, "ingest": 512, "ingest worker": 512, "serve": 768, "train": 3072, "evaluate": 2048}
 """MiB that a process of each kind may take on the samples; a bench that finds more fails."""
 
 
-class Peaks:
+class Peaks(Watch):
     """The most memory that a process of each kind took, as proportional set size, while entered."""
 
     def __init__(self, data: Path) -> None:
+        super().__init__()
         self.mebi: dict[str, float] = defaultdict(float)
         self.together = 0.0
         self._data = str(data)
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
 
-    def __enter__(self) -> Peaks:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._done.wait(EVERY_SECONDS):
-            sizes = [size for process in psutil.process_iter() if (size := self._size(process))]
-            for kind, mebi in sizes:
-                self.mebi[kind] = max(self.mebi[kind], mebi)
-            self.together = max(self.together, sum(mebi for _, mebi in sizes))
+    def look(self) -> None:
+        sizes = [size for process in psutil.process_iter() if (size := self._size(process))]
+        for kind, mebi in sizes:
+            self.mebi[kind] = max(self.mebi[kind], mebi)
+        self.together = max(self.together, sum(mebi for _, mebi in sizes))
 
     def _size(self, process: psutil.Process) -> tuple[str, float] | None:
         try:
