@@ -14,7 +14,7 @@ from pathlib import Path
 
 from graphdb.archive import ArchiveWriter, shard_path
 from graphdb.checks.images import fault
-from graphdb.errors import DamagedArchive, ShardGone
+from graphdb.errors import ShardGone
 from graphdb.files import writing
 from graphdb.model import Location
 from graphdb.removing import RemovalStore
@@ -30,21 +30,25 @@ def dead_bytes(store: RemovalStore) -> dict[str, int]:
 def compact(store: RemovalStore, archive: ArchiveWriter, folder: Path, shards: Mapping[str, int]) -> Iterator[int]:
     """Rewrite these shards, which `dead_bytes` told of; the bytes that each gave back.
 
-    Raises DamagedArchive, and moves nothing, where an image of a shard is not what the graph says; CannotWrite.
+    Raises ShardGone, and CannotWrite.
     """
     for shard, dead in shards.items():
         if shard == archive.shard:
             archive.turn()
         images = store.shard_images(shard)
-        copied = archive.append(verified(shard_path(folder, shard), images))
+        copied = archive.append(images_of(shard_path(folder, shard), images))
         store.move_shard(shard, dict(zip(images, copied, strict=True)), archive.shard, archive.end)
         with writing(shard_path(folder, shard)):
             shard_path(folder, shard).unlink(missing_ok=True)
         yield dead
 
 
-def verified(path: Path, images: Mapping[str, Location]) -> Iterator[tuple[str, bytes]]:
-    """Images with their bytes, each under its own name in the shard."""
+def images_of(path: Path, images: Mapping[str, Location]) -> Iterator[tuple[str, bytes]]:
+    """Images with their bytes, in the order of the shard.
+
+    One that is not what the graph says gives way to zeros: `affinity graph check` goes on naming it, and nothing that
+    was to be forgotten survives under its name.
+    """
     if not images:
         return
     if not path.exists():
@@ -52,9 +56,5 @@ def verified(path: Path, images: Mapping[str, Location]) -> Iterator[tuple[str, 
     with path.open("rb") as file:
         for id, location in images.items():
             row = {"id": id, "offset": location.offset, "size": location.size, "end": os.fstat(file.fileno()).st_size}
-            if kind := fault(file, row, square=False):
-                raise DamagedArchive(
-                    f"{path} cannot be compacted: {kind.format(shard=path.name)}, of which {id} is one. Nothing was "
-                    "moved. `affinity graph check` names all of them; restore the archive that belongs to this graph."
-                )
-            yield id, os.pread(file.fileno(), location.size, location.offset)
+            damaged = fault(file, row, square=False) is not None
+            yield id, bytes(location.size) if damaged else os.pread(file.fileno(), location.size, location.offset)

@@ -57,12 +57,13 @@ def import_graph(folder: DataFolder, source: Path, console: Console) -> dict[str
                 server.folder, arguments(manifest, source, server.log.with_name("import.report"))
             ):
                 raise CannotImport(source, "Neo4j's importer gave up; what it said is above")
+            counts = counted(folder, manifest, source)
         except BaseException:
             server.reset()
-            raise
-        finally:
             begun.unlink()
-    return counted(folder, manifest, source)
+            raise
+        begun.unlink()
+    return counts
 
 
 def refuse_other_pixels(folder: DataFolder, manifest: Manifest, source: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import TypeAlias, cast
 
@@ -54,6 +55,8 @@ def similarity(a: View, b: View) -> float:
 def _fit(part: View, whole: View, zoom: float) -> float:
     if zoom == 1:
         part = part[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+        if part.std() < _FLAT:
+            return 0.0
     else:
         part = cast(View, cv2.resize(part, (round(WIDTH / zoom), round(HEIGHT / zoom)), interpolation=cv2.INTER_AREA))
     return float(cv2.matchTemplate(whole, part, cv2.TM_CCOEFF_NORMED).max())
@@ -98,24 +101,26 @@ def copies(folder: Path, edges: Iterable[tuple[str, str, float]], least: float) 
 
     A start without a view is nobody's copy. Raises DamagedViews.
     """
-    of_video: dict[str, dict[int, View]] = {}
+    pairs = [(a, b) for a, b, _ in edges]
+    views = _views(folder, {start for pair in pairs for start in pair})
     found: dict[tuple[str, str], float] = {}
-    for a, b, _ in edges:
-        views = [_view(folder, start, of_video) for start in (a, b)]
-        if views[0] is None or views[1] is None:
+    for a, b in pairs:
+        if a not in views or b not in views:
             continue
-        alike = similarity(views[0], views[1])
+        alike = similarity(views[a], views[b])
         pair = (min(video_of(a), video_of(b)), max(video_of(a), video_of(b)))
         if alike >= max(least, found.get(pair, least)):
             found[pair] = round(alike, 4)
     return [(*pair, alike) for pair, alike in sorted(found.items())]
 
 
-def _view(folder: Path, start: str, of_video: dict[str, dict[int, View]]) -> View | None:
-    video = video_of(start)
-    if video not in of_video:
-        of_video[video] = read_views(folder, video)
-    return of_video[video].get(frame_number(start))
+def _views(folder: Path, starts: Iterable[str]) -> dict[str, View]:
+    """The views of these starts; others of their videos are not kept in memory."""
+    views: dict[str, View] = {}
+    for video, ids in groupby(sorted(starts), key=video_of):
+        every = read_views(folder, video)
+        views |= {id: every[frame].copy() for id in ids if (frame := frame_number(id)) in every}
+    return views
 
 
 def originals(copies: Iterable[Copy]) -> dict[str, str]:

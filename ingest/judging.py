@@ -15,7 +15,7 @@ from graphdb.model import video_of
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
 from ingest.background import Background, background, border_colors, chosen, random_pairs
-from ingest.quality import EdgeQuality, Share, edge_quality, labels_of, read_labels
+from ingest.quality import EdgeQuality, Share, edge_quality, labels_of, ratio, read_labels
 
 PAIRS = 2000
 """Edges, and as many random pairs, whose crops are looked at: enough for a mean, few enough for a large graph."""
@@ -52,11 +52,11 @@ def statistics(store: GraphStore, snapshot: str, folder: DataFolder) -> EdgeStat
     return EdgeStatistics(
         starts=len(starts),
         edges=len(edges),
-        joined=_ratio(len({id for pair in pairs for id in pair}), len(starts)),
-        per_start=_ratio(2 * len(edges), len(starts)),
+        joined=ratio(len({id for pair in pairs for id in pair}), len(starts)),
+        per_start=ratio(2 * len(edges), len(starts)),
         similarity=_quantiles([similarity for _, _, similarity in edges]),
-        same_video=_ratio(sum(a == b for a, b in videos), len(edges)),
-        copies=_ratio(sum((min(pair), max(pair)) in copies for pair in videos), len(edges)),
+        same_video=ratio(sum(a == b for a, b in videos), len(edges)),
+        copies=ratio(sum((min(pair), max(pair)) in copies for pair in videos), len(edges)),
         background=background(joined, random, colors),
     )
 
@@ -108,8 +108,8 @@ def quality_table(snapshot: str, quality: EdgeQuality) -> Table:
         "one instance": quality.same_instance,
     }
     for name, share in rows.items():
-        ratio = f"{share.ratio:.1f}" if share.ratio is not None else "–"
-        table.add_row(name, f"{share.edges:,}", percent(share.share), percent(share.chance), ratio)
+        times = f"{share.ratio:.1f}" if share.ratio is not None else "–"
+        table.add_row(name, f"{share.edges:,}", percent(share.share), percent(share.chance), times)
     return table
 
 
@@ -119,10 +119,6 @@ def percent(value: float | None) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
-
-
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
 
 
 def _quantiles(values: list[float]) -> dict[str, float]:

@@ -95,7 +95,7 @@ def labels_of(named: Mapping[str, Label], files: Mapping[str, Path], path: Path)
 
 
 def _meant(name: str, videos: list[str], files: Mapping[str, Path], path: Path) -> str:
-    below = [video for video in videos if files[video].is_relative_to(path.absolute().parent)]
+    below = [video for video in videos if files[video].is_relative_to(path.resolve().parent)]
     for candidates in (videos, below):
         if len(candidates) == 1:
             return candidates[0]
@@ -114,7 +114,7 @@ def edge_quality(edges: Iterable[tuple[str, str]], starts: Iterable[str], labels
         agreeing = sum(same(a) == same(b) for a, b in differing)
         possible = _pairs_within(shown, lambda _: ()) - _pairs_within(shown, apart)
         by_chance = _pairs_within(shown, same) - _pairs_within(shown, lambda v: (same(v), apart(v)))
-        return Share(_ratio(agreeing, len(differing)), _ratio(by_chance, possible), len(differing))
+        return Share(ratio(agreeing, len(differing)), ratio(by_chance, possible), len(differing))
 
     def itself(video: str) -> Hashable:
         return video
@@ -134,5 +134,6 @@ def _pairs_within(videos: Iterable[str], key: _Key) -> int:
     return sum(n * (n - 1) // 2 for n in Counter(map(key, videos)).values())
 
 
-def _ratio(part: int, whole: int) -> float | None:
+def ratio(part: int, whole: int) -> float | None:
+    """The share that a part is of the whole; None of nothing."""
     return part / whole if whole else None

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from api.client import ServiceError, TripletClient
-from graphdb.archive import shard_files
+from graphdb.archive import shard_files, shard_path
 from graphdb.errors import SnapshotGone
 from ingest.forgetting import resolve
 from tests.conftest import Wait, free_port
@@ -102,6 +102,24 @@ def test_a_snapshot_without_the_video_gives_the_same_bytes_while_its_pixels_move
                 wait_for(lambda each=each: each.triplets(everything.id, **ORDER) is None)  # type: ignore[misc]
             assert (error.value.status, error.value.problem["successor"]) == (410, ended[everything.id])
             each.triplets(str(ended[everything.id]), **ORDER)
+
+
+def test_a_damaged_image_of_another_video_holds_nothing_up_and_stays_named(workshop: Workshop) -> None:
+    published(workshop)
+    gone, other = workshop.videos[:2]
+    place = (
+        "MATCH (a:Start)-[:FROM]->(:Video {id: $video}) RETURN a.id AS id, a.shard AS shard, a.offset AS offset LIMIT 1"
+    )
+    [damaged] = workshop.graph.cypher(place, video=other)
+    with shard_path(workshop.graph.folder.archive, damaged["shard"]).open("r+b") as file:
+        file.seek(damaged["offset"])
+        file.write(workshop.mined["first"][gone].tracks[0].start.jpeg[:1] + b"spoiled")
+
+    workshop.forget([gone])
+
+    assert traces(workshop, gone) == []
+    [finding] = workshop.check().found
+    assert finding.count == 1 and damaged["id"] in str(finding)
 
 
 KILLED = """

@@ -15,7 +15,7 @@ import pytest
 from graphdb.server import LocalServer
 from tests.conftest import SETTINGS, Graph, command, open_graph
 
-SAME = ("archive", "features", "fits", "store")
+SAME = ("archive", "features", "fits", "views", "store")
 
 
 def affinity(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

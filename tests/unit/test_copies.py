@@ -37,6 +37,9 @@ def test_another_picture_and_a_blank_one_are_no_copies() -> None:
     assert similarity(view_of(PERSON), view_of(CUP)) < LEAST
     black = view_of(np.zeros_like(PERSON))
     assert similarity(black, black) == 0
+    framed = black.copy()
+    framed[0], framed[-1] = 255, 255
+    assert similarity(framed, framed) < LEAST
 
 
 def test_views_add_up_and_are_found_by_their_frame(tmp_path: Path) -> None:
