@@ -19,7 +19,7 @@ from graphdb.identity import admit, relation
 from graphdb.settings import DataFolder
 
 BUSY = (
-    "An ingest is at work in this folder. What it has not finished is not looked at, and what it changes meanwhile "
+    "A command is writing to this folder. What it has not finished is not looked at, and what it changes meanwhile "
     "may look like a problem: check again when it has ended."
 )
 LATER = "Check again when the ingest has ended."

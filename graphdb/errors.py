@@ -239,7 +239,7 @@ class ArchiveLocked(ArchiveError):
     def __init__(self, folder: str) -> None:
         self.folder = folder
         super().__init__(
-            f"Another ingest is writing to {folder}. Wait for it to end, or give this one its own folder with --data."
+            f"Another command is writing to {folder}. Wait for it to end, or give this one its own folder with --data."
         )
 
 

@@ -21,7 +21,9 @@ Data = Annotated[Path | None, typer.Option(help="Data folder. Default: AFFINITY_
 TrackFrames = Annotated[int, typer.Option(min=1, help="Frames from the start of a track to its end. Paper: 30.")]
 Features = Annotated[
     str,
-    typer.Option(help="What clustering compares by: hog, trunk:FILE, torchvision:NAME or timm:NAME."),
+    typer.Option(
+        help="What clustering compares by: hog, or trunk:FILE, torchvision:NAME, timm:NAME; hog+ before it: both."
+    ),
 ]
 Weights = Annotated[
     Path | None,
@@ -214,7 +216,6 @@ def forget(
         return yes or typer.confirm("Forget?", abort=True, err=True)
 
     done = forgetting.forget(videos, DataFolder.resolve(data), workers, report, agree)
-    report.say(done.told())
     if json:
         print(dumps(asdict(done)))
 

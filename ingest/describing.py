@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from graphdb.archive import ArchiveReader
 from graphdb.model import Location
+from ingest.errors import OtherExtractor
 from ingest.features import Extractor, Recipe, load_extractor, write_features
 
 TOGETHER = 128
@@ -27,6 +28,8 @@ class DescribeTask:
     features: Path
     extractor: Recipe
     """How the extractor is asked for: the worker loads its own."""
+    digest: str
+    """What the extractor is to be."""
 
 
 def together(videos: Mapping[str, list[str]]) -> Iterator[dict[str, list[str]]]:
@@ -42,8 +45,10 @@ def together(videos: Mapping[str, list[str]]) -> Iterator[dict[str, list[str]]]:
 
 
 def describe_videos(task: DescribeTask) -> None:
-    """Write the features of the starts, a file a video. Raises DamagedArchive."""
+    """Write the features of the starts, a file a video. Raises DamagedArchive, OtherExtractor."""
     extractor = cached_extractor(task.extractor)
+    if extractor.digest != task.digest:
+        raise OtherExtractor(extractor.name)
     reader = ArchiveReader(task.archive)
     crops = np.stack([decode(reader.read(location)) for of_video in task.videos.values() for location in of_video])
     reader.close()

@@ -9,6 +9,7 @@ IngestError
   x UnreadableVideo      a file cannot be decoded as video
   x WrongOpenCV          the installed OpenCV has no KCF tracker
   x UnknownExtractor     no feature extractor has this name
+  x OtherExtractor       a worker computes other features than the command
   x MissingPackage       a package that an extractor needs is not installed
   x UnreadableWeights    a file of a network's weights cannot be read
   x WrongWeights         a file of weights is of another network
@@ -116,6 +117,17 @@ class UnknownExtractor(IngestError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name = name
         super().__init__(f"No feature extractor is called {name!r}. Use one of: {', '.join(known)}.")
+
+
+class OtherExtractor(IngestError):
+    """A worker computes other features than the command."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(
+            f"A worker computes other {name} features than this command: its libraries, its device or the file of "
+            "weights differ. Install the same on every machine, leave the file alone, and run the same command again."
+        )
 
 
 class MissingPackage(IngestError):

@@ -30,6 +30,8 @@ from ingest.videos import video_id
 
 SHORTEST = 4
 """Digits that the beginning of an id has at least."""
+BORROWED = "forgetting"
+"""Folder, below the data folder, of features that only the successors of a forgotten video's snapshots need."""
 
 
 @dataclass
@@ -112,6 +114,7 @@ def finish(
     store: RemovalStore, folder: DataFolder, archive: ArchiveWriter, engine: Engine, report: Report
 ) -> Forgotten:
     """Forget the videos that are marked; nothing where there are none."""
+    shutil.rmtree(folder.root / BORROWED, ignore_errors=True)
     done = Forgotten(store.forgotten())
     if not done.videos:
         return done
@@ -128,6 +131,7 @@ def finish(
     dead = dead_bytes(store)
     done.bytes = sum(report.stage("pixels", compact(store, archive, folder.archive, dead), len(dead)))
     store.delete_videos(list(done.videos))
+    report.note(done.told())
     return done
 
 
@@ -190,8 +194,7 @@ def borrowed(folder: DataFolder, extractor: str, rest: Mapping[str, Rest]) -> It
     if all(entry.current for entry in rest.values()):
         yield folder
         return
-    place = DataFolder(folder.root / "forgetting")
-    shutil.rmtree(place.root, ignore_errors=True)
+    place = DataFolder(folder.root / BORROWED)
     try:
         features_path(place.features, extractor, "").parent.mkdir(parents=True)
         for other in (folder.archive, folder.fits, folder.views):

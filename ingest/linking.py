@@ -146,7 +146,7 @@ class Linker:
     def _describe_task(self, portion: Mapping[str, list[str]]) -> DescribeTask:
         where = self._store.pixels([id for ids in portion.values() for id in ids])
         videos = {video: [where[id] for id in ids] for video, ids in portion.items()}
-        return DescribeTask(videos, self._folder.archive, self._folder.features, self._recipe)
+        return DescribeTask(videos, self._folder.archive, self._folder.features, self._recipe, self._extractor.digest)
 
     def _new_fit(self, starts: Starts) -> Fit:
         """A fit to a sample of these starts; only the sample's features are read, as memory is bounded by it."""

@@ -387,11 +387,11 @@ def test_what_is_found_while_an_ingest_works_is_no_damage_yet(linked: Graph) -> 
 
 def test_a_writer_at_work_is_not_disturbed(linked: Graph) -> None:
     with writer_lock(linked.folder.archive):
-        with pytest.raises(ArchiveLocked, match="Another ingest is writing"):
+        with pytest.raises(ArchiveLocked, match="Another command is writing"):
             checked(linked, mend=True)
         findings = checked(linked)
     assert findings.sound
-    assert "An ingest is at work" in said(findings)
+    assert "A command is writing to this folder" in said(findings)
 
 
 def test_folder_and_graph_of_different_stores_are_refused(linked: Graph) -> None:

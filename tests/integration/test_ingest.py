@@ -121,7 +121,7 @@ def test_a_second_ingest_at_the_same_time_is_refused_with_words(
     wait_for(lambda: graph.store.counts()["videos"] > 0)
     second = graph.run("ingest", str(clips[0]), check=False)
     assert second.returncode == 1
-    assert "Another ingest is writing" in second.stderr
+    assert "Another command is writing" in second.stderr
     first.kill()
 
 

@@ -18,6 +18,8 @@ from tests.truth.table import Total, fast, slow, table
 
 CLIPS = int(os.environ.get("AFFINITY_BENCH_CLIPS", "120"))
 EMPTY = int(os.environ.get("AFFINITY_BENCH_EMPTY", "24"))
+COVERED, HELD, SLOW = 0.95, 0.9, 0.5
+"""The bars of docs/benchmarks.md; a patch a minute is the one where nothing moves."""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,9 @@ def test_the_test_seeds(
     )
     print(f"{nothing.tracks} patches in {nothing.minutes:.2f} minutes without an object, of {nothing.clips} clips")
     points = sum((score_points(scene, path, settings) for scene, path in moving), Points())
+    if motion == "flow":
+        assert (Total.of(fast(scored)).covered or 0) >= COVERED and (Total.of(scored).held or 0) >= HELD
+        assert (Total.of(slow(scored)).found or 0) >= SLOW and nothing.tracks < nothing.minutes
     print(f"points: precision {points.right / points.moving:.3f}, recall {points.right / points.on_objects:.3f}")
 
 

@@ -63,7 +63,7 @@ def test_bytes_without_a_commit_are_cut_off(tmp_path: Path) -> None:
 
 
 def test_a_second_writer_is_refused_with_words(tmp_path: Path) -> None:
-    with ArchiveWriter(tmp_path, dict), pytest.raises(ArchiveLocked, match="Another ingest is writing"):
+    with ArchiveWriter(tmp_path, dict), pytest.raises(ArchiveLocked, match="Another command is writing"):
         ArchiveWriter(tmp_path, dict)
     ArchiveWriter(tmp_path, dict).close()
 

@@ -16,6 +16,7 @@ ERRORS = [
     ingest.UnreadableVideo(Path("a.mp4"), "it is empty"),
     ingest.WrongOpenCV("4.14"),
     ingest.UnknownExtractor("hug", ["hog"]),
+    ingest.OtherExtractor("trunk:resnet18"),
     ingest.MissingPackage("timm", "timm:resnet18"),
     ingest.UnreadableWeights(Path("a.pt"), "it is empty"),
     ingest.WrongWeights(Path("a.pt"), "resnet18", "missing: fc"),
