@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from isal.isal_zlib import crc32
 from numpy.typing import NDArray
 
 VERSION = "1"
@@ -217,7 +217,7 @@ def _parts(column: pa.Array) -> Iterator[bytes | memoryview]:
     ends = np.frombuffer(buffers[0], "<i4", len(column) + 1)
     yield ends.tobytes()
     if column.type == pa.binary():
-        checksums = [zlib.crc32(values[begin:end]) for begin, end in pairwise(ends.tolist())]
+        checksums = [crc32(values[begin:end]) for begin, end in pairwise(ends.tolist())]
         yield np.array(checksums, "<u4").tobytes()
     else:
         yield values[: ends[-1]]
