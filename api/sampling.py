@@ -5,22 +5,23 @@ A window is 1,000 consecutive positions, read by one query for each kind of pair
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from api.errors import MixUnavailable, NegativesExhausted, TooFewGroups
-from api.negatives import MAX_DRAWS, from_batch, from_graph
-from api.order import Integers, Mix, draw, places
-from api.source import Pair, Source, read_pairs
+from api.negatives import MAX_DRAWS, PATCH_BYTES, Drawn, from_batch, from_graph
+from api.order import Mix, draw, places
+from api.source import Pairs, Source, read_pairs
 from api.windows import Windows
-from graphdb.model import IntraRows, PatchRef
+from graphdb.model import Integers, IntraRows, Patches, Texts
 from graphdb.store import GraphStore
 
 WINDOW = 1_000
-PATCH_BYTES = 400
-"""About what a patch takes in memory: its id, its place in the archive, and the objects that hold them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,28 +44,26 @@ class Query:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What stands at 1,000 consecutive positions."""
+class Window(NamedTuple):
+    """What stands at consecutive positions: 1,000 of them, or the part of those that a query asks for."""
 
-    kind: list[str]
+    kind: Texts
     epoch: Integers
-    pairs: list[Pair]
+    pairs: Pairs
 
     @property
     def nbytes(self) -> int:
-        return PATCH_BYTES * sum(len(pair.path) for pair in self.pairs)
+        return 2 * PATCH_BYTES * len(self.kind)
 
+    def at(self, rows: slice) -> Window:
+        """These rows."""
+        return Window(self.kind[rows], self.epoch[rows], self.pairs.at(rows))
 
-@dataclass(frozen=True, slots=True)
-class DrawnWindow:
-    """The negatives that the graph has for the positions of a window; None where no draw gave one."""
-
-    patches: list[PatchRef | None]
-
-    @property
-    def nbytes(self) -> int:
-        return PATCH_BYTES * len(self.patches)
+    @classmethod
+    def joined(cls, parts: Sequence[Window]) -> Window:
+        """One after another."""
+        kind, epoch, pairs = zip(*parts, strict=True)
+        return cls(np.concatenate(kind), np.concatenate(epoch), Pairs.joined(pairs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +71,12 @@ class Sample:
     """N pairs with a negative each. `negative_idx` (int64, N) indexes `patches`."""
 
     position: Integers
-    kind: list[str]
+    kind: Texts
     epoch: Integers
-    pairs: list[Pair]
+    similarity: NDArray[np.float64]
+    """Of the INTER step of a pair; nan where it has none."""
     negative_idx: Integers
-    patches: list[PatchRef]
+    patches: Patches
     """The images of the batch: N anchors, N positives, then the negatives that are neither."""
 
 
@@ -104,20 +104,18 @@ class _Reading:
 
     async def sample(self) -> Sample:
         self._read_ahead()
-        windows = [(await self._window(number), span) for number, span in self._spans]
-        pairs = [pair for window, span in windows for pair in window.pairs[span]]
-        patches = [*(pair.anchor for pair in pairs), *(pair.positive for pair in pairs)]
+        windows = [await self._window(number) for number, _ in self._spans]
+        taken = Window.joined([window.at(span) for window, (_, span) in zip(windows, self._spans, strict=True)])
+        patches = Patches.joined([taken.pairs.anchor, taken.pairs.positive])
         position = np.arange(self.query.position, self.query.position + self.query.count)
-        negative_idx = np.full(len(pairs), -1)
+        negative_idx = np.full(len(position), -1)
         if self.query.negatives == "batch":
-            negative_idx = from_batch([p.group for p in patches], draw(self.query.seed, "batch", position))
+            negative_idx = from_batch(patches.group.tolist(), draw(self.query.seed, "batch", position))
         rows = np.flatnonzero(negative_idx < 0)
-        negative_idx[rows] = len(patches) + np.arange(len(rows))
+        negative_idx[rows] = 2 * len(position) + np.arange(len(rows))
         if rows.size:
-            patches += await self._from_graph(rows.tolist(), [window for window, _ in windows])
-        kind = [kind for window, span in windows for kind in window.kind[span]]
-        epoch = np.concatenate([window.epoch[span] for window, span in windows])
-        return Sample(position, kind, epoch, pairs, negative_idx, patches)
+            patches = Patches.joined([patches, await self._from_graph(rows, windows)])
+        return Sample(position, taken.kind, taken.epoch, taken.pairs.similarity, negative_idx, patches)
 
     @cached_property
     def _spans(self) -> list[tuple[int, slice]]:
@@ -140,33 +138,45 @@ class _Reading:
 
     def _read_pairs(self, number: int) -> Window:
         mix = self.query.mix
-        at = places(self.query.seed, mix, self.source.sizes, np.arange(number * WINDOW, (number + 1) * WINDOW))
-        pairs: dict[int, Pair] = {}
-        for kind, name in enumerate(mix.kinds):
-            rows = np.flatnonzero(at.kind == kind)
-            if rows.size:
-                pairs.update(zip(rows.tolist(), read_pairs(self.store, self.source, name, at.index[rows]), strict=True))
-        return Window([mix.kinds[kind] for kind in at.kind.tolist()], at.epoch, [pairs[row] for row in range(WINDOW)])
+        at = places(self.query.seed, mix, self.source.sizes, _positions(number))
+        rows = [np.flatnonzero(at.kind == kind) for kind in range(len(mix.kinds))]
+        read = [
+            read_pairs(self.store, self.source, name, at.index[mine])
+            for name, mine in zip(mix.kinds, rows, strict=True)
+            if mine.size
+        ]
+        return Window(
+            np.array(mix.kinds, object)[at.kind], at.epoch, Pairs.joined(read).at(np.argsort(np.concatenate(rows)))
+        )
 
-    async def _from_graph(self, rows: list[int], windows: list[Window]) -> list[PatchRef]:
+    async def _from_graph(self, rows: Integers, windows: list[Window]) -> Patches:
         """The negatives that the graph has for these rows of the query."""
-        drawn: list[PatchRef | None] = []
+        parts: list[Patches] = []
+        begin = 0
         for (number, span), window in zip(self._spans, windows, strict=True):
-            drawn += (await self._drawn(number, window)).patches[span]
-        chosen = [drawn[row] for row in rows]
-        if None in chosen:
-            position = self.query.position + rows[chosen.index(None)]
-            raise NegativesExhausted(self.source.snapshot.id, position, MAX_DRAWS)
-        return [patch for patch in chosen if patch is not None]
+            end = begin + span.stop - span.start
+            mine = rows[(rows >= begin) & (rows < end)]
+            if mine.size:
+                drawn = await self._drawn(number, window)
+                row = drawn.row[mine - begin + span.start]
+                if (row < 0).any():
+                    position = self.query.position + int(mine[row < 0][0])
+                    raise NegativesExhausted(self.source.snapshot.id, position, MAX_DRAWS)
+                parts.append(drawn.patches.at(row))
+            begin = end
+        return Patches.joined(parts)
 
-    async def _drawn(self, number: int, window: Window) -> DrawnWindow:
-        def read() -> DrawnWindow:
-            groups = [pair.anchor.group for pair in window.pairs]
-            positions = np.arange(number * WINDOW, (number + 1) * WINDOW)
-            num_tracks = self.source.intra.total
-            return DrawnWindow(from_graph(self._read_tracks, num_tracks, self.query.seed, positions, groups))
+    async def _drawn(self, number: int, window: Window) -> Drawn:
+        def read() -> Drawn:
+            groups, num_tracks = window.pairs.anchor.group, self.source.intra.total
+            return from_graph(self._read_tracks, num_tracks, self.query.seed, _positions(number), groups)
 
         return await self.windows.get(self._key("negatives", number), read)
 
     def _read_tracks(self, track: Integers) -> IntraRows:
         return self.store.sample_intra(self.source.intra.at(track), self.source.snapshot.fit)
+
+
+def _positions(number: int) -> Integers:
+    """Those of a window."""
+    return np.arange(number * WINDOW, (number + 1) * WINDOW)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 
 from api.sampling import Query, Sample, sample
 from api.settings import ServiceSettings
@@ -11,7 +10,7 @@ from api.source import Source, read_source
 from api.windows import Windows
 from graphdb.archive import ArchiveReader, shard_files
 from graphdb.errors import DamagedArchive, NotFound, PatchNotFound, ShardGone
-from graphdb.model import Location, PatchDetail, PatchRef, Snapshot
+from graphdb.model import Location, PatchDetail, Snapshot
 from graphdb.store import GraphStore
 
 READY_SECONDS = 1.5
@@ -70,19 +69,16 @@ class Service:
             await self.snapshot(snapshot)
             raise
 
-    async def pixels(self, snapshot: str, query: Query) -> tuple[Sample, list[bytes]]:
+    async def pixels(self, snapshot: str, query: Query) -> tuple[Sample, list[memoryview]]:
         """The same with the JPEGs of its patches. Raises DamagedArchive."""
         taken = await self.sample(snapshot, query)
         try:
-            return taken, self._images(taken.patches)
+            return taken, self.archive.views(taken.patches)
         except ShardGone:
             # They were moved since the graph was read: what it says now leads to them.
             self._windows.drop(snapshot)
             taken = await self.sample(snapshot, query)
-            return taken, self._images(taken.patches)
-
-    def _images(self, patches: Sequence[PatchRef]) -> list[bytes]:
-        return [self.archive.read(patch.location) for patch in patches]
+            return taken, self.archive.views(taken.patches)
 
     async def patch(self, id: str) -> PatchDetail:
         """One patch and what is joined to it. Raises PatchNotFound."""

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from api.order import Integers
-from graphdb.model import InterRows, IntraRows, PatchRef, Snapshot
+from graphdb.model import Ends, Integers, Patches, Snapshot, Texts, start_of
 from graphdb.store import GraphStore
 
 PROBE = 1_000
 """Tracks that one query looks at for a second group."""
+GROUP_BYTES = 100
+"""About what the name of a group takes in memory."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Keys:
     """The keys of a snapshot's relationships of one type: segment i holds `first[i]` and those that follow."""
 
-    first: NDArray[np.int64]
-    end: NDArray[np.int64]
+    first: Integers
+    end: Integers
     """Prefix sums: segment i holds the indices below `end[i]` that no segment before it holds."""
 
     @classmethod
@@ -35,27 +36,32 @@ class Keys:
 
     def at(self, index: Integers) -> list[int]:
         """The keys of the relationships with these indices in [0, total)."""
-        segment = np.searchsorted(self.end, index, side="right")
+        segment = self.segment(index)
         begin = np.concatenate([[0], self.end])[segment]
         keys: list[int] = (self.first[segment] + index - begin).tolist()
         return keys
 
+    def segment(self, index: Integers) -> Integers:
+        """The segment that holds each of these indices."""
+        return np.searchsorted(self.end, index, side="right")
 
-class Pair(NamedTuple):
-    """A pair as a path in the graph: from the anchor over `steps`, such as INTER and INTRA, to the positive."""
 
-    path: tuple[PatchRef, ...]
-    steps: tuple[str, ...]
-    similarity: float | None = None
-    """Of the INTER step, where there is one."""
+class Pairs(NamedTuple):
+    """Pairs in columns; `similarity` is that of their INTER step, nan where they have none."""
 
-    @property
-    def anchor(self) -> PatchRef:
-        return self.path[0]
+    anchor: Patches
+    positive: Patches
+    similarity: NDArray[np.float64]
 
-    @property
-    def positive(self) -> PatchRef:
-        return self.path[-1]
+    def at(self, rows: slice | Integers) -> Pairs:
+        """These rows, in this order."""
+        return Pairs(self.anchor.at(rows), self.positive.at(rows), self.similarity[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Pairs]) -> Pairs:
+        """One after another."""
+        anchor, positive, similarity = zip(*parts, strict=True)
+        return cls(Patches.joined(anchor), Patches.joined(positive), np.concatenate(similarity))
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -65,6 +71,8 @@ class Source:
     snapshot: Snapshot
     inter: Keys
     intra: Keys
+    group: Texts
+    """What each segment's INTER edges join is of this group."""
     has_two_groups: bool
 
     @property
@@ -74,7 +82,8 @@ class Source:
 
     @property
     def nbytes(self) -> int:
-        return sum(keys.first.nbytes + keys.end.nbytes for keys in (self.inter, self.intra))
+        keys = sum(keys.first.nbytes + keys.end.nbytes for keys in (self.inter, self.intra))
+        return keys + GROUP_BYTES * len(self.group)
 
 
 def read_source(store: GraphStore, id: str) -> Source:
@@ -85,40 +94,33 @@ def read_source(store: GraphStore, id: str) -> Source:
     intra = Keys.of(segments.intra_first, segments.intra_count)
     if intra.total != snapshot.counts.intra:
         store.snapshot(id)  # it ended between the two reads
-    return Source(snapshot, inter, intra, _has_two_groups(store, snapshot, intra))
+    return Source(snapshot, inter, intra, segments.inter_parent, _has_two_groups(store, snapshot, intra))
 
 
-def read_pairs(store: GraphStore, source: Source, kind: str, index: Integers) -> Iterator[Pair]:
+def read_pairs(store: GraphStore, source: Source, kind: str, index: Integers) -> Pairs:
     """The pairs of one kind with these indices, by one query."""
     if kind == "intra":
-        return intra_pairs(store.sample_intra(source.intra.at(index), source.snapshot.fit))
-    edge = index // 3 if kind == "transitive" else index
-    rows = store.sample_inter(source.inter.at(edge), source.snapshot.frames, source.snapshot.fit)
-    return transitive_pairs(rows, index % 3) if kind == "transitive" else inter_pairs(rows)
+        rows = store.sample_intra(source.intra.at(index), source.snapshot.fit)
+        return Pairs(rows.start, rows.end, np.full(len(index), np.nan))
+    edge, ends = derived(index) if kind == "transitive" else (index, (np.zeros(len(index), bool),) * 2)
+    edges = store.sample_inter(
+        source.inter.at(edge), source.group[source.inter.segment(edge)], ends, source.snapshot.frames
+    )
+    return Pairs(edges.a, edges.b, edges.similarity)
 
 
-def intra_pairs(rows: IntraRows) -> Iterator[Pair]:
-    """One instance, two viewpoints (Sec. 4.3)."""
-    for path in zip(rows.start, rows.end, strict=True):
-        yield Pair(path, ("INTRA",))
+def derived(index: Integers) -> tuple[Integers, Ends]:
+    """The INTER edge that each transitive pair comes from, and which of its sides is an end (Sec. 5).
+
+    An edge A–B derives three: ⟨A, B'⟩, ⟨A', B⟩ and ⟨A', B'⟩.
+    """
+    edge, which = np.divmod(index, 3)
+    return edge, (which != 0, which != 1)
 
 
-def inter_pairs(rows: InterRows) -> Iterator[Pair]:
-    """Two instances that look alike (Sec. 4.2)."""
-    for a, b, similarity in zip(rows.a, rows.b, rows.similarity, strict=True):
-        yield Pair((a, b), ("INTER",), similarity)
-
-
-def transitive_pairs(rows: InterRows, derived: Integers) -> Iterator[Pair]:
-    """Two instances, two viewpoints (Sec. 5): 0 derives A to B' from an INTER edge A–B, 1 A' to B, 2 A' to B'."""
-    columns = zip(derived.tolist(), rows.a_end, rows.a, rows.b, rows.b_end, rows.similarity, strict=True)
-    for which, a_end, a, b, b_end, similarity in columns:
-        if which == 0:
-            yield Pair((a, b, b_end), ("INTER", "INTRA"), similarity)
-        elif which == 1:
-            yield Pair((a_end, a, b), ("INTRA", "INTER"), similarity)
-        else:
-            yield Pair((a_end, a, b, b_end), ("INTRA", "INTER", "INTRA"), similarity)
+def path(anchor: str, positive: str) -> list[str]:
+    """The ids of the patches from the anchor of a pair to its positive, over the starts of their tracks."""
+    return list(dict.fromkeys((anchor, start_of(anchor), start_of(positive), positive)))
 
 
 def _has_two_groups(store: GraphStore, snapshot: Snapshot, intra: Keys) -> bool:
@@ -127,7 +129,7 @@ def _has_two_groups(store: GraphStore, snapshot: Snapshot, intra: Keys) -> bool:
     stride = -(-intra.total // PROBE)
     for begin in range(stride):
         rows = store.sample_intra(intra.at(np.arange(begin, intra.total, stride)), snapshot.fit)
-        groups.update(patch.group for patch in rows.start)
+        groups.update(rows.start.group.tolist())
         if len(groups) > 1:
             return True
     return False

@@ -79,7 +79,7 @@ class TripletBatch:
     anchor_group: Sequence[str]
     positive_group: Sequence[str]
     negative_group: Sequence[str]
-    images: Sequence[bytes]
+    images: Sequence[bytes | memoryview]
     negative_idx: NDArray[np.int64]
     digest: str = ""
 
@@ -129,7 +129,7 @@ def decode(body: bytes | memoryview) -> TripletBatch:
 def _to_arrow(batch: TripletBatch) -> pa.RecordBatch:
     num_pairs = len(batch)
     extra = batch.negative_idx >= 2 * num_pairs
-    own = zip(batch.negative_idx.tolist(), extra.tolist(), strict=True)
+    own = _binary(batch.images[2 * num_pairs :])
     columns = {
         "position": batch.position,
         "epoch": batch.epoch,
@@ -138,14 +138,25 @@ def _to_arrow(batch: TripletBatch) -> pa.RecordBatch:
         "positive_id": batch.positive_id,
         "anchor_group": batch.anchor_group,
         "positive_group": batch.positive_group,
-        "anchor_jpeg": batch.images[:num_pairs],
-        "positive_jpeg": batch.images[num_pairs : 2 * num_pairs],
+        "anchor_jpeg": _binary(batch.images[:num_pairs]),
+        "positive_jpeg": _binary(batch.images[num_pairs : 2 * num_pairs]),
         "negative": np.where(extra, -1, batch.negative_idx).astype(np.int32),
         "negative_id": batch.negative_id,
         "negative_group": batch.negative_group,
-        "negative_jpeg": [batch.images[i] if is_own else None for i, is_own in own],
+        "negative_jpeg": own.take(pa.array(batch.negative_idx - 2 * num_pairs, mask=~extra)),
     }
-    return pa.record_batch([pa.array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
+    return pa.record_batch([_array(columns[field.name], field.type) for field in SCHEMA], schema=SCHEMA)
+
+
+def _array(values: Any, type: pa.DataType) -> pa.Array:
+    return values if isinstance(values, pa.Array) else pa.array(values, type)
+
+
+def _binary(images: Sequence[bytes | memoryview]) -> pa.Array:
+    """The images as a column, put together at once."""
+    ends = np.zeros(len(images) + 1, np.int32)
+    np.cumsum([len(image) for image in images], out=ends[1:])
+    return pa.Array.from_buffers(pa.binary(), len(images), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(images))])
 
 
 def _from_arrow(rows: pa.RecordBatch, snapshot: str, query: dict[str, Any], digest: str) -> TripletBatch:

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from graphdb.errors import ArchiveLocked, CannotWrite, DamagedArchive, ShardGone
 from graphdb.files import writing
-from graphdb.model import Location
+from graphdb.model import Location, Patches
 
 SHARD_BYTES = 256 * 2**20
 SHARDS = f"{'[0-9]' * 6}.tar"
@@ -201,38 +201,44 @@ class ArchiveReader:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._maps: dict[str, mmap.mmap] = {}
+        self._maps: dict[str, memoryview] = {}
         self._lock = threading.Lock()
 
     def read(self, location: Location) -> bytes:
         """The JPEG bytes at the location. Raises DamagedArchive where there are none, ShardGone where the shard is not
         there: ask the graph again, the image may have moved."""
-        end = location.offset + location.size
-        shard = self._maps.get(location.shard)
-        if shard is None or len(shard) < end:
-            shard = self._map(location.shard)
-        jpeg = shard[location.offset : end]
-        if len(jpeg) != location.size or not jpeg.startswith(JPEG_START):
-            raise DamagedArchive(
-                f"No image of {location.size} bytes lies at byte {location.offset} of "
-                f"{shard_path(self._folder, location.shard)}. Restore the archive that belongs to this graph."
-            )
-        return jpeg
+        return bytes(self._view(*location))
+
+    def views(self, patches: Patches) -> list[memoryview]:
+        """The JPEG bytes of each patch, where they lie: nothing is copied. Raises as `read` does."""
+        columns = (patches.shard.tolist(), patches.offset.tolist(), patches.size.tolist())
+        return [self._view(shard, offset, size) for shard, offset, size in zip(*columns, strict=True)]
 
     def close(self) -> None:
         with self._lock:
-            for shard in self._maps.values():
-                shard.close()
             self._maps.clear()
 
-    def _map(self, shard: str) -> mmap.mmap:
-        # A grown shard is mapped anew; the old map stays with whoever still reads from it.
+    def _view(self, shard: str, offset: int, size: int) -> memoryview:
+        end = offset + size
+        data = self._maps.get(shard)
+        if data is None or len(data) < end:
+            data = self._map(shard)
+        jpeg = data[offset:end]
+        if len(jpeg) != size or jpeg[:2] != JPEG_START:
+            raise DamagedArchive(
+                f"No image of {size} bytes lies at byte {offset} of {shard_path(self._folder, shard)}. "
+                "Restore the archive that belongs to this graph."
+            )
+        return jpeg
+
+    def _map(self, shard: str) -> memoryview:
+        # A grown shard is mapped anew; the old map stays until the last one who reads from it lets go.
         path = shard_path(self._folder, shard)
         try:
             with self._lock, path.open("rb") as file:
-                # Maps of shards that were deleted keep their room on the disk until the last reader lets go.
+                # Maps of shards that were deleted keep their room on the disk until then.
                 self._maps = {id: map for id, map in self._maps.items() if shard_path(self._folder, id).exists()}
-                self._maps[shard] = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+                self._maps[shard] = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
                 return self._maps[shard]
         except FileNotFoundError:
             raise ShardGone(path) from None

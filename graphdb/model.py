@@ -13,6 +13,12 @@ from numpy.typing import NDArray
 
 IDS = "utf-8"
 
+Integers: TypeAlias = NDArray[np.int64]
+Texts: TypeAlias = NDArray[np.object_]
+"""Strings in a column."""
+Ends: TypeAlias = tuple[NDArray[np.bool_], NDArray[np.bool_]]
+"""Of the two sides of INTER edges, whether the end of the start's track is meant instead of the start."""
+
 
 def digest(*parts: str) -> str:
     """16 hex digits that name content: the same parts give the same name, on any machine."""
@@ -95,6 +101,11 @@ def start_id(video: str, frame: int, x: int, y: int, side: int) -> str:
 
 def end_id(start: str, frames: int) -> str:
     return f"{start}-e{frames}"
+
+
+def start_of(patch: str) -> str:
+    """The id of the start that a patch is, or is the end of."""
+    return patch.partition("-e")[0]
 
 
 def frame_id(video: str, frame: int) -> str:
@@ -181,41 +192,52 @@ class Snapshot:
 class Segments:
     """A snapshot's segments, in id order: segment i of a kind holds the keys first[i] … first[i] + count[i] − 1."""
 
-    inter_first: NDArray[np.int64]
-    inter_count: NDArray[np.int64]
-    intra_first: NDArray[np.int64]
-    intra_count: NDArray[np.int64]
+    inter_first: Integers
+    inter_count: Integers
+    inter_parent: Texts
+    """The id of the parent whose edges they are: the group of all that they join."""
+    intra_first: Integers
+    intra_count: Integers
 
 
-class PatchRef(NamedTuple):
-    """A patch as sampling needs it: its group decides which negatives it may have (Sec. 6).
+class Patches(NamedTuple):
+    """Patches as sampling needs them, in columns: a service reads thousands for every batch.
 
-    A tuple, as Location is: a service makes thousands of both for every batch, and a frozen dataclass takes
-    three times as long.
+    The image of row i lies in `shard[i]`, `size[i]` bytes from `offset[i]` on; its group decides which negatives it
+    may have (Sec. 6).
     """
 
-    id: str
-    group: str
-    location: Location
+    id: Texts
+    group: Texts
+    shard: Texts
+    offset: Integers
+    size: Integers
+
+    def at(self, rows: slice | Integers) -> Patches:
+        """These rows, in this order."""
+        return Patches(self.id[rows], self.group[rows], self.shard[rows], self.offset[rows], self.size[rows])
+
+    @classmethod
+    def joined(cls, parts: Sequence[Patches]) -> Patches:
+        """One after another."""
+        return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 @dataclass(frozen=True, slots=True)
 class InterRows:
-    """Row i answers key i: A –INTER– B, with the ends A' and B' of their tracks."""
+    """Row i answers key i: A –INTER– B, with A or the end of its track in `a`, and B or the end of its own in `b`."""
 
-    a: Sequence[PatchRef]
-    a_end: Sequence[PatchRef]
-    b: Sequence[PatchRef]
-    b_end: Sequence[PatchRef]
-    similarity: Sequence[float]
+    a: Patches
+    b: Patches
+    similarity: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class IntraRows:
     """Row i answers key i: a track, from its start to its end."""
 
-    start: Sequence[PatchRef]
-    end: Sequence[PatchRef]
+    start: Patches
+    end: Patches
 
 
 @dataclass(frozen=True, slots=True)

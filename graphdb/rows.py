@@ -5,9 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from sys import intern
 from typing import Any
 
-from graphdb.model import Counts, Location, Patch, PatchRef, ShownTrack, Snapshot, Track, frame_id, video_of
+import numpy as np
+
+from graphdb.model import (
+    Counts,
+    Integers,
+    Location,
+    Patch,
+    Patches,
+    ShownTrack,
+    Snapshot,
+    Texts,
+    Track,
+    frame_id,
+    video_of,
+)
 
 Row = dict[str, Any]
 
@@ -66,22 +81,26 @@ def snapshot_of(properties: Mapping[str, Any]) -> Snapshot:
     )
 
 
-def row_order(positions: Sequence[int], count: int, kind: str) -> list[int]:
-    """Where the row of each key stands: `collect` promises no order. Raises KeyError where a key has none."""
+def answered(positions: Sequence[int], count: int, kind: str) -> Integers:
+    """The key that each row answers: `collect` promises no order. Raises KeyError where a key has no row."""
     if len(positions) != count:
         raise KeyError(f"{count - len(positions)} of {count} {kind} keys are not in the graph")
-    order = [0] * count
-    for row, position in enumerate(positions):
-        order[position] = row
-    return order
+    return np.array(positions, np.int64)
 
 
-def patches(row: Row, name: str, ids: Sequence[str], groups: Sequence[str], order: Sequence[int]) -> list[PatchRef]:
-    """The patches of one column of a sampling query, back in the order of the keys. Raises KeyError where one is gone.
+def texts(values: Sequence[str]) -> Texts:
+    """A column of strings."""
+    return np.array(values, object)
+
+
+def patches(row: Row, name: str, ids: Sequence[str], groups: Texts) -> Patches:
+    """The patches of one column of a sampling query. Raises KeyError where one is gone.
 
     `collect` leaves out what is null: a column that is short would hand out the pixels of others.
     """
     shards, offsets, sizes = row[f"{name}_shard"], row[f"{name}_offset"], row[f"{name}_size"]
-    if not len(shards) == len(offsets) == len(sizes) == len(order):
-        raise KeyError(f"{len(order) - len(shards)} of {len(order)} patches are not in the graph")
-    return [PatchRef(ids[i], groups[i], Location(shards[i], offsets[i], sizes[i])) for i in order]
+    if not len(shards) == len(offsets) == len(sizes) == len(ids):
+        raise KeyError(f"{len(ids) - len(shards)} of {len(ids)} patches are not in the graph")
+    # A few shards hold them all: one string each.
+    shard = texts(list(map(intern, shards)))
+    return Patches(texts(ids), groups, shard, np.array(offsets, np.int64), np.array(sizes, np.int64))

@@ -17,6 +17,8 @@ from graphdb.errors import NoRoom, PatchNotFound, SchemaCollision, SnapshotGone,
 from graphdb.identity import Holding, admit, claim
 from graphdb.model import (
     ChildCluster,
+    Ends,
+    Integers,
     InterEdges,
     InterRows,
     IntraRows,
@@ -24,9 +26,11 @@ from graphdb.model import (
     Location,
     Neighbor,
     PatchDetail,
+    Patches,
     Segments,
     ShownTrack,
     Snapshot,
+    Texts,
     Track,
     Video,
     end_id,
@@ -40,12 +44,13 @@ from graphdb.probe import greet
 from graphdb.rows import (
     Entity,
     PropertyTypes,
+    answered,
     location,
     patch_of,
     patches,
-    row_order,
     shown_track,
     snapshot_of,
+    texts,
     track_row,
 )
 from graphdb.settings import DataFolder, ServerSettings
@@ -259,11 +264,15 @@ class GraphStore(Bolt):
         """The segments of a snapshot in id order."""
         rows = self._read("segments", id=snapshot)
 
-        def column(kind: str, name: str) -> np.ndarray[Any, np.dtype[np.int64]]:
-            return np.array([row[name] for row in rows if row["kind"] == kind], dtype=np.int64)
+        def numbers(kind: str, name: str) -> Integers:
+            return np.array([row[name] for row in rows if row["kind"] == kind], np.int64)
 
         return Segments(
-            column("inter", "first"), column("inter", "count"), column("intra", "first"), column("intra", "count")
+            inter_first=numbers("inter", "first"),
+            inter_count=numbers("inter", "count"),
+            inter_parent=texts([row["parent"] for row in rows if row["kind"] == "inter"]),
+            intra_first=numbers("intra", "first"),
+            intra_count=numbers("intra", "count"),
         )
 
     def snapshot_inter(self, snapshot: str) -> list[tuple[str, str]]:
@@ -286,27 +295,36 @@ class GraphStore(Bolt):
         with suppress(NoRoom):
             self._write("touch_snapshot", id=snapshot)
 
-    def sample_inter(self, keys: Sequence[int], frames: int, fit: str | None) -> InterRows:
-        """The INTER edges with these keys and both their tracks; row i answers keys[i]."""
-        row = self._read("sample_inter", keys=list(keys), frames=frames, fit=fit)[0]
-        order = row_order(row["i"], len(keys), "INTER")
-        # INTER joins starts of one parent, so all four patches are of its group.
-        groups = [parent_id(fit or "", number) for number in row["number"]]
-        a, b = (patches(row, name, row[f"{name}_id"], groups, order) for name in "ab")
-        a_end = patches(row, "c", [end_id(id, frames) for id in row["a_id"]], groups, order)
-        b_end = patches(row, "d", [end_id(id, frames) for id in row["b_id"]], groups, order)
-        return InterRows(a, a_end, b, b_end, [row["similarity"][i] for i in order])
+    def sample_inter(self, keys: Sequence[int], groups: Texts, ends: Ends, frames: int) -> InterRows:
+        """The INTER edges with these keys, which join starts of these groups; row i answers keys[i].
+
+        `ends` says of either side (A, B) where the end of its track of `frames` frames is wanted instead of the start.
+        """
+        wanted = {side: ends_of.tolist() for side, ends_of in zip("ab", ends, strict=True)}
+        row = self._read("sample_inter", keys=list(keys), aEnds=wanted["a"], bEnds=wanted["b"], frames=frames)[0]
+        key = answered(row["i"], len(keys), "INTER")
+        order = np.argsort(key)
+
+        def side(name: str) -> Patches:
+            starts = zip(row[f"{name}_id"], row["i"], strict=True)
+            ids = [end_id(id, frames) if wanted[name][i] else id for id, i in starts]
+            return patches(row, name, ids, groups[key]).at(order)
+
+        return InterRows(side("a"), side("b"), np.array(row["similarity"], np.float64)[order])
 
     def sample_intra(self, keys: Sequence[int], fit: str | None) -> IntraRows:
         """The tracks with these keys; row i answers keys[i]. A start the fit has not placed has its video as group."""
         row = self._read("sample_intra", keys=list(keys), fit=fit)[0]
-        order = row_order(row["i"], len(keys), "INTRA")
-        groups = [
-            parent_id(fit or "", number) if number >= 0 else video_of(id)
-            for number, id in zip(row["number"], row["a_id"], strict=True)
-        ]
+        order = np.argsort(answered(row["i"], len(keys), "INTRA"))
+        groups = texts(
+            [
+                parent_id(fit or "", number) if number >= 0 else video_of(id)
+                for number, id in zip(row["number"], row["a_id"], strict=True)
+            ]
+        )
         ends = [end_id(id, frames) for id, frames in zip(row["a_id"], row["frames"], strict=True)]
-        return IntraRows(patches(row, "a", row["a_id"], groups, order), patches(row, "b", ends, groups, order))
+        start, end = patches(row, "a", row["a_id"], groups), patches(row, "b", ends, groups)
+        return IntraRows(start.at(order), end.at(order))
 
     def patch(self, id: str) -> PatchDetail:
         """One patch with what is joined to it. Raises PatchNotFound."""

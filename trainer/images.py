@@ -13,7 +13,7 @@ from trainer.errors import ImageError
 Image = NDArray[np.uint8]
 
 
-def decode_image(data: bytes, name: str) -> Image:
+def decode_image(data: bytes | memoryview, name: str) -> Image:
     """The pixels of a JPEG or PNG. Raises ImageError, naming the image, where there are none."""
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB) if data else None
     if pixels is None:

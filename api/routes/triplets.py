@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
@@ -18,8 +19,8 @@ from api.problems import Responses, responses
 from api.routes.snapshots import REDIRECT, Id, redirect
 from api.routes.state import ServiceDep
 from api.sampling import Sample
-from api.source import Pair
-from graphdb.model import PatchRef
+from api.source import path
+from graphdb.model import Patches, start_of
 
 router = APIRouter(prefix="/v1/snapshots", tags=["triplets"])
 
@@ -74,20 +75,20 @@ async def read_triplets(
     return as_json(id, asked, await service.sample(id, asked))
 
 
-def as_arrow(snapshot: str, query: sampling.Query, sample: Sample, images: list[bytes]) -> Response:
-    pairs, negatives = sample.pairs, negative_patches(sample)
+def as_arrow(snapshot: str, query: sampling.Query, sample: Sample, images: list[memoryview]) -> Response:
+    anchor, positive, negative = parts(sample)
     batch = wire.TripletBatch(
         snapshot=snapshot,
         query=query.as_dict(),
         position=sample.position,
         epoch=sample.epoch,
-        kind=sample.kind,
-        anchor_id=[pair.anchor.id for pair in pairs],
-        positive_id=[pair.positive.id for pair in pairs],
-        negative_id=[patch.id for patch in negatives],
-        anchor_group=[pair.anchor.group for pair in pairs],
-        positive_group=[pair.positive.group for pair in pairs],
-        negative_group=[patch.group for patch in negatives],
+        kind=sample.kind.tolist(),
+        anchor_id=anchor.id.tolist(),
+        positive_id=positive.id.tolist(),
+        negative_id=negative.id.tolist(),
+        anchor_group=anchor.group.tolist(),
+        positive_group=positive.group.tolist(),
+        negative_group=negative.group.tolist(),
         images=images,
         negative_idx=sample.negative_idx,
     )
@@ -96,18 +97,19 @@ def as_arrow(snapshot: str, query: sampling.Query, sample: Sample, images: list[
 
 
 def as_json(snapshot: str, query: sampling.Query, sample: Sample) -> Response:
-    rows = zip(sample.position.tolist(), sample.epoch.tolist(), sample.kind, strict=True)
+    rows = zip(sample.position.tolist(), sample.epoch.tolist(), sample.kind, sample.similarity.tolist(), strict=True)
+    images = zip(*(map(image, part.id, part.group) for part in parts(sample)), strict=True)
     triplets = [
         {
             "position": position,
             "epoch": epoch,
             "kind": kind,
-            "anchor": image(pair.anchor),
-            "positive": image(pair.positive),
-            "negative": image(negative),
-            "path": path(pair),
+            "anchor": anchor,
+            "positive": positive,
+            "negative": negative,
+            "path": steps(anchor["id"], positive["id"], similarity),
         }
-        for (position, epoch, kind), pair, negative in zip(rows, sample.pairs, negative_patches(sample), strict=True)
+        for (position, epoch, kind, similarity), (anchor, positive, negative) in zip(rows, images, strict=True)
     ]
     response = JSONResponse({"snapshot": snapshot, "query": query.as_dict(), "triplets": triplets})
     response.headers.update(headers(sha256(response.body).hexdigest()))
@@ -119,19 +121,25 @@ def headers(digest: str) -> dict[str, str]:
     return {"ETag": f'"{digest}"', "Cache-Control": "no-cache", "Vary": "Accept"}
 
 
-def negative_patches(sample: Sample) -> list[PatchRef]:
-    return [sample.patches[i] for i in sample.negative_idx.tolist()]
+def parts(sample: Sample) -> tuple[Patches, Patches, Patches]:
+    """The anchors, the positives and the negatives, a row each."""
+    count = len(sample.position)
+    rows = (slice(count), slice(count, 2 * count), sample.negative_idx)
+    anchor, positive, negative = (sample.patches.at(of_part) for of_part in rows)
+    return anchor, positive, negative
 
 
-def image(patch: PatchRef) -> dict[str, str]:
+def image(id: str, group: str) -> dict[str, str]:
     """An ImageAnswer; a thousand triplets hold three thousand, which the model would take long to check."""
-    return {"id": patch.id, "group": patch.group, "image": image_path(patch.id)}
+    return {"id": id, "group": group, "image": image_path(id)}
 
 
-def path(pair: Pair) -> list[dict[str, Any]]:
-    """The relationships from the anchor to the positive."""
-    steps: list[dict[str, Any]] = []
-    for type, patch in zip(pair.steps, pair.path[1:], strict=True):
-        more = {"similarity": pair.similarity} if type == "INTER" else {}
-        steps.append({"type": type, "to": patch.id, **more})
-    return steps
+def steps(anchor: str, positive: str, similarity: float) -> list[dict[str, Any]]:
+    """The relationships from the anchor to the positive: INTER joins two starts, INTRA a start and its end."""
+    walked: list[dict[str, Any]] = []
+    for one, other in pairwise(path(anchor, positive)):
+        inter = {one, other} == {start_of(one), start_of(other)}
+        walked.append(
+            {"type": "INTER", "to": other, "similarity": similarity} if inter else {"type": "INTRA", "to": other}
+        )
+    return walked

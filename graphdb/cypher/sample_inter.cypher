@@ -1,13 +1,11 @@
-// INTER edges by key, each with both tracks: A' – A – B – B' (Sec. 5). One record of columns; `i` restores the order.
-// What can be told from something else is not read: the id of an end is its start's plus the length of the track.
+// INTER edges by key (Sec. 5), with A or the end of its track, and B or the end of its own, as a pair has them.
+// One record of columns; `i` restores the order. What can be told from something else is not read: the id of an end is
+// its start's plus the length of the track, and the group is the parent of the edge's segment.
 UNWIND range(0, size($keys) - 1) AS i
-MATCH (a)-[r:INTER {key: $keys[i]}]->(b)
-MATCH (a)-[:IN]->(p:Parent {fit: $fit})
-WITH i, a, b, r.similarity AS similarity, p.number AS number,
-     head([(a)-[:INTRA {frames: $frames}]->(end) | end]) AS c,
-     head([(b)-[:INTRA {frames: $frames}]->(end) | end]) AS d
-RETURN collect(i) AS i, collect(number) AS number, collect(similarity) AS similarity,
-       collect(a.id) AS a_id, collect(a.shard) AS a_shard, collect(a.offset) AS a_offset, collect(a.size) AS a_size,
-       collect(b.id) AS b_id, collect(b.shard) AS b_shard, collect(b.offset) AS b_offset, collect(b.size) AS b_size,
-       collect(c.shard) AS c_shard, collect(c.offset) AS c_offset, collect(c.size) AS c_size,
-       collect(d.shard) AS d_shard, collect(d.offset) AS d_offset, collect(d.size) AS d_size
+MATCH (start)-[r:INTER {key: $keys[i]}]->(other)
+WITH i, start, other, r.similarity AS similarity,
+     CASE WHEN $aEnds[i] THEN head([(start)-[:INTRA {frames: $frames}]->(end) WHERE $aEnds[i] | end]) ELSE start END AS a,
+     CASE WHEN $bEnds[i] THEN head([(other)-[:INTRA {frames: $frames}]->(end) WHERE $bEnds[i] | end]) ELSE other END AS b
+RETURN collect(i) AS i, collect(similarity) AS similarity, collect(start.id) AS a_id, collect(other.id) AS b_id,
+       collect(a.shard) AS a_shard, collect(a.offset) AS a_offset, collect(a.size) AS a_size,
+       collect(b.shard) AS b_shard, collect(b.offset) AS b_offset, collect(b.size) AS b_size

@@ -1,4 +1,5 @@
-// The segments of a snapshot in id order: what turns the index of a pair into a key.
+// The segments of a snapshot in id order: what turns the index of a pair into a key, and an edge into its group.
 MATCH (:Snapshot {id: $id})-[:USES]->(g:Segment)
-RETURN g.id AS id, g.kind AS kind, g.first AS first, g.count AS count
+OPTIONAL MATCH (g)-[:OF]->(p:Parent)
+RETURN g.id AS id, g.kind AS kind, g.first AS first, g.count AS count, p.id AS parent
 ORDER BY id

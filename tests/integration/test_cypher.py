@@ -37,7 +37,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "pixels": {"ids": ["p"]},
     "publish_snapshot": {"id": "s"},
     "rest_of_snapshot": {"id": "s"},
-    "sample_inter": {"keys": [1], "frames": 30, "fit": "f"},
+    "sample_inter": {"keys": [1], "aEnds": [True], "bEnds": [False], "frames": 30},
     "sample_intra": {"keys": [1], "fit": "f"},
     "segment": {"id": "g"},
     "segments": {"id": "s"},

@@ -80,7 +80,7 @@ def test_other_settings_are_reported_and_mined_again_on_request(graph: Graph, cl
     assert len(np.load(features)) == remined["snapshot"]["counts"]["intra"]
     old = graph.store.snapshot(first["snapshot"]["id"])
     rows = graph.store.sample_intra(range(old.counts.intra), old.fit)
-    assert all(end.id.endswith("-e30") for end in rows.end)
+    assert all(id.endswith("-e30") for id in rows.end.id)
 
 
 def test_no_link_stops_before_clustering_and_cluster_goes_on(graph: Graph, clips: list[Path]) -> None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from graphdb.archive import ArchiveWriter
 from graphdb.errors import GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound, StoreMismatch
 from graphdb.identity import claim, relation
 from graphdb.model import InterEdges, Location, Patch, Track, Video, end_id, parent_id, start_id
+from graphdb.rows import texts
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
 from tests.conftest import Graph
 
 VIDEOS = [f"{number:016x}" for number in range(1, 7)]
 FRAMES = 30
+START, END = Location("000000", 512, 7), Location("000000", 1536, 7)
 
 
 def video(id: str) -> Video:
@@ -25,8 +28,8 @@ def video(id: str) -> Video:
 
 def track(video: str, frame: int) -> Track:
     start = start_id(video, frame, 10, 20, 100)
-    a = Patch(start, frame, frame / 25, 10, 20, 100, 0.5, Location("000000", 512, 7))
-    b = Patch(end_id(start, FRAMES), frame + FRAMES, 1.0, 11, 20, 100, 0.0, Location("000000", 1536, 7))
+    a = Patch(start, frame, frame / 25, 10, 20, 100, 0.5, START)
+    b = Patch(end_id(start, FRAMES), frame + FRAMES, 1.0, 11, 20, 100, 0.0, END)
     return Track(a, b, FRAMES, Location("000000", 2560, 7))
 
 
@@ -68,21 +71,46 @@ def test_samples_come_back_in_the_order_of_the_keys(graph: Graph) -> None:
     write(graph, VIDEOS)
     inter, _ = link(graph, VIDEOS)
     keys = [4, 0, 3, 4]
-    rows = graph.store.sample_inter(keys, FRAMES, "fit")
-    assert [(a.id, b.id) for a, b in zip(rows.a, rows.b, strict=True)] == [inter.edges[key][:2] for key in keys]
-    assert [a.id for a in rows.a_end] == [end_id(inter.edges[key][0], FRAMES) for key in keys]
-    assert {patch.group for patch in [*rows.a, *rows.a_end, *rows.b, *rows.b_end]} == {parent_id("fit", 3)}
+    ends = (np.array([False, True, True, True]), np.array([True, False, True, False]))
+    groups = texts(["g", "h", "i", "j"])
+    rows = graph.store.sample_inter(keys, groups, ends, FRAMES)
+    edges = [inter.edges[key] for key in keys]
+    for patches, starts, is_end in zip(
+        (rows.a, rows.b), ([a for a, _, _ in edges], [b for _, b, _ in edges]), ends, strict=True
+    ):
+        wanted = [end_id(id, FRAMES) if end else id for id, end in zip(starts, is_end, strict=True)]
+        assert patches.id.tolist() == wanted
+        assert patches.offset.tolist() == [END.offset if end else START.offset for end in is_end]
+        assert patches.group.tolist() == groups.tolist()
+    assert rows.similarity.tolist() == [edge[2] for edge in edges]
+
+
+def test_an_edge_that_is_gone_is_no_row_of_another(graph: Graph) -> None:
+    write(graph, VIDEOS)
+    link(graph, VIDEOS)
+    no_ends = (np.zeros(2, bool),) * 2
+    with pytest.raises(KeyError, match="1 of 2 INTER"):
+        graph.store.sample_inter([0, 99], texts(["g", "g"]), no_ends, FRAMES)
+    with pytest.raises(KeyError, match="2 of 2 patches"):
+        graph.store.sample_inter([0, 1], texts(["g", "g"]), (~no_ends[0], no_ends[1]), FRAMES + 1)
+
+
+def test_the_segments_of_inter_edges_are_of_their_parent(graph: Graph) -> None:
+    tracks = write(graph, VIDEOS)
+    _, segment = link(graph, VIDEOS)
+    published = graph.store.publish([*tracks, segment], FRAMES, "fit", {})
+    assert graph.store.segments(published.id).inter_parent.tolist() == [parent_id("fit", 3)]
 
 
 def test_a_start_without_a_parent_has_its_video_as_group(graph: Graph) -> None:
     write(graph, VIDEOS)
     link(graph, VIDEOS)
     rows = graph.store.sample_intra(range(12), "fit")
-    groups = {row.id: row.group for row in [*rows.start, *rows.end]}
+    groups = dict(zip([*rows.start.id, *rows.end.id], [*rows.start.group, *rows.end.group], strict=True))
     assert groups[track(VIDEOS[0], 5).start.id] == parent_id("fit", 3)
     assert groups[track(VIDEOS[0], 5).end.id] == parent_id("fit", 3)
     assert groups[track(VIDEOS[0], 30).start.id] == VIDEOS[0]
-    assert {row.group for row in graph.store.sample_intra(range(12), None).start} == set(VIDEOS)
+    assert set(graph.store.sample_intra(range(12), None).start.group) == set(VIDEOS)
 
 
 def test_publishing_the_same_content_returns_the_snapshot_that_exists(graph: Graph) -> None:

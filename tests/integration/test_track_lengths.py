@@ -13,7 +13,7 @@ def ends(graph: Graph, snapshot: dict[str, object]) -> set[str]:
     lines = graph.store.segments(found.id)
     counts = zip(lines.intra_first.tolist(), lines.intra_count.tolist(), strict=True)
     keys = [first + at for first, count in counts for at in range(count)]
-    return {end.id.rpartition("-")[2] for end in graph.store.sample_intra(keys, found.fit).end}
+    return {id.rpartition("-")[2] for id in graph.store.sample_intra(keys, found.fit).end.id}
 
 
 def test_a_snapshot_says_which_length_it_uses_and_both_live_on(graph: Graph, clips: list[Path]) -> None:

@@ -62,8 +62,10 @@ def test_inter_edges_a_second(large: Graph) -> None:
     total = large.store.counts()["inter"]
 
     def sample(count: int) -> float:
-        rows = large.store.sample_inter(random.integers(0, total, count).tolist(), FRAMES, "fit")
-        return float(len(rows.a))
+        ends = (random.random(count) < 2 / 3, random.random(count) < 2 / 3)
+        keys = random.integers(0, total, count).tolist()
+        rows = large.store.sample_inter(keys, np.full(count, "group", object), ends, FRAMES)
+        return float(len(rows.similarity))
 
     rates = in_turn({f"{count:,} keys a query": partial(sample, count) for count in (100, 1_000, 5_000)})
     show("Cypher sampling", "edges/s", rates)

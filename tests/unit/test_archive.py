@@ -9,11 +9,13 @@ import tarfile
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from graphdb.archive import ArchiveReader, ArchiveWriter, is_locked, shard_path, uncommitted
 from graphdb.errors import ArchiveLocked, CannotWrite, DamagedArchive
-from graphdb.model import Location
+from graphdb.model import Location, Patches
+from graphdb.rows import texts
 
 
 def jpeg(text: str) -> bytes:
@@ -34,6 +36,20 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     locations, _ = fill(tmp_path, {}, ["a", "b" * 90, "c"])
     reader = ArchiveReader(tmp_path)
     assert [reader.read(location) for location in locations] == [jpeg("a"), jpeg("b" * 90), jpeg("c")]
+
+
+def test_many_images_are_read_where_they_lie(tmp_path: Path) -> None:
+    names = ["a", "b" * 90, "c"]
+    locations, _ = fill(tmp_path, {}, names, shard_bytes=2048)
+    shard, offset, size = zip(*locations, strict=True)
+    ids = texts(names)
+    patches = Patches(ids, ids, texts(shard), np.array(offset), np.array(size))
+    reader = ArchiveReader(tmp_path)
+    views = reader.views(patches)
+    reader.close()
+    assert [bytes(view) for view in views] == [jpeg(name) for name in names]
+    with pytest.raises(DamagedArchive, match="Restore"):
+        reader.views(patches._replace(offset=patches.offset + 1))
 
 
 def test_shards_are_tars(tmp_path: Path) -> None:

@@ -8,11 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from api.negatives import MAX_DRAWS, from_batch, from_graph
-from api.order import Integers, draw
-from graphdb.model import IntraRows, Location, PatchRef
-
-PLACE = Location("000000", 0, 1)
+from api.negatives import MAX_DRAWS, Drawn, from_batch, from_graph
+from api.order import draw
+from graphdb.model import Integers, IntraRows, Patches
+from graphdb.rows import texts
 
 
 @given(groups=st.lists(st.sampled_from("abcd"), min_size=2, max_size=60), seed=st.integers(0, 2**63 - 1))
@@ -47,33 +46,42 @@ class Tracks:
 
     def read(self, track: Integers) -> IntraRows:
         self.asked.append(len(track))
-        tracks = track.tolist()
-        start = [PatchRef(f"{i}", self.groups[i], PLACE) for i in tracks]
-        return IntraRows(start, [PatchRef(f"{i}-e30", self.groups[i], PLACE) for i in tracks])
+        return IntraRows(self.patches(track, ""), self.patches(track, "-e30"))
+
+    def patches(self, track: Integers, suffix: str) -> Patches:
+        ids = texts([f"{number}{suffix}" for number in track.tolist()])
+        groups = texts([self.groups[number] for number in track.tolist()])
+        return Patches(ids, groups, texts(["000000"] * len(track)), track, track)
+
+
+def chosen(drawn: Drawn) -> list[tuple[str, str]]:
+    """The id and the group of what was drawn for each anchor."""
+    assert (drawn.row >= 0).all()
+    patches = drawn.patches.at(drawn.row)
+    return list(zip(patches.id, patches.group, strict=True))
 
 
 def test_a_negative_of_the_graph_is_of_another_group_whatever_else_is_asked_for() -> None:
     tracks = Tracks(["a"] * 70 + ["b"] * 20 + ["c"] * 10)
     positions = np.arange(10**9, 10**9 + 300)
-    groups = ["abc"[position % 3] for position in positions]
-    chosen = from_graph(tracks.read, 100, 4, positions, groups)
-    for position, group, patch in zip(positions, groups, chosen, strict=True):
-        assert patch is not None and patch.group != group
-        assert from_graph(tracks.read, 100, 4, np.array([position]), [group]) == [patch]
+    groups = texts(["abc"[position % 3] for position in positions])
+    drawn = chosen(from_graph(tracks.read, 100, 4, positions, groups))
+    for position, group, patch in zip(positions, groups, drawn, strict=True):
+        assert patch[1] != group
+        assert chosen(from_graph(tracks.read, 100, 4, np.array([position]), texts([group]))) == [patch]
 
 
 def test_starts_and_ends_of_all_allowed_tracks_are_equally_likely() -> None:
     tracks = Tracks(["a"] * 5 + ["b"] * 5)
-    chosen = from_graph(tracks.read, 10, 9, np.arange(20_000), ["a"] * 20_000)
-    names = [patch.id for patch in chosen if patch is not None]
-    counts = np.unique(names, return_counts=True)[1]
+    drawn = chosen(from_graph(tracks.read, 10, 9, np.arange(20_000), texts(["a"] * 20_000)))
+    counts = np.unique([id for id, _ in drawn], return_counts=True)[1]
     assert len(counts) == 10
     assert stats.chisquare(counts).pvalue > 1e-3
 
 
 def test_a_second_question_is_only_about_what_the_first_left_open() -> None:
     tracks = Tracks(["a"] * 50 + ["b"] * 50)
-    from_graph(tracks.read, 100, 1, np.arange(1000), ["a"] * 1000)
+    from_graph(tracks.read, 100, 1, np.arange(1000), texts(["a"] * 1000))
     assert tracks.asked[0] == 1000
     assert sum(tracks.asked) < 4000
 
@@ -81,5 +89,6 @@ def test_a_second_question_is_only_about_what_the_first_left_open() -> None:
 @pytest.mark.parametrize("num_pairs", [1, 200])
 def test_after_all_draws_of_its_own_group_there_is_none(num_pairs: int) -> None:
     tracks = Tracks(["a"] * 10)
-    assert from_graph(tracks.read, 10, 1, np.arange(num_pairs), ["a"] * num_pairs) == [None] * num_pairs
+    drawn = from_graph(tracks.read, 10, 1, np.arange(num_pairs), texts(["a"] * num_pairs))
+    assert drawn.row.tolist() == [-1] * num_pairs
     assert sum(tracks.asked) == MAX_DRAWS * num_pairs

@@ -1,4 +1,4 @@
-"""The index of a pair leads to a key, and the rows of a key to a pair as a path."""
+"""The index of a pair leads to a key and to which ends it takes; its patches, to the path between them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.source import Keys, inter_pairs, intra_pairs, transitive_pairs
-from graphdb.model import InterRows, IntraRows, Location, PatchRef
-
-
-def patch(id: str) -> PatchRef:
-    return PatchRef(id, "group", Location("000000", 0, 1))
+from api.source import Keys, derived, path
+from graphdb.model import end_id, start_id
 
 
 @given(st.lists(st.tuples(st.integers(0, 2**50), st.integers(0, 5)), max_size=10))
@@ -21,31 +17,25 @@ def test_an_index_leads_to_the_key_that_counting_leads_to(segments: list[tuple[i
     counted = [key for first_key, size in segments for key in range(first_key, first_key + size)]
     keys = Keys.of(first, count)
     assert keys.total == len(counted)
-    assert keys.at(np.arange(keys.total)) == counted
-
-
-ROWS = InterRows([patch("a")] * 3, [patch("a-e30")] * 3, [patch("b")] * 3, [patch("b-e30")] * 3, [0.9, 0.8, 0.7])
+    index = np.arange(keys.total)
+    assert keys.at(index) == counted
+    assert keys.segment(index).tolist() == [i for i, (_, size) in enumerate(segments) for _ in range(size)]
 
 
 def test_one_edge_derives_three_pairs() -> None:
-    pairs = list(transitive_pairs(ROWS, np.array([0, 1, 2])))
-    assert [(pair.anchor.id, pair.positive.id) for pair in pairs] == [
-        ("a", "b-e30"),
-        ("a-e30", "b"),
-        ("a-e30", "b-e30"),
-    ]
-    assert [[patch.id for patch in pair.path] for pair in pairs] == [
-        ["a", "b", "b-e30"],
-        ["a-e30", "a", "b"],
-        ["a-e30", "a", "b", "b-e30"],
-    ]
-    assert [pair.steps for pair in pairs] == [("INTER", "INTRA"), ("INTRA", "INTER"), ("INTRA", "INTER", "INTRA")]
-    assert [pair.similarity for pair in pairs] == [0.9, 0.8, 0.7]
+    edge, (a_ends, b_ends) = derived(np.arange(15, 21))
+    assert edge.tolist() == [5, 5, 5, 6, 6, 6]
+    assert list(zip(a_ends, b_ends, strict=True)) == [(False, True), (True, False), (True, True)] * 2
+
+
+A, B = (start_id(f"{number:016x}", 30, 10, 20, 96) for number in (0xE, 0xE0E))
+A_END, B_END = (end_id(start, 30) for start in (A, B))
 
 
 @pytest.mark.parametrize(
-    "pairs", [inter_pairs(ROWS), intra_pairs(IntraRows(ROWS.a, ROWS.a_end))], ids=["inter", "intra"]
+    "patches",
+    [(A, A_END), (A, B), (A, B, B_END), (A_END, A, B), (A_END, A, B, B_END)],
+    ids=["intra", "inter", "A to B'", "A' to B", "A' to B'"],
 )
-def test_a_pair_of_one_step_has_its_two_patches(pairs: object) -> None:
-    for pair in pairs:  # type: ignore[attr-defined]
-        assert len(pair.path) == 2 and len(pair.steps) == 1
+def test_the_path_of_a_pair_leads_over_the_starts_of_its_tracks(patches: tuple[str, ...]) -> None:
+    assert path(patches[0], patches[-1]) == list(patches)
