@@ -1,6 +1,7 @@
 """From positions to rows: what the order says stands there, read from the graph in windows.
 
-A window is 1,000 consecutive positions, read by one query for each kind of pair in it.
+A window is 4,000 consecutive positions, read by one query for each kind of pair in it; while it is used up, the next
+one is read.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from api.windows import Windows
 from graphdb.model import Integers, IntraRows, Patches, Texts
 from graphdb.store import GraphStore
 
-WINDOW = 1_000
+WINDOW = 4_000
+"""Positions: a query costs Neo4j as much as hundreds of pairs in it do, and makes who comes first wait for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Query:
 
 
 class Window(NamedTuple):
-    """What stands at consecutive positions: 1,000 of them, or the part of those that a query asks for."""
+    """What stands at consecutive positions: all that are read at a time, or the part that a query asks for."""
 
     kind: Texts
     epoch: Integers
@@ -125,9 +127,9 @@ class _Reading:
         return [(n, slice(max(first - n * WINDOW, 0), min(end - n * WINDOW, WINDOW))) for n in numbers]
 
     def _read_ahead(self) -> None:
-        """Have the next window read while this one is used up."""
+        """Have the next window read while this one is used up: for whoever reads on, or has read half of it."""
         number, span = self._spans[-1]
-        if span.stop > WINDOW // 2:
+        if span.stop > WINDOW // 2 or self.windows.keeps(self._key("pairs", number)):
             self.windows.expect(self._key("pairs", number + 1), lambda: self._read_pairs(number + 1))
 
     async def _window(self, number: int) -> Window:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -154,8 +155,7 @@ def _array(values: Any, type: pa.DataType) -> pa.Array:
 
 def _binary(images: Sequence[bytes | memoryview]) -> pa.Array:
     """The images as a column, put together at once."""
-    ends = np.zeros(len(images) + 1, np.int32)
-    np.cumsum([len(image) for image in images], out=ends[1:])
+    ends = array("i", accumulate(map(len, images), initial=0))
     return pa.Array.from_buffers(pa.binary(), len(images), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(images))])
 
 
