@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install demo test check bench bench-clustering bench-publishing real-video lock clean
+.PHONY: install demo test check bench bench-clustering bench-publishing bench-extractors real-video lock clean
 
 ## Build .venv with everything pinned in constraints.txt.
 install: $(STAMP)
@@ -48,6 +48,12 @@ bench-clustering: install
 bench-publishing: export AFFINITY_BENCH_PATCHES = $(PATCHES)
 bench-publishing: install
 	$(BIN)/pytest tests/performance/test_publishing.py --override-ini 'addopts=' -s
+
+## Purity of the edges by extractor; with the defaults a look, with these the table: make bench-extractors SEEDS=5 STEPS=420.
+bench-extractors: export AFFINITY_BENCH_SEEDS = $(SEEDS)
+bench-extractors: export AFFINITY_BENCH_STEPS = $(STEPS)
+bench-extractors: install
+	$(BIN)/pytest tests/performance/test_extractors.py --override-ini 'addopts=' -s
 
 ## Ingest five real videos and the samples, and draw what the graph holds: docs/real-video.md.
 real-video: install

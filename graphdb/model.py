@@ -59,7 +59,10 @@ class Location(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """`id` is the first 16 hex digits of the BLAKE2b of the file; `mining` of the settings it was mined with."""
+    """`id` is the first 16 hex digits of the BLAKE2b of the file; `mining` of the settings it was mined with last.
+
+    `crop` is the side of its patches' images, in pixels.
+    """
 
     id: str
     uri: str
@@ -69,6 +72,7 @@ class Video:
     frames: int
     duration: float
     mining: str
+    crop: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from neo4j import ManagedTransaction
 
@@ -35,14 +35,6 @@ class Held:
     snapshots: Sequence[str]
 
 
-class Rest(NamedTuple):
-    """What is left of a video in a snapshot; `current`: its starts are those of its last mining."""
-
-    segment: str
-    starts: list[str]
-    current: bool
-
-
 class RemovalStore(GraphStore):
     """A GraphStore that forgets videos and deletes what is unused."""
 
@@ -64,10 +56,10 @@ class RemovalStore(GraphStore):
         """Those that have ended and still hold their segments, oldest first."""
         return [snapshot_of(row["snapshot"]) for row in self._read("ended_snapshots")]
 
-    def rest(self, snapshot: str) -> dict[str, Rest]:
-        """What a snapshot holds of the videos that are not being forgotten, starts sorted."""
+    def rest(self, snapshot: str) -> dict[str, tuple[str, list[str]]]:
+        """What a snapshot holds of every video that is not being forgotten: its segment, and its starts, sorted."""
         rows = self._read("rest_of_snapshot", id=snapshot)
-        return {row["video"]: Rest(row["segment"], sorted(row["starts"]), row["current"]) for row in rows}
+        return {row["video"]: (row["segment"], sorted(row["starts"])) for row in rows}
 
     def end_snapshot(self, id: str, successor: str | None) -> None:
         """End a snapshot in one transaction: it names its successor, as do those that named it, and holds nothing."""
@@ -98,9 +90,13 @@ class RemovalStore(GraphStore):
         return [(snapshot_of(row["snapshot"]), row["read"]) for row in self._read("snapshots_read")]
 
     def unused_segments(self, kept: Sequence[str]) -> list[Unused]:
-        """The segments that none of these snapshots uses, but for the tracks of a video's last mining."""
+        """The segments that none of these snapshots uses, but for the current tracks of a video."""
         rows = self._read("unused_segments", kept=list(kept))
         return [Unused(row["id"], row["kind"], row["count"], row["children"]) for row in rows]
+
+    def intra_segments(self) -> set[str]:
+        """Every segment of tracks."""
+        return {row["id"] for row in self._read("intra_segments")}
 
     def fits(self) -> list[str]:
         """The fits that have placed starts."""

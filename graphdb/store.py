@@ -133,9 +133,14 @@ class GraphStore(Bolt):
 
     # Ingest: videos and their tracks
 
-    def videos(self) -> dict[str, str]:
-        """The mining digest of every known video."""
-        return {row["id"]: row["mining"] for row in self._read("videos")}
+    def videos(self) -> dict[str, set[str]]:
+        """Of every known video, the mining digests of its current tracks: one a track length."""
+        return {row["id"]: set(row["minings"]) for row in self._read("videos")}
+
+    def other_crop(self, crop: int) -> int | None:
+        """A side of crops, in pixels, that some video has and that is not `crop`."""
+        rows = self._read("other_crops", crop=crop)
+        return rows[0]["crop"] if rows else None
 
     def forgotten(self) -> dict[str, str]:
         """The videos that are being forgotten, with their files."""
@@ -157,20 +162,12 @@ class GraphStore(Bolt):
         def work(tx: ManagedTransaction) -> None:
             run(tx, "write_video", video=asdict(video))
             run(tx, "write_shard", id=shard, end=end)
-            if run(tx, "segment", id=id):
-                return
-            first = claim_keys(tx, "intra", len(tracks))
-            run(
-                tx,
-                "write_intra_segment",
-                video=video.id,
-                id=id,
-                first=first,
-                count=len(tracks),
-                mining=video.mining,
-                frames=frames,
-            )
-            run(tx, "write_tracks", video=video.id, first=first, tracks=[track_row(track) for track in tracks])
+            if not run(tx, "segment", id=id):
+                first = claim_keys(tx, "intra", len(tracks))
+                about = {"count": len(tracks), "mining": video.mining, "frames": frames}
+                run(tx, "write_intra_segment", video=video.id, id=id, first=first, **about)
+                run(tx, "write_tracks", video=video.id, first=first, tracks=[track_row(track) for track in tracks])
+            run(tx, "put_in_force", id=id)
 
         self._transact(work)
         return id

@@ -21,9 +21,9 @@ TOGETHER = 128
 
 @dataclass(frozen=True, slots=True)
 class DescribeTask:
-    """The starts of some videos, in id order, as locations in the archive."""
+    """The starts of some videos, in id order, as locations in the archive; by the name of the file to write."""
 
-    videos: dict[str, list[Location]]
+    files: dict[str, list[Location]]
     archive: Path
     features: Path
     extractor: Recipe
@@ -32,11 +32,11 @@ class DescribeTask:
     """What the extractor is to be."""
 
 
-def together(videos: Mapping[str, list[str]]) -> Iterator[dict[str, list[str]]]:
-    """Videos with their starts, in portions of about TOGETHER starts."""
+def together(files: Mapping[str, list[str]]) -> Iterator[dict[str, list[str]]]:
+    """Files to write with their starts, in portions of about TOGETHER starts."""
     portion: dict[str, list[str]] = {}
-    for video, ids in videos.items():
-        portion[video] = ids
+    for name, ids in files.items():
+        portion[name] = ids
         if sum(map(len, portion.values())) >= TOGETHER:
             yield portion
             portion = {}
@@ -50,11 +50,11 @@ def describe_videos(task: DescribeTask) -> None:
     if extractor.digest != task.digest:
         raise OtherExtractor(extractor.name)
     reader = ArchiveReader(task.archive)
-    crops = np.stack([decode(reader.read(location)) for of_video in task.videos.values() for location in of_video])
+    crops = np.stack([decode(reader.read(location)) for of_file in task.files.values() for location in of_file])
     reader.close()
     rows = extractor(crops)
-    for video, of_video in zip(task.videos, split(rows, map(len, task.videos.values())), strict=True):
-        write_features(task.features, extractor.digest, video, of_video)
+    for name, of_file in zip(task.files, split(rows, map(len, task.files.values())), strict=True):
+        write_features(task.features, extractor.digest, name, of_file)
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ IngestError
   x MissingPath          nothing is at a path that was given
   x NoSuchVideo          the graph holds no video of this name, or several
   x UnreadableVideo      a file cannot be decoded as video
+  x OtherCrops           crops were asked for in another size than the graph's
   x WrongOpenCV          the installed OpenCV has no KCF tracker
   x UnknownExtractor     no feature extractor has this name
   x OtherExtractor       a worker computes other features than the command
@@ -117,6 +118,19 @@ class UnknownExtractor(IngestError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name = name
         super().__init__(f"No feature extractor is called {name!r}. Use one of: {', '.join(known)}.")
+
+
+class OtherCrops(IngestError):
+    """Crops were asked for in another size than the graph's."""
+
+    def __init__(self, crop: int, graph: int) -> None:
+        self.crop = crop
+        self.graph = graph
+        super().__init__(
+            f"The crops of this graph have sides of {graph} pixels, and the setting crop asks for {crop}. A batch "
+            f"holds one size, and what is published keeps its pixels: ingest with --set crop={graph}, or into another "
+            "data folder (--data)."
+        )
 
 
 class OtherExtractor(IngestError):

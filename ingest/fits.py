@@ -68,6 +68,9 @@ def make_fit(ids: Sequence[str], features: Stored, extractor: str, settings: Clu
     import faiss
 
     projection = fit_projection(features, settings.whiten) if settings.whiten else None
+    if projection and not projection.dims:
+        # One start, or several that are equal: they vary along no axis, and are compared as they are.
+        projection = None
     compared = projection(features) if projection else features
     return Fit(
         centroids=fit_centroids(compared, settings),

@@ -6,9 +6,7 @@ videos and ends their snapshots; then come the successors, the deletions and the
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,22 +14,20 @@ from graphdb.archive import ArchiveWriter
 from graphdb.checks.reading import SECONDS
 from graphdb.compacting import compact, dead_bytes
 from graphdb.model import Snapshot
-from graphdb.removing import Held, RemovalStore, Rest
+from graphdb.removing import Held, RemovalStore
 from graphdb.settings import DataFolder
 from ingest.copies import drop_views
 from ingest.describing import cached_extractor
 from ingest.engine import Engine, LocalEngine
 from ingest.errors import DamagedFit, IngestError, NoSuchVideo, UnknownExtractor, UnreadableVideo, shown
-from ingest.features import Recipe, drop_features, features_path
+from ingest.features import Recipe, drop_features, features_name, features_path
 from ingest.fits import load_fit
-from ingest.linking import Linker
+from ingest.linking import Linker, Starts
 from ingest.report import Report
 from ingest.videos import video_id
 
 SHORTEST = 4
 """Digits that the beginning of an id has at least."""
-BORROWED = "forgetting"
-"""Folder, below the data folder, of features that only the successors of a forgotten video's snapshots need."""
 
 
 @dataclass
@@ -114,7 +110,6 @@ def finish(
     store: RemovalStore, folder: DataFolder, archive: ArchiveWriter, engine: Engine, report: Report
 ) -> Forgotten:
     """Forget the videos that are marked; nothing where there are none."""
-    shutil.rmtree(folder.root / BORROWED, ignore_errors=True)
     done = Forgotten(store.forgotten())
     if not done.videos:
         return done
@@ -141,9 +136,9 @@ def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine:
     None where no track is left, or the fit or the extractor is not there any more.
     """
     rest = store.rest(snapshot.id)
-    if not any(entry.starts for entry in rest.values()):
+    if not any(starts for _, starts in rest.values()):
         return None
-    segments = [entry.segment for entry in rest.values()]
+    segments = [segment for segment, _ in rest.values()]
     if snapshot.fit:
         try:
             segments += link(snapshot, rest, store, folder, engine, report)
@@ -155,7 +150,7 @@ def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine:
 
 def link(
     snapshot: Snapshot,
-    rest: Mapping[str, Rest],
+    rest: Starts,
     store: RemovalStore,
     folder: DataFolder,
     engine: Engine,
@@ -164,14 +159,12 @@ def link(
     """The segments of INTER edges of what is left of a snapshot: those that are there, and those still to compute."""
     fit = load_fit(folder.fits, snapshot.fit or "")
     recipe = Recipe(features=str(snapshot.settings["features"]), crops=snapshot.settings.get("crops"))
-    starts = {video: (entry.segment, entry.starts) for video, entry in rest.items()}
-    with borrowed(folder, fit.extractor, rest) as place:
-        linker = Linker(store, place, engine, recipe, fit.settings, report)
-        wanted = (video for video, (_, ids) in starts.items() if ids)
-        if not all(features_path(place.features, fit.extractor, video).exists() for video in wanted):
-            require_extractor(recipe, fit.extractor)
-            linker.describe(starts)
-        return linker.link(fit, linker.assign(fit, starts), starts)
+    linker = Linker(store, folder, engine, recipe, fit.settings, report)
+    files = (features_name(video, segment) for video, (segment, ids) in rest.items() if ids)
+    if not all(features_path(folder.features, fit.extractor, name).exists() for name in files):
+        require_extractor(recipe, fit.extractor)
+        linker.describe(rest)
+    return linker.link(fit, linker.assign(fit, rest), rest)
 
 
 def require_extractor(recipe: Recipe, digest: str) -> None:
@@ -182,26 +175,3 @@ def require_extractor(recipe: Recipe, digest: str) -> None:
         raise UnknownExtractor(recipe.features, [str(error)]) from error
     if found != digest:
         raise UnknownExtractor(recipe.features, [f"the one with the digest {digest}, whose weights are not known here"])
-
-
-@contextmanager
-def borrowed(folder: DataFolder, extractor: str, rest: Mapping[str, Rest]) -> Iterator[DataFolder]:
-    """A place with features for these starts: the data folder, unless some videos were mined again since.
-
-    Of those, the data folder has features of their later starts only. The earlier ones are described again, in a
-    folder beside, which goes afterwards.
-    """
-    if all(entry.current for entry in rest.values()):
-        yield folder
-        return
-    place = DataFolder(folder.root / BORROWED)
-    try:
-        features_path(place.features, extractor, "").parent.mkdir(parents=True)
-        for other in (folder.archive, folder.fits, folder.views):
-            (place.root / other.name).symlink_to(other)
-        for video in (video for video, entry in rest.items() if entry.current):
-            if (path := features_path(folder.features, extractor, video)).exists():
-                features_path(place.features, extractor, video).symlink_to(path)
-        yield place
-    finally:
-        shutil.rmtree(place.root, ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from graphdb.model import Copy, InterEdges, LinkedParent, digest, video_of
 from ingest.clustering import Stored, link_parent
@@ -14,13 +15,21 @@ from ingest.rows import read_rows
 from ingest.settings import ClusterSettings
 
 
+class Member(NamedTuple):
+    """A start, and where its features are: the file's name, and the row in it."""
+
+    id: str
+    file: str
+    row: int
+
+
 @dataclass(frozen=True, slots=True)
 class LinkTask:
-    """One parent: its members as (start id, row in the features of its video)."""
+    """One parent and its members, in id order."""
 
     parent: str
     inputs: str
-    members: list[tuple[str, int]]
+    members: list[Member]
     features: Path
     views: Path
     fits: Path
@@ -38,7 +47,7 @@ def link(task: LinkTask) -> InterEdges:
     show up, until none does. Raises DamagedFit, DamagedFeatures, DamagedViews.
     """
     fit = cached_fit(task.fits, task.fit)
-    wanted = [(video_of(id), row) for id, row in task.members]
+    wanted = [(member.file, member.row) for member in task.members]
     features = fit.compared(read_rows(task.features, fit.extractor, wanted))
     if task.originals is not None or fit.settings.same_video == "allow":
         return replace(joined(task, features, fit.settings, task.originals or {}), copies=task.copies)
@@ -53,7 +62,7 @@ def link(task: LinkTask) -> InterEdges:
 
 def joined(task: LinkTask, features: Stored, settings: ClusterSettings, originals: Mapping[str, str]) -> InterEdges:
     """The child clusters and INTER edges of a parent, whose members have these features; copies compete as one."""
-    ids = [id for id, _ in task.members]
+    ids = [member.id for member in task.members]
     videos = [originals.get(video, video) for video in map(video_of, ids)]
     linked = link_parent(ids, videos, features, settings)
     edges = [
@@ -66,7 +75,7 @@ def joined(task: LinkTask, features: Stored, settings: ClusterSettings, original
 
 def in_common(task: LinkTask, linked: LinkedParent, every: Mapping[str, str]) -> LinkTask:
     """The task itself, or, where copies that other parents found concern it, one that knows of them."""
-    videos = [video_of(id) for id, _ in task.members]
+    videos = [video_of(member.id) for member in task.members]
     own = among(every, videos)
     if own == among(originals(linked.copies), videos):
         return task

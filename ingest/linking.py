@@ -19,9 +19,9 @@ from ingest.clustering import UNCLUSTERED
 from ingest.copies import originals
 from ingest.describing import DescribeTask, cached_extractor, describe_videos, together
 from ingest.engine import Engine
-from ingest.features import Extractor, Recipe, features_path
+from ingest.features import Extractor, Recipe, features_name, features_path
 from ingest.fits import Fit, current_fit, make_fit, sample, save_fit, set_current_fit
-from ingest.joining import LinkTask, in_common, link
+from ingest.joining import LinkTask, Member, in_common, link
 from ingest.placing import place, place_tasks
 from ingest.report import Report
 from ingest.rows import read_rows
@@ -59,10 +59,9 @@ class Linker:
     def describe(self, starts: Starts) -> None:
         """Compute the features that are missing."""
         path = self._folder.features
+        files = {features_name(video, segment): ids for video, (segment, ids) in starts.items() if ids}
         missing = {
-            video: ids
-            for video, (_, ids) in starts.items()
-            if ids and not features_path(path, self._extractor.digest, video).exists()
+            name: ids for name, ids in files.items() if not features_path(path, self._extractor.digest, name).exists()
         }
         for _ in self._report.stage("features", self._described(missing), len(missing)):
             pass
@@ -81,7 +80,7 @@ class Linker:
         """The parent of every start under the fit; those that are new to it are placed and stored."""
         known = self._store.assigned_starts(fit.id)
         new = {video: entry for video, entry in starts.items() if any(id not in known for id in entry[1])}
-        for video, numbers in self._report.stage("parents", self._placed(fit, list(new)), len(new)):
+        for video, numbers in self._report.stage("parents", self._placed(fit, new), len(new)):
             pairs = zip(new[video][1], numbers, strict=True)
             known |= {id: number for id, number in pairs if number != UNCLUSTERED}
         placed = {id: known[id] for _, ids in new.values() for id in ids if id in known}
@@ -101,6 +100,11 @@ class Linker:
             self._report.note(f"{repeats} (COPY), and compete as one with it.")
         together = [in_common(task, linked, every) for task, linked in zip(tasks, alone, strict=True)]
         return [linked.segment for linked in self._linked("copies", together)]
+
+    def originals(self, fit: Fit, starts: Starts) -> dict[str, str]:
+        """Of every video that is found to repeat the footage of others under this fit: the one that stands for them."""
+        tasks = self._link_tasks(fit, self.assign(fit, starts), starts)
+        return originals(copy for linked in self._linked("children", tasks) for copy in linked.copies)
 
     def _linked(self, stage: str, tasks: Sequence[LinkTask]) -> list[LinkedParent]:
         """What the graph holds of these tasks; what it does not is computed, and stored as it comes."""
@@ -129,39 +133,42 @@ class Linker:
         self._explain(snapshot)
         return snapshot
 
-    def _placed(self, fit: Fit, videos: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
-        tasks = place_tasks(videos, fit.id, self._folder.fits, self._folder.features, fit.extractor)
+    def _placed(self, fit: Fit, starts: Starts) -> Iterator[tuple[str, list[int]]]:
+        videos = {features_name(video, segment): video for video, (segment, _) in starts.items()}
+        tasks = place_tasks(list(videos), fit.id, self._folder.fits, self._folder.features, fit.extractor)
         for task, result in self._engine.map(place, tasks):
             if isinstance(result, Exception):
                 raise result
-            yield from zip(task.videos, result, strict=True)
+            yield from zip((videos[name] for name in task.names), result, strict=True)
 
     def _described(self, missing: Mapping[str, list[str]]) -> Iterator[str]:
         tasks = (self._describe_task(portion) for portion in together(missing))
         for task, result in self._engine.map(describe_videos, tasks):
             if isinstance(result, Exception):
                 raise result
-            yield from task.videos
+            yield from task.files
 
     def _describe_task(self, portion: Mapping[str, list[str]]) -> DescribeTask:
         where = self._store.pixels([id for ids in portion.values() for id in ids])
-        videos = {video: [where[id] for id in ids] for video, ids in portion.items()}
-        return DescribeTask(videos, self._folder.archive, self._folder.features, self._recipe, self._extractor.digest)
+        files = {name: [where[id] for id in ids] for name, ids in portion.items()}
+        return DescribeTask(files, self._folder.archive, self._folder.features, self._recipe, self._extractor.digest)
 
     def _new_fit(self, starts: Starts) -> Fit:
         """A fit to a sample of these starts; only the sample's features are read, as memory is bounded by it."""
         places = [(video, row) for video in sorted(starts) for row in range(len(starts[video][1]))]
         settings = scaled(self._settings, videos=len(starts), starts=len(places), whiten=self._extractor.whiten)
         chosen = [places[i] for i in sample(len(places), settings)]
-        features = read_rows(self._folder.features, self._extractor.digest, chosen)
+        rows = [(features_name(video, starts[video][0]), row) for video, row in chosen]
+        features = read_rows(self._folder.features, self._extractor.digest, rows)
         return make_fit([starts[video][1][row] for video, row in places], features, self._extractor.digest, settings)
 
     def _link_tasks(self, fit: Fit, numbers: Mapping[str, int], starts: Starts) -> list[LinkTask]:
-        members: dict[int, list[tuple[str, int]]] = defaultdict(list)
-        for _, ids in starts.values():
+        members: dict[int, list[Member]] = defaultdict(list)
+        for video, (segment, ids) in starts.items():
+            file = features_name(video, segment)
             for row, id in enumerate(ids):
                 if id in numbers:
-                    members[numbers[id]].append((id, row))
+                    members[numbers[id]].append(Member(id, file, row))
         least = fit.settings.members or 1
         kept = {number: sorted(of) for number, of in sorted(members.items()) if len(of) >= least}
         if not kept:
@@ -172,9 +179,9 @@ class Linker:
             )
         return [self._link_task(fit, number, of) for number, of in kept.items()]
 
-    def _link_task(self, fit: Fit, number: int, members: list[tuple[str, int]]) -> LinkTask:
+    def _link_task(self, fit: Fit, number: int, members: list[Member]) -> LinkTask:
         parent = parent_id(fit.id, number)
-        inputs = digest("link", parent, fit.settings.digest, *(id for id, _ in members))
+        inputs = digest("link", parent, fit.settings.digest, *(member.id for member in members))
         return LinkTask(parent, inputs, members, self._folder.features, self._folder.views, self._folder.fits, fit.id)
 
     def _explain(self, snapshot: Snapshot) -> None:

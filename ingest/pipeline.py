@@ -13,13 +13,12 @@ from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
 from ingest.describing import cached_extractor
 from ingest.engine import Engine, open_engine
-from ingest.errors import NothingIngested, UnreadableVideo, shown
-from ingest.features import drop_features
+from ingest.errors import NothingIngested, OtherCrops, UnreadableVideo, shown
 from ingest.forgetting import finish
-from ingest.linking import Linker
+from ingest.linking import Linker, Starts
 from ingest.mining import mine_video
 from ingest.report import Report
-from ingest.settings import IngestSettings
+from ingest.settings import IngestSettings, MiningSettings
 from ingest.storing import store_video
 from ingest.summary import Summary
 from ingest.videos import find_videos, video_id
@@ -31,9 +30,9 @@ FRAMES_UP_TO = 100_000
 def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, report: Report) -> Summary:
     """Mine the videos among `paths`, and publish a snapshot of all that the graph holds then.
 
-    Raises MissingPath, ArchiveLocked, GraphUnavailable, StoreMismatch, and what `load_extractor` raises. A file that
-    cannot be used is no error: it is skipped, and the summary says so. What was stored when a run is cut short is not
-    done again by the next.
+    Raises MissingPath, ArchiveLocked, GraphUnavailable, StoreMismatch, OtherCrops, and what `load_extractor` raises. A
+    file that cannot be used is no error: it is skipped, and the summary says so. What was stored when a run is cut
+    short is not done again by the next.
     """
     summary = Summary()
     if settings.engine == "ray":
@@ -46,6 +45,7 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
         store.sweep_snapshots()
         with open_engine(settings, folder.root, [*paths, *settings.extractor.files]) as engine:
             finish(store, folder, archive, engine, report)
+            require_crops(store, settings.mining)
             new = choose(name(files, engine, report, summary), store, settings, report, summary)
             mine(new, store, archive, folder, engine, settings, report, summary)
             if settings.link:
@@ -71,6 +71,12 @@ def look_ahead(settings: IngestSettings) -> None:
     cached_extractor(settings.extractor)
 
 
+def require_crops(store: GraphStore, settings: MiningSettings) -> None:
+    """Crops of a graph are of one size, which a batch of them needs. Raises OtherCrops."""
+    if (other := store.other_crop(settings.crop)) is not None:
+        raise OtherCrops(settings.crop, other)
+
+
 def name(files: Sequence[Path], engine: Engine, report: Report, summary: Summary) -> dict[str, Path]:
     """The files by video id: the same bytes under two names are one video."""
     ids: dict[Path, str] = {}
@@ -93,8 +99,8 @@ def choose(
     """The files to mine: those the graph does not know, and with `remine` those it knows under other settings."""
     known = store.videos()
     current = settings.mining.digest
-    summary.known = sum(known.get(id) == current for id in named)
-    outdated = [path for id, path in named.items() if id in known and known[id] != current]
+    summary.known = sum(current in known.get(id, ()) for id in named)
+    outdated = [path for id, path in named.items() if id in known and current not in known[id]]
     if outdated and not settings.remine:
         summary.outdated = outdated
         report.note(
@@ -123,7 +129,6 @@ def mine(
         if isinstance(mined, Exception):
             skip(path, mined, report, summary)
             continue
-        drop_features(folder.features, mined.id)
         store_video(mined, mining, store, archive, folder.views)
         summary.add(path, mined, mining)
     summary.explain(mining, report)
@@ -155,9 +160,23 @@ def publish(
     if not starts:
         raise NothingIngested(frames)
     if settings.hold_out:
-        training = {video: entry for video, entry in starts.items() if not held_out(video, settings.hold_out)}
-        summary.training = linker.publish(training, frames, settings.refit, hold_out=settings.hold_out)
+        training = apart(starts, settings, linker, report)
+        summary.training = linker.publish(training, frames, hold_out=settings.hold_out)
     summary.snapshot = linker.publish(starts, frames, settings.refit and not settings.hold_out)
+
+
+def apart(starts: Starts, settings: IngestSettings, linker: Linker, report: Report) -> Starts:
+    """What to train on: the videos that are not held out, but for those that repeat the footage of one that is."""
+    training = {video: entry for video, entry in starts.items() if not held_out(video, settings.hold_out)}
+    if not any(ids for _, ids in training.values()):
+        return training
+    linker.describe(starts)
+    original = linker.originals(linker.fit(training, settings.refit), starts)
+    held = {original.get(video, video) for video in starts if video not in training}
+    repeats = [video for video in training if original.get(video, video) in held]
+    if repeats:
+        report.note(f"{len(repeats)} videos repeat footage that is held out, and are kept out of training too.")
+    return {video: entry for video, entry in training.items() if video not in repeats}
 
 
 def held_out(video: str, fraction: float) -> bool:

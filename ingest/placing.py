@@ -16,25 +16,25 @@ BLOCK = 64
 
 @dataclass(frozen=True, slots=True)
 class PlaceTask:
-    """Some videos, and the fit to place their starts under."""
+    """Files of features by name, one a video, and the fit to place their starts under."""
 
-    videos: tuple[str, ...]
+    names: tuple[str, ...]
     fit: str
     fits: Path
     features: Path
     extractor: str
 
 
-def place_tasks(videos: Sequence[str], fit: str, fits: Path, features: Path, extractor: str) -> Iterator[PlaceTask]:
-    for i in range(0, len(videos), BLOCK):
-        yield PlaceTask(tuple(videos[i : i + BLOCK]), fit, fits, features, extractor)
+def place_tasks(names: Sequence[str], fit: str, fits: Path, features: Path, extractor: str) -> Iterator[PlaceTask]:
+    for i in range(0, len(names), BLOCK):
+        yield PlaceTask(tuple(names[i : i + BLOCK]), fit, fits, features, extractor)
 
 
 def place(task: PlaceTask) -> list[list[int]]:
-    """Of each video, the parent number of every start in id order; UNCLUSTERED for one that cannot be compared.
+    """Of each file, the parent number of every start in id order; UNCLUSTERED for one that cannot be compared.
 
     Raises DamagedFit, DamagedFeatures.
     """
     fit = cached_fit(task.fits, task.fit)
-    rows = (read_features(task.features, task.extractor, video) for video in task.videos)
-    return [assign(fit.compared(of_video), fit.centroids).tolist() for of_video in rows]
+    files = (read_features(task.features, task.extractor, name) for name in task.names)
+    return [assign(fit.compared(rows), fit.centroids).tolist() for rows in files]

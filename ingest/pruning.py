@@ -15,6 +15,7 @@ from graphdb.removing import RemovalStore, Unused
 from graphdb.settings import DataFolder
 from ingest.engine import LocalEngine
 from ingest.errors import DamagedFit
+from ingest.features import segment_of
 from ingest.fits import fit_path, load_fit
 from ingest.forgetting import finish
 from ingest.report import Report
@@ -30,7 +31,7 @@ class Plan:
     tracks: Sequence[Unused]
     fits: Sequence[str]
     features: Sequence[Path]
-    """Folders of extractors that no fit uses."""
+    """Files of features that no fit uses, or of tracks that go or are gone."""
     dead: dict[str, int]
 
     def counts(self) -> dict[str, int]:
@@ -42,7 +43,7 @@ class Plan:
             "children": sum(segment.children for segment in self.edges),
             "intra": sum(segment.count for segment in self.tracks),
             "fits": len(self.fits),
-            "feature folders": len(self.features),
+            "feature files": len(self.features),
             "bytes in the archive": sum(self.dead.values()),
         }
 
@@ -74,13 +75,14 @@ def plan(store: RemovalStore, folder: DataFolder, keep: int) -> Plan:
     unused = store.unused_segments([snapshot.id for snapshot in kept])
     needed = {snapshot.fit for snapshot in kept if snapshot.fit} | in_force(folder.fits)
     made = {*store.fits(), *(path.stem for path in folder.fits.glob("*.npz"))}
+    tracks = [segment for segment in unused if segment.kind == "intra"]
     return Plan(
         kept=kept,
         snapshots=[snapshot for snapshot, _ in living if snapshot not in kept],
         edges=[segment for segment in unused if segment.kind == "inter"],
-        tracks=[segment for segment in unused if segment.kind == "intra"],
+        tracks=tracks,
         fits=sorted(made - needed),
-        features=unused_features(folder, needed),
+        features=unused_features(folder, needed, store.intra_segments() - {segment.id for segment in tracks}),
         dead=dead_bytes(store),
     )
 
@@ -90,14 +92,21 @@ def in_force(fits: Path) -> set[str]:
     return {path.read_text(errors="replace").strip() for path in fits.glob("*.current")}
 
 
-def unused_features(folder: DataFolder, fits: set[str]) -> list[Path]:
-    """The folders of features that none of these fits was made from; none where a fit cannot tell."""
+def unused_features(folder: DataFolder, fits: set[str], segments: set[str]) -> list[Path]:
+    """The files of features that none of these fits was made from, or of none of these segments of tracks."""
+    used = used_extractors(folder, fits)
+    files = folder.features.glob("*/*.npy")
+    return sorted(path for path in files if path.parent.name not in used or segment_of(path) not in segments)
+
+
+def used_extractors(folder: DataFolder, fits: set[str]) -> set[str]:
+    """The folders of features that these fits were made from; all of them where a fit cannot tell."""
     try:
         used = {load_fit(folder.fits, fit).extractor for fit in fits}
     except DamagedFit:
-        return []
+        used = set()
     # Features without any fit are what an ingest was about to cluster.
-    return sorted(path for path in folder.features.glob("*/") if used and path.name not in used)
+    return used or {path.name for path in folder.features.glob("*/")}
 
 
 def carry_out(
@@ -119,8 +128,8 @@ def carry_out(
         with writing(fit_path(folder.fits, fit)):
             fit_path(folder.fits, fit).unlink(missing_ok=True)
     store.sweep_parents()
-    for place in report.stage("features", planned.features, len(planned.features)):
-        delete_folder(place)
+    for path in report.stage("features", planned.features, len(planned.features)):
+        delete_features(path)
     dead = dead_bytes(store)
     for _ in report.stage("pixels", compact(store, archive, folder.archive, dead), len(dead)):
         pass
@@ -137,10 +146,9 @@ def promise(snapshot: Snapshot) -> tuple[int, object]:
     return snapshot.frames, snapshot.settings.get("hold_out")
 
 
-def delete_folder(place: Path) -> None:
-    """Delete the features of one extractor, and nothing else that may lie there."""
-    with writing(place):
-        for path in place.glob("*.npy*"):
-            path.unlink(missing_ok=True)
-        if not any(place.iterdir()):
-            place.rmdir()
+def delete_features(path: Path) -> None:
+    """Delete a file of features, and its folder with the last of them."""
+    with writing(path):
+        path.unlink(missing_ok=True)
+        if not any(path.parent.iterdir()):
+            path.parent.rmdir()

@@ -26,7 +26,7 @@ IN_MEMORY = 256 << 20
 
 
 def read_rows(folder: Path, extractor: str, wanted: Sequence[tuple[str, int]]) -> NDArray[np.float16]:
-    """Features by (video, row in its features), N×dims in the order asked, as stored.
+    """Features by (name of the file, row in it), N×dims in the order asked, as stored.
 
     Reads nothing but these rows: a video has about as many parents as starts, so that reading whole files, parent by
     parent, would read everything over and over. Fastest where the rows of a video stand side by side. Raises
@@ -34,8 +34,8 @@ def read_rows(folder: Path, extractor: str, wanted: Sequence[tuple[str, int]]) -
     """
     rows: NDArray[np.float16] | None = None
     at = 0
-    for video, group in groupby(wanted, key=itemgetter(0)):
-        path = features_path(folder, extractor, video)
+    for name, group in groupby(wanted, key=itemgetter(0)):
+        path = features_path(folder, extractor, name)
         try:
             file = os.open(path, os.O_RDONLY)
         except OSError as error:

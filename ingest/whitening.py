@@ -43,6 +43,11 @@ class Projection:
         return whitened
 
     @property
+    def dims(self) -> int:
+        """W."""
+        return int(self.matrix.shape[1])
+
+    @property
     def digest(self) -> str:
         return digest("projection", *(np.ascontiguousarray(part, "<f4").tobytes().hex() for part in self._parts))
 

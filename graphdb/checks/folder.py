@@ -63,18 +63,20 @@ def check_temporary(folder: DataFolder, findings: Findings, mend: bool) -> None:
 
 
 def check_features(folder: DataFolder, store: CheckStore, findings: Findings, mend: bool) -> None:
-    """Features have a row for each start of their video; others are removed, and made again by the next ingest."""
+    """Features have a row for each start of their segment; others are removed, and made again by the next ingest."""
     files = iter(folder.features.glob("*/*.npy"))
     wrong: list[Path] = []
     while batch := list(islice(files, BATCH)):
         findings.count("features", len(batch))
-        starts = store.current_starts(sorted({path.stem for path in batch}))
-        for path in batch:
+        # A file is called <video>-<segment>.npy.
+        segments = {path: path.stem.rpartition("-")[2] for path in batch}
+        starts = store.segment_starts(sorted(set(segments.values())))
+        for path, segment in segments.items():
             rows = rows_of(path)
-            if rows is None or rows != starts.get(path.stem):
+            if rows is None or rows != starts.get(segment):
                 wrong.append(path)
     cure = "--mend removes the file, and the next ingest makes it again."
-    findings.add("features", "Features have a row for each start of their video.", named(wrong, folder), cure, mend)
+    findings.add("features", "Features have a row for each start of their segment.", named(wrong, folder), cure, mend)
     if mend:
         remove(wrong)
 

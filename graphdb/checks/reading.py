@@ -42,10 +42,9 @@ class CheckStore(GraphStore):
     def segment_ids(self, snapshot: str) -> list[str]:
         return [row["id"] for row in self._read("segments", id=snapshot)]
 
-    def current_starts(self, videos: Sequence[str]) -> dict[str, int]:
-        """How many starts these videos have in their current tracks; those that are not known are left out."""
-        rows = self._read("current_starts", ids=list(videos))
-        return {row["id"]: row["starts"] for row in rows if row["known"]}
+    def segment_starts(self, segments: Sequence[str]) -> dict[str, int]:
+        """How many starts these segments of tracks have; those that are not known are left out."""
+        return {row["id"]: row["starts"] for row in self._read("segment_starts", ids=list(segments))}
 
     def uris(self, videos: Sequence[str]) -> list[str]:
         """The files that these videos came from."""

@@ -1,4 +1,4 @@
-// The starts of a snapshot but those of videos that are being forgotten; whether they are of the video's last mining.
+// The starts of a snapshot but those of videos that are being forgotten.
 MATCH (:Snapshot {id: $id})-[:USES]->(g:Segment {kind: 'intra'})-[:OF]->(v:Video)
 WHERE v.forgotten IS NULL
 CALL (g) {
@@ -6,5 +6,5 @@ CALL (g) {
   WHERE r.key >= g.first AND r.key < g.first + g.count
   RETURN collect(a.id) AS starts
 }
-RETURN v.id AS video, g.id AS segment, g.mining = v.mining AS current, starts
+RETURN v.id AS video, g.id AS segment, starts
 ORDER BY video

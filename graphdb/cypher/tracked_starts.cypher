@@ -1,6 +1,6 @@
 // The starts of every video's current tracks of one length: what clustering works on.
 MATCH (v:Video)<-[:OF]-(g:Segment {kind: 'intra', frames: $frames})
-WHERE g.mining = v.mining
+WHERE g.current
 CALL (g) {
   MATCH (a:Start)-[r:INTRA]->(:End)
   WHERE r.key >= g.first AND r.key < g.first + g.count

@@ -5,7 +5,7 @@ timm or of our own trainer. Networks are imported when one is asked for, and tor
 """
 
 from ingest.features.extractor import Extractor, Recipe, load_extractor, normalize
-from ingest.features.files import drop_features, features_path, read_features, write_features
+from ingest.features.files import drop_features, features_name, features_path, read_features, segment_of, write_features
 from ingest.features.hog import HogExtractor
 
 __all__ = [
@@ -13,9 +13,11 @@ __all__ = [
     "HogExtractor",
     "Recipe",
     "drop_features",
+    "features_name",
     "features_path",
     "load_extractor",
     "normalize",
     "read_features",
+    "segment_of",
     "write_features",
 ]

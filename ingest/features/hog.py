@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +14,7 @@ from ingest.features.extractor import normalize
 
 @dataclass(frozen=True, kw_only=True)
 class HogExtractor:
-    """Histograms of oriented gradients, the paper's HOG row: 4,356 numbers of a 96×96 crop.
+    """Histograms of oriented gradients, the paper's HOG row: 4,356 numbers of a crop scaled to 96×96.
 
     Blocks are normalized softly: one fainter than the crop's average block stays faint. Plain normalization (softness
     0) raises the blur behind an object to the strength of its outline, and starts are then joined by their background.
@@ -40,11 +41,10 @@ class HogExtractor:
         return digest(self.name, self.version, *(f"{name}={value}" for name, value in asdict(self).items()))
 
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        if crops.shape[1:] != (self.size, self.size, 3):
-            raise ValueError(f"hog takes N×{self.size}×{self.size}×3 crops, not {'×'.join(map(str, crops.shape))}")
         rows = np.zeros((len(crops), self.dims), np.float32)
         for i in range(0, len(crops), self.batch):
-            rows[i : i + self.batch] = self._blocks(self._cells(crops[i : i + self.batch].astype(np.float32)))
+            images = scaled(crops[i : i + self.batch], self.size)
+            rows[i : i + self.batch] = self._blocks(self._cells(images.astype(np.float32)))
         return normalize(rows)
 
     def _cells(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -72,3 +72,11 @@ class HogExtractor:
         norm = np.sqrt(np.maximum(energy + floor, np.finfo(np.float32).tiny))
         rows: NDArray[np.float32] = (blocks / norm).reshape(len(cells), -1)
         return rows
+
+
+def scaled(crops: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """N×S×S×3 crops as N×`side`×`side`×3."""
+    if crops.shape[1:3] == (side, side) or not len(crops):
+        return crops
+    how = cv2.INTER_AREA if crops.shape[1] > side else cv2.INTER_CUBIC
+    return np.stack([np.asarray(cv2.resize(crop, (side, side), interpolation=how), np.uint8) for crop in crops])

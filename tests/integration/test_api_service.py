@@ -43,7 +43,7 @@ def write(graph: Graph, videos: Sequence[str]) -> list[str]:
             jpeg = bytes(cv2.imencode(".jpg", np.full((96, 96, 3), 40 * number, np.uint8))[1])
             places = archive.append([(id, jpeg) for id in ids])
             start, end = (Patch(id, 0, 0.0, 0, 0, 96, 0.1, at) for id, at in zip(ids, places, strict=True))
-            about = Video(video, f"file:///{video}.mp4", 25.0, 320, 180, 60, 2.4, "mining")
+            about = Video(video, f"file:///{video}.mp4", 25.0, 320, 180, 60, 2.4, "mining", 96)
             track = Track(start, end, FRAMES, None)
             segments.append(graph.store.write_video(about, FRAMES, [track], archive.shard, archive.end))
     return segments

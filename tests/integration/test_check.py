@@ -285,7 +285,7 @@ def leave_everything(graph: Graph) -> None:
     np.save(features[0], np.load(features[0])[:0])
     features[1].write_bytes(features[1].read_bytes()[:-10])
     shutil.copy(features[2], features[2].with_name("0123456789abcdef.npy"))
-    features[2].with_name("fedcba9876543210.npy").write_text("unreadable, of no video")
+    features[2].with_name("fedcba9876543210-0123456789abcdef.npy").write_text("unreadable, of no video")
     (graph.folder.fits / "0123456789abcdef.npz").write_text("damaged, not in force")
     graph.cypher("""
         MATCH (g:Segment {kind: 'intra'}) WITH g LIMIT 1
@@ -310,7 +310,7 @@ def test_what_an_interruption_left_is_named_then_mended_and_the_graph_is_as_befo
         "No file is left half written. Not so in 3 cases: store.77.tmp, ",
         "Something points into every shard. Not so in 1 case: 000005. --mend removes it.",
         "No shard goes on past what was committed. Not so in 2 cases: archive/000000.tar, archive/000009.tar.",
-        "Features have a row for each start of their video. Not so in 4 cases: ",
+        "Features have a row for each start of their segment. Not so in 4 cases: ",
         "No fit is left that cannot be read. Not so in 1 case: fits/0123456789abcdef.npz. --mend removes it.",
     ):
         assert sentence in found.stdout

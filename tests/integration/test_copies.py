@@ -54,6 +54,12 @@ def test_copies_are_linked_and_hardly_an_edge_joins_two(graph: Graph, clips: lis
     assert sum(map(same_footage, before)) >= 3
     assert sum(map(same_footage, after)) <= 0.25 * sum(map(same_footage, before))
 
+    apart = graph.json("cluster", "--parents", "2", "--hold-out", "0.5")
+    training = set(graph.store.snapshot_starts(apart["training"]["id"]))
+    _, copies = graph.store.snapshot_edges(apart["snapshot"]["id"])
+    assert any("repeat footage that is held out" in note for note in apart["notes"])
+    assert copies and all((a in training) == (b in training) for a, b in copies)
+
 
 def test_copies_that_come_later_end_in_what_all_at_once_gives(
     graph: Graph, clips: list[Path], uploads: list[Path]

@@ -76,11 +76,21 @@ def test_other_settings_are_reported_and_mined_again_on_request(graph: Graph, cl
     assert "--remine" in other.stderr
     remined = graph.json("ingest", str(clips[0]), "--track-frames", "15", "--remine")
     assert (remined["mined"], remined["snapshot"]["frames"]) == (1, 15)
-    [features] = graph.folder.features.rglob("*.npy")
-    assert len(np.load(features)) == remined["snapshot"]["counts"]["intra"]
+    described = sorted(len(np.load(path)) for path in graph.folder.features.rglob("*.npy"))
+    assert described == sorted(one["snapshot"]["counts"]["intra"] for one in (first, remined))
     old = graph.store.snapshot(first["snapshot"]["id"])
     rows = graph.store.sample_intra(range(old.counts.intra), old.fit)
     assert all(id.endswith("-e30") for id in rows.end.id)
+
+
+def test_crops_of_another_size_are_refused_before_anything_is_mined(graph: Graph, clips: list[Path]) -> None:
+    first = graph.json("ingest", str(clips[0]), "--set", "crop=64")
+    assert first["snapshot"]["counts"]["patches"] > 0
+    refused = graph.run("ingest", *map(str, clips[:2]), check=False)
+    assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert "sides of 64 pixels" in refused.stderr and "--set crop=64" in refused.stderr
+    assert graph.store.counts()["videos"] == 1
+    assert graph.json("ingest", *map(str, clips[:2]), "--set", "crop=64")["snapshot"]["counts"]["videos"] == 2
 
 
 def test_no_link_stops_before_clustering_and_cluster_goes_on(graph: Graph, clips: list[Path]) -> None:
@@ -111,7 +121,7 @@ def test_new_videos_give_what_a_batch_with_the_same_centroids_gives(
 def test_frames_are_not_kept_when_told_so(graph: Graph, clips: list[Path]) -> None:
     graph.run("ingest", str(clips[0]), "--no-frames")
     assert graph.store.counts()["frames"] == 0
-    assert graph.store.videos() == {id: MiningSettings().digest for id in graph.store.videos()}
+    assert graph.store.videos() == {id: {MiningSettings().digest} for id in graph.store.videos()}
 
 
 def test_a_second_ingest_at_the_same_time_is_refused_with_words(

@@ -171,7 +171,7 @@ def test_a_database_that_is_not_there_is_refused(
 
 def test_every_kind_of_query_goes_to_the_named_database(theirs: Theirs) -> None:
     server = theirs.server
-    video = Video("v" * 16, "v.mp4", 25.0, 4, 4, 1, 0.04, "m")
+    video = Video("v" * 16, "v.mp4", 25.0, 4, 4, 1, 0.04, "m", 96)
     with GraphStore(server.uri, server.user, server.password, database="movies") as store:
         for ask in (store.counts, store.holding, store.ensure_schema, lambda: store.write_video(video, 30, [], "0", 0)):
             with pytest.raises(Neo4jError) as caught:

@@ -86,6 +86,9 @@ def test_pruning_keeps_the_newest_and_those_read_within_a_day_and_deletes_what_o
         workshop.graph.store.snapshot(old.id)
     assert gone.value.successor == last.id
     assert fits(workshop) == {read.fit, last.fit}
+    kept_tracks = {row["id"] for row in workshop.graph.cypher("MATCH (g:Segment {kind: 'intra'}) RETURN g.id AS id")}
+    described = {path.stem.rpartition("-")[2] for path in workshop.graph.folder.features.glob("*/*.npy")}
+    assert described and described <= kept_tracks
     assert not (workshop.graph.folder.features / "0123456789abcdef").exists()
     assert (workshop.graph.folder.features / "notes" / "mine.txt").read_text() == "precious"
     assert sum(path.stat().st_size for path in workshop.graph.folder.archive.glob("*.tar")) < size

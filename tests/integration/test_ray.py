@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -57,6 +58,46 @@ def test_the_graph_is_that_of_the_local_engine_though_a_worker_is_killed(
         _, said = process.communicate(timeout=300)
         assert process.returncode == 0, said
         assert f"{len(videos)} videos mined" in said
+        assert fingerprint(second) == expected
+    finally:
+        second.close()
+
+
+@pytest.fixture
+def machines() -> Iterator[tuple[str, Callable[[], None]]]:
+    """A cluster of two nodes that was there before; its address, and what loses one of them."""
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    second = cluster.add_node(num_cpus=1)
+    try:
+        yield cluster.address, lambda: cluster.remove_node(second, allow_graceful=False)
+    finally:
+        cluster.shutdown()
+
+
+def test_a_running_cluster_is_joined_and_may_lose_a_machine(
+    graph: Graph,
+    scratch_server: Connection,
+    clips: list[Path],
+    tmp_path: Path,
+    wait_for: Wait,
+    machines: tuple[str, Callable[[], None]],
+) -> None:
+    videos = [str(clip) for clip in clips[1::6]]
+    graph.run("ingest", *videos, *ARGUMENTS)
+    expected = fingerprint(graph)
+    graph.store.close()
+    empty(scratch_server)
+
+    address, lose = machines
+    second = open_graph(tmp_path / "second", scratch_server)
+    try:
+        process = second.start("ingest", *videos, *ARGUMENTS, "--engine", "ray", "--address", address)
+        wait_for(lambda: second.store.counts()["videos"] > 0)
+        lose()
+        _, said = process.communicate(timeout=300)
+        assert process.returncode == 0, said
         assert fingerprint(second) == expected
     finally:
         second.close()

@@ -23,7 +23,7 @@ START, END = Location("000000", 512, 7), Location("000000", 1536, 7)
 
 
 def video(id: str) -> Video:
-    return Video(id, f"file:///{id}.mp4", 25.0, 320, 180, 60, 2.4, "mining")
+    return Video(id, f"file:///{id}.mp4", 25.0, 320, 180, 60, 2.4, "mining", 96)
 
 
 def track(video: str, frame: int) -> Track:

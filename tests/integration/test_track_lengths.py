@@ -23,7 +23,11 @@ def test_a_snapshot_says_which_length_it_uses_and_both_live_on(graph: Graph, cli
     assert (long["frames"], short["frames"]) == (30, 15)
     assert (ends(graph, long), ends(graph, short)) == ({"e30"}, {"e15"})
     assert graph.run("graph", "check").returncode == 0
-    again = graph.json("ingest", *videos, "--remine")["snapshot"]
-    assert again == long
+    again = graph.json("ingest", *videos)
+    assert (again["snapshot"], again["known"]) == (long, 3)
+    assert graph.json("cluster", "--track-frames", "15")["snapshot"] == short
+    segments = graph.cypher("MATCH (g:Segment {kind: 'intra'}) RETURN g.id AS id")
+    files = {path.stem.rpartition("-")[2] for path in graph.folder.features.glob("*/*.npy")}
+    assert files == {row["id"] for row in segments}
     shared = graph.cypher("MATCH (a:Start)-[r:INTRA]->(:End) WITH a, collect(r.frames) AS lengths RETURN lengths")
     assert {length for row in shared for length in row["lengths"]} == {15, 30}

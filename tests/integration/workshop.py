@@ -17,7 +17,6 @@ from graphdb.model import Snapshot
 from graphdb.removing import RemovalStore
 from ingest import pipeline
 from ingest.engine import LocalEngine
-from ingest.features import drop_features
 from ingest.forgetting import finish
 from ingest.mining import MinedVideo, mine_video
 from ingest.report import Report
@@ -97,7 +96,6 @@ class Workshop:
 
         def step(store: RemovalStore, archive: ArchiveWriter) -> None:
             for video in videos:
-                drop_features(self.graph.folder.features, video)
                 store_video(self.mined[way][video], settings, store, archive, self.graph.folder.views)
 
         self.work(step, lives)

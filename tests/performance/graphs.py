@@ -37,7 +37,7 @@ class Shape:
     def mined(self) -> Iterator[tuple[Video, list[Track]]]:
         for number in range(self.videos):
             id = f"{number:016x}"
-            video = Video(id, f"file:///videos/{id}.mp4", 25.0, 640, 360, 6000, 240.0, "m")
+            video = Video(id, f"file:///videos/{id}.mp4", 25.0, 640, 360, 6000, 240.0, "m", 96)
             yield video, [track(id, 90 * i, number) for i in range(self.tracks_a_video)]
 
     def placed(self) -> dict[str, int]:

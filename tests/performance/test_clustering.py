@@ -23,7 +23,7 @@ from ingest.clustering import UNCLUSTERED
 from ingest.engine import LocalEngine
 from ingest.features import features_path
 from ingest.fits import Fit, fit_path, make_fit, sample, save_fit
-from ingest.joining import LinkTask, link
+from ingest.joining import LinkTask, Member, link
 from ingest.placing import place, place_tasks
 from ingest.rows import read_rows
 from ingest.settings import ClusterSettings
@@ -70,16 +70,16 @@ def sample_fit(folder: Path, videos: int) -> Fit:
     return make_fit(ids, read_rows(folder, EXTRACTOR, wanted), EXTRACTOR, SETTINGS)
 
 
-def assigned(engine: LocalEngine, folder: Path, fit: Fit, videos: int) -> dict[int, list[tuple[str, int]]]:
+def assigned(engine: LocalEngine, folder: Path, fit: Fit, videos: int) -> dict[int, list[Member]]:
     """The members of every parent, in id order."""
-    members: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    members: dict[int, list[Member]] = defaultdict(list)
     names = [f"{number:016x}" for number in range(videos)]
     for task, result in engine.map(place, place_tasks(names, fit.id, folder, folder, EXTRACTOR)):
         assert not isinstance(result, Exception), result
-        for video, numbers in zip(task.videos, result, strict=True):
+        for video, numbers in zip(task.names, result, strict=True):
             for row, (id, parent) in enumerate(zip(ids_of(video), numbers, strict=True)):
                 if parent != UNCLUSTERED:
-                    members[parent].append((id, row))
+                    members[parent].append(Member(id, video, row))
     return {parent: sorted(of) for parent, of in sorted(members.items()) if len(of) >= (SETTINGS.members or 0)}
 
 

@@ -38,7 +38,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
             tracks = [track(id, frame) for frame in range(TRACKS)]
             starts += [track.start.id for track in tracks]
             graph.store.write_video(
-                Video(id, f"file:///{id}.mp4", 25.0, 320, 180, 600, 24.0, "m"), FRAMES, tracks, "000001", 10**9
+                Video(id, f"file:///{id}.mp4", 25.0, 320, 180, 600, 24.0, "m", 96), FRAMES, tracks, "000001", 10**9
             )
         middle = time.perf_counter()
         numbers = random.integers(0, PARENTS, len(starts)).tolist()

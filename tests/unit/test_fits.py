@@ -65,6 +65,14 @@ def test_a_missing_fit_or_one_under_a_wrong_name_is_refused(tmp_path: Path) -> N
         load_fit(tmp_path, "f" * 16)
 
 
+@pytest.mark.parametrize("starts", [1, 3])
+def test_starts_that_do_not_vary_are_compared_as_they_are(starts: int) -> None:
+    features = np.tile(np.array([0.6, 0.8], np.float16), (starts, 1))
+    fit = make_fit([str(start) for start in range(starts)], features, "extractor", ClusterSettings(parents=1, whiten=8))
+    assert fit.projection is None
+    np.testing.assert_allclose(fit.centroids, [[0.6, 0.8]], atol=1e-3)
+
+
 def test_the_fit_in_force_is_the_one_set_last(tmp_path: Path) -> None:
     assert current_fit(tmp_path, "asked") is None
     for made in (fit(), fit(seed=1)):

@@ -24,7 +24,7 @@ def test_blocks_of_videos_get_the_parents_that_each_start_gets_alone(tmp_path: P
     save_fit(tmp_path, fit)
 
     tasks = list(place_tasks(list(rows), fit.id, tmp_path, tmp_path, "extractor"))
-    placed = {video: numbers for task in tasks for video, numbers in zip(task.videos, place(task), strict=True)}
+    placed = {video: numbers for task in tasks for video, numbers in zip(task.names, place(task), strict=True)}
 
     assert len(tasks) == 2
     assert placed == {

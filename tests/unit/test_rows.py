@@ -15,7 +15,7 @@ from ingest.engine import LocalEngine
 from ingest.errors import DamagedFeatures
 from ingest.features import features_path, read_features, write_features
 from ingest.fits import make_fit, save_fit
-from ingest.joining import LinkTask, link
+from ingest.joining import LinkTask, Member, link
 from ingest.rows import read_rows
 from ingest.settings import ClusterSettings
 
@@ -100,7 +100,12 @@ def test_parents_read_row_by_row_are_linked_to_the_bit_alike_by_one_process_and_
     save_fit(tmp_path, fit)
     numbers = assign(sample, fit.centroids)
     members = [
-        [place for place, number in zip(places, numbers, strict=True) if number == parent] for parent in range(4)
+        [
+            Member(id, id.partition("-")[0], row)
+            for (id, row), number in zip(places, numbers, strict=True)
+            if number == parent
+        ]
+        for parent in range(4)
     ]
     tasks = [
         LinkTask(str(parent), "i", of, tmp_path, tmp_path, tmp_path, fit.id, originals={})

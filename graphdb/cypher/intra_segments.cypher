@@ -1,0 +1,3 @@
+// Every segment of tracks.
+MATCH (g:Segment {kind: 'intra'})
+RETURN g.id AS id
