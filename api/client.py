@@ -1,4 +1,4 @@
-"""TripletClient: what a trainer or a notebook pulls batches with. Needs isal, numpy, pyarrow and urllib3 only.
+"""TripletClient: what a trainer or a notebook pulls batches with. Needs numpy, pyarrow and urllib3 only.
 
 Errors:
 

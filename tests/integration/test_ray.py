@@ -73,7 +73,7 @@ def machines() -> Iterator[tuple[str, Callable[[], None]]]:
     try:
         yield cluster.address, lambda: cluster.remove_node(second, allow_graceful=False)
     finally:
-        cluster.shutdown()
+        cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
 def test_a_running_cluster_is_joined_and_may_lose_a_machine(

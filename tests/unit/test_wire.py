@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from api import wire
 from api.wire import TripletBatch, WireError, WireVersionError, decode, encode
+from tests.hiding import without
 
 GOLDEN = "c11c98bb32c88018e3604fb709975caf2c0a39d349d5bf80c55222d2a8ce6660"
 
@@ -63,6 +67,18 @@ def test_the_same_batch_gives_the_same_bytes() -> None:
 def test_the_digest_is_pinned() -> None:
     """A change here is a change of the contract: raise VERSION with it."""
     assert encode(a_batch(extra=1))[1] == GOLDEN
+
+
+def test_who_lacks_isal_reads_the_same_bodies(tmp_path: Path) -> None:
+    body, digest = encode(a_batch(extra=1))
+    (tmp_path / "body").write_bytes(body)
+    code = (
+        "import pathlib, sys; from api.wire import decode; print(decode(pathlib.Path(sys.argv[1]).read_bytes()).digest)"
+    )
+    arguments = [sys.executable, "-c", code, str(tmp_path / "body")]
+    lacking = without(["isal"], tmp_path)
+    done = subprocess.run(arguments, env=lacking, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == digest
 
 
 def test_any_arrow_reader_can_read_a_body() -> None:
