@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install demo test check bench bench-clustering bench-publishing bench-extractors real-video lock clean
+.PHONY: install demo test check bench bench-clustering bench-extractors bench-loaders bench-publishing bench-sampling \
+	real-video lock clean
 
 ## Build .venv with everything pinned in constraints.txt.
 install: $(STAMP)
@@ -43,6 +44,18 @@ bench-clustering: export AFFINITY_BENCH_STARTS = $(STARTS)
 bench-clustering: export AFFINITY_BENCH_PARENTS = $(PARENTS)
 bench-clustering: install
 	$(BIN)/pytest tests/performance/test_clustering.py --override-ini 'addopts=' -s
+
+## The service beside WebDataset, Mosaic Streaming and LitData, which get an environment of their own.
+bench-loaders: export AFFINITY_BENCH_LOADERS = $(abspath $(VENV))/loaders/bin/python
+bench-loaders: install
+	test -x $(VENV)/loaders/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(VENV)/loaders
+	$(BIN)/uv pip install --quiet --python $(VENV)/loaders/bin/python '.[bench]'
+	$(BIN)/pytest tests/performance/test_service.py -k loaders --override-ini 'addopts=' -s
+
+## Sampling from a graph of a size of yours beside one of 100,000 edges: make bench-sampling EDGES=1000000.
+bench-sampling: export AFFINITY_BENCH_EDGES = $(EDGES)
+bench-sampling: install
+	$(BIN)/pytest tests/performance/test_sampling.py --override-ini 'addopts=' -s
 
 ## Writing, exporting and importing a graph of a size of yours: make bench-publishing PATCHES=1000000.
 bench-publishing: export AFFINITY_BENCH_PATCHES = $(PATCHES)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
-from graphdb.model import InterEdges, Location, Patch, Track, Video, end_id, parent_id, start_id
+from graphdb.archive import JPEG_START, ArchiveWriter
+from graphdb.model import InterEdges, Location, Patch, Snapshot, Track, Video, end_id, parent_id, start_id
+from tests.conftest import Graph
 
 FRAMES = 30
 FIT = "0123456789abcdef"
@@ -52,6 +54,38 @@ class Shape:
             members[number].append(id)
         for number, of in enumerate(members):
             yield edges(parent_id(FIT, number), sorted(of))
+
+
+def publish(graph: Graph, shape: Shape) -> Snapshot:
+    """A snapshot of a graph of this shape, children left out, without pixels."""
+    segments = [graph.store.write_video(video, FRAMES, tracks, "000000", 1) for video, tracks in shape.mined()]
+    return _publish(graph, shape, segments)
+
+
+def publish_with_pixels(graph: Graph, shape: Shape) -> Snapshot:
+    """The same, and an archive that holds as many bytes for each patch as a crop of the samples takes."""
+    random = np.random.default_rng(0)
+    segments = []
+    with ArchiveWriter(graph.folder.archive, graph.store.shards) as archive:
+        for video, tracks in shape.mined():
+            stored = [stored_track(track, archive, random) for track in tracks]
+            segments.append(graph.store.write_video(video, FRAMES, stored, archive.shard, archive.end))
+    return _publish(graph, shape, segments)
+
+
+def stored_track(track: Track, archive: ArchiveWriter, random: np.random.Generator) -> Track:
+    sizes = random.integers(2_900, 4_900, 2).tolist()
+    patches = (track.start, track.end)
+    places = archive.append([(p.id, JPEG_START + random.bytes(size)) for p, size in zip(patches, sizes, strict=True)])
+    start, end = (replace(patch, location=place) for patch, place in zip(patches, places, strict=True))
+    return replace(track, start=start, end=end)
+
+
+def _publish(graph: Graph, shape: Shape, segments: list[str]) -> Snapshot:
+    placed = shape.placed()
+    graph.store.write_parents(FIT, placed)
+    linked = [graph.store.write_inter(replace(inter, children=())) for inter in shape.linked(placed)]
+    return graph.store.publish([*segments, *linked], FRAMES, FIT, {})
 
 
 def start(video: str, frame: int) -> str:

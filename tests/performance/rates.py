@@ -18,12 +18,12 @@ def rate(work: Callable[[], float], seconds: float = SECONDS) -> float:
     return done / passed
 
 
-def in_turn(works: Mapping[str, Callable[[], float]]) -> dict[str, list[float]]:
+def in_turn(works: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, list[float]]:
     """The rates of several works, measured A B A B …, so that the machine's moods meet all of them."""
     for work in works.values():
         work()
     rates: dict[str, list[float]] = {name: [] for name in works}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name, work in works.items():
             rates[name].append(rate(work))
     return rates
@@ -38,3 +38,11 @@ def show(title: str, unit: str, rates: Mapping[str, list[float]], base: str | No
             ratios = [value / other for value, other in zip(values, rates[base], strict=True)]
             line += f"  ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
         print(line)
+
+
+def show_ratios(of: str, rates: Mapping[str, list[float]]) -> None:
+    """How many times as fast `of` is as each of the others, round by round."""
+    for name, values in rates.items():
+        if name != of:
+            ratios = [mine / other for mine, other in zip(rates[of], values, strict=True)]
+            print(f"  {of} over {name}: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")

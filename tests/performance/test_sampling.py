@@ -1,72 +1,86 @@
-"""How fast Cypher gives INTER edges with both their tracks, on a graph of 100,000 of them."""
+"""How fast Cypher gives INTER edges with the images of a pair, and whether the size of the graph tells.
+
+`AFFINITY_BENCH_EDGES` INTER edges beside 100,000: `make bench-sampling EDGES=1000000`.
+"""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from graphdb.model import InterEdges, Location, Patch, Track, Video, end_id, parent_id, start_id
 from tests.conftest import Graph, neo4j, open_graph
-from tests.performance.rates import in_turn, show
+from tests.performance.graphs import FRAMES, Shape, publish
+from tests.performance.rates import in_turn, show, show_ratios
 
-VIDEOS, TRACKS, PARENTS, EDGES = 100, 500, 100, 1_000
-FRAMES = 30
+EDGES = int(os.environ.get("AFFINITY_BENCH_EDGES") or 0)
+ROUNDS = 9
+BATCH = 256
+SHUFFLED = """
+MATCH (a)-[r:INTER]->(b)
+WITH a, r, b
+ORDER BY rand()
+LIMIT $count
+MATCH (a)-[:INTRA {frames: $frames}]->(c)
+MATCH (b)-[:INTRA {frames: $frames}]->(d)
+RETURN collect(r.similarity), collect(a.id), collect(b.id),
+       collect(c.shard), collect(c.offset), collect(c.size), collect(d.shard), collect(d.offset), collect(d.size)
+"""
+"""A sample without keys, as one writes it first."""
 
 
-def track(video: str, frame: int) -> Track:
-    start = start_id(video, frame, 10, 20, 100)
-    a = Patch(start, frame, frame / 25, 10, 20, 100, 0.5, Location("000000", 512 * frame, 7000))
-    b = Patch(end_id(start, FRAMES), frame + FRAMES, 9.0, 11, 20, 100, 0.0, Location("000001", 512 * frame, 7000))
-    return Track(a, b, FRAMES, None)
-
-
-@pytest.fixture(scope="module")
-def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
-    """50,000 tracks and 100,000 INTER edges, written as ingest writes them."""
-    root = tmp_path_factory.mktemp("large")
-    random = np.random.default_rng(0)
+@contextmanager
+def written(root: Path, edges: int) -> Iterator[Graph]:
+    """A graph of about this many INTER edges, written as ingest writes them."""
     with neo4j(root / "neo4j") as server:
         graph = open_graph(root, server)
         began = time.perf_counter()
-        starts: list[str] = []
-        for number in range(VIDEOS):
-            id = f"{number:016x}"
-            tracks = [track(id, frame) for frame in range(TRACKS)]
-            starts += [track.start.id for track in tracks]
-            graph.store.write_video(
-                Video(id, f"file:///{id}.mp4", 25.0, 320, 180, 600, 24.0, "m", 96), FRAMES, tracks, "000001", 10**9
-            )
-        middle = time.perf_counter()
-        numbers = random.integers(0, PARENTS, len(starts)).tolist()
-        graph.store.write_parents("fit", dict(zip(starts, numbers, strict=True)))
-        placed = time.perf_counter()
-        for number in range(PARENTS):
-            pairs = np.sort(random.choice(len(starts), (EDGES, 2)), axis=1)
-            edges = sorted((starts[a], starts[b], 0.5) for a, b in pairs if a != b)
-            graph.store.write_inter(InterEdges(parent_id("fit", number), str(number), edges, []))
-        ended = time.perf_counter()
-        print(
-            f"\nwritten: {VIDEOS * TRACKS / (middle - began):,.0f} tracks/s, "
-            f"{len(starts) / (placed - middle):,.0f} parents/s, {PARENTS * EDGES / (ended - placed):,.0f} INTER/s"
-        )
+        snapshot = publish(graph, Shape(edges * 2 // 5))
+        print(f"\n{snapshot.counts.inter:,} INTER edges, written in {time.perf_counter() - began:.0f} s")
         yield graph
         graph.close()
 
 
-def test_inter_edges_a_second(large: Graph) -> None:
-    random = np.random.default_rng(1)
-    total = large.store.counts()["inter"]
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
+    with written(tmp_path_factory.mktemp("small"), 100_000) as graph:
+        yield graph
 
-    def sample(count: int) -> float:
-        ends = (random.random(count) < 2 / 3, random.random(count) < 2 / 3)
-        keys = random.integers(0, total, count).tolist()
-        rows = large.store.sample_inter(keys, np.full(count, "group", object), ends, FRAMES)
-        return float(len(rows.similarity))
 
-    rates = in_turn({f"{count:,} keys a query": partial(sample, count) for count in (100, 1_000, 5_000)})
+def sample(graph: Graph, random: np.random.Generator, total: int, count: int) -> float:
+    """Edges at random keys, with an image at either side: as often a start and an end as transitive pairs have them."""
+    ends = (random.random(count) < 2 / 3, random.random(count) < 2 / 3)
+    keys = random.integers(0, total, count).tolist()
+    rows = graph.store.sample_inter(keys, np.full(count, "group", object), ends, FRAMES)
+    return float(len(rows.similarity))
+
+
+def test_inter_edges_a_second(small: Graph) -> None:
+    random, total = np.random.default_rng(1), small.store.counts()["inter"]
+    counts = (100, 1_000, 4_000, 5_000)
+    rates = in_turn({f"{count:,} keys a query": partial(sample, small, random, total, count) for count in counts})
     show("Cypher sampling", "edges/s", rates)
     assert min(rates["1,000 keys a query"]) > 0
+
+
+@pytest.mark.skipif(not EDGES, reason="AFFINITY_BENCH_EDGES is not set")
+def test_a_sample_costs_the_same_in_a_larger_graph(small: Graph, tmp_path: Path) -> None:
+    random = np.random.default_rng(2)
+    with written(tmp_path, EDGES) as large:
+
+        def shuffle() -> float:
+            [row] = large.cypher(SHUFFLED, count=BATCH, frames=FRAMES)
+            assert all(len(column) == BATCH for column in row.values())
+            return BATCH
+
+        totals = {graph.store.counts()["inter"]: graph for graph in (small, large)}
+        works = {f"{total:,} edges": partial(sample, graph, random, total, BATCH) for total, graph in totals.items()}
+        rates = in_turn({**works, f"{max(totals):,} edges, ORDER BY rand()": shuffle}, ROUNDS)
+    show(f"{BATCH} edges a query", "edges/s", rates)
+    show_ratios(f"{max(totals):,} edges", rates)

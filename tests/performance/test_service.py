@@ -1,21 +1,42 @@
-"""Batches a second over HTTP, beside a static body of the same size in the same run."""
+"""Batches a second over HTTP, beside a static body of the same size in the same run; pairs, beside loaders of files.
+
+The loaders need an environment of their own, whose Python is `AFFINITY_BENCH_LOADERS`: `make bench-loaders`.
+"""
 
 from __future__ import annotations
 
+import os
+import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
+from threading import Thread
 
+import numpy as np
 import pytest
 import urllib3
 
-from tests.conftest import Graph, end, free_port, wait_until_ready
-from tests.performance.rates import in_turn, show
+from api import wire
+from api.client import TripletClient
+from tests.conftest import Graph, end, free_port, neo4j, open_graph, wait_until_ready
+from tests.performance import loaders
+from tests.performance.graphs import Shape, publish_with_pixels
+from tests.performance.rates import in_turn, show, show_ratios
 
+LOADERS = os.environ.get("AFFINITY_BENCH_LOADERS")
+PATCHES = 20_000
 PAIRS = 100
-ARROW = {"Accept": "application/vnd.apache.arrow.stream"}
+STORED = 10_000
+"""Pairs that the loaders have on disk."""
+MIX = "transitive:7,intra:2"
+ARROW = {"Accept": wire.MEDIA_TYPE}
+CLIENTS = (1, 4, 16)
+ROUNDS = 9
 STATIC = """
 import sys, uvicorn
 from starlette.applications import Starlette
@@ -27,33 +48,136 @@ uvicorn.run(app, port=int(sys.argv[2]), log_level="error", access_log=False)
 """
 
 
-@pytest.fixture
-def http() -> Iterator[urllib3.PoolManager]:
-    with urllib3.PoolManager() as pool:
-        yield pool
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
+    """10,000 tracks and 50,000 INTER edges, with pixels."""
+    root = tmp_path_factory.mktemp("large")
+    with neo4j(root / "neo4j") as server:
+        graph = open_graph(root, server)
+        publish_with_pixels(graph, Shape(PATCHES))
+        yield graph
+        graph.close()
 
 
-def test_batches_a_second(world: Graph, service: str, http: urllib3.PoolManager, tmp_path: Path) -> None:
-    snapshot = world.store.snapshot("latest").id
-    address = f"{service}/v1/snapshots/{snapshot}/triplets?seed=0&negatives=batch&count={PAIRS}"
-    body = http.request("GET", f"{address}&position=0", headers=ARROW).data
-    (tmp_path / "body").write_bytes(body)
+@pytest.fixture(scope="module")
+def live(large: Graph) -> Iterator[str]:
+    with large.service(free_port()) as url:
+        yield url
+
+
+@contextmanager
+def static(body: bytes, folder: Path) -> Iterator[str]:
+    """The address of a body that is always the same."""
+    (folder / "body").write_bytes(body)
     port = free_port()
-    static = subprocess.Popen([sys.executable, "-c", STATIC, str(tmp_path / "body"), str(port)], text=True)
+    process = subprocess.Popen([sys.executable, "-c", STATIC, str(folder / "body"), str(port)], text=True)
     try:
-        wait_until_ready(f"http://127.0.0.1:{port}", static)
-        positions = count(0, PAIRS)
-
-        def triplets() -> float:
-            answer = http.request("GET", f"{address}&position={next(positions)}", headers=ARROW)
-            assert answer.status == 200
-            return 1.0
-
-        def plain() -> float:
-            assert len(http.request("GET", f"http://127.0.0.1:{port}/body").data) == len(body)
-            return 1.0
-
-        rates = in_turn({"static body": plain, "triplets": triplets})
+        wait_until_ready(f"http://127.0.0.1:{port}", process)
+        yield f"http://127.0.0.1:{port}/body"
     finally:
-        end(static)
-    show(f"Service, {PAIRS} pairs a batch, {len(body):,} bytes", "batches/s", rates, base="static body")
+        end(process)
+
+
+def burst(get: Callable[[], object], clients: int, seconds: list[float]) -> float:
+    """How many answers this many clients get in a second; `seconds` takes up how long each of them took."""
+    stop = time.perf_counter() + 1.0
+
+    def pull() -> None:
+        while (began := time.perf_counter()) < stop:
+            get()
+            seconds.append(time.perf_counter() - began)
+
+    before, threads = len(seconds), [Thread(target=pull) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return float(len(seconds) - before)
+
+
+def test_batches_a_second(large: Graph, live: str, tmp_path: Path) -> None:
+    snapshot = large.store.snapshot("latest").id
+    address = f"{live}/v1/snapshots/{snapshot}/triplets?seed=0&mix={MIX}&count={PAIRS}"
+    positions = count(0, PAIRS)
+    with ExitStack() as stack:
+        http = stack.enter_context(urllib3.PoolManager(maxsize=16))
+
+        def batch() -> bytes:
+            answer = http.request("GET", f"{address}&position={next(positions)}", headers=ARROW)
+            assert answer.status == 200, answer.data
+            return answer.data
+
+        body = batch()
+        plain = stack.enter_context(static(body, tmp_path))
+
+        def same() -> None:
+            assert len(http.request("GET", plain).data) == len(body)
+
+        seconds: dict[str, list[float]] = {}
+        works: dict[str, Callable[[], float]] = {}
+        for clients in CLIENTS:
+            for name, get in (("static", same), ("triplets", batch)):
+                taken = seconds.setdefault(f"{name}, clients: {clients}", [])
+                works[f"{name}, clients: {clients}"] = partial(burst, get, clients, taken)
+        rates = in_turn(works, ROUNDS)
+    for clients in CLIENTS:
+        of_these = {name: values for name, values in rates.items() if name.endswith(f" {clients}")}
+        show(f"{PAIRS} pairs a batch, {len(body):,} bytes", "batches/s", of_these, base=f"static, clients: {clients}")
+    show_ratios("triplets, clients: 1", {name: values for name, values in rates.items() if "triplets" in name})
+    for name, taken in seconds.items():
+        half, most = np.percentile(taken, [50, 99]) * 1e3
+        print(f"  {name}: p50 {half:.2f} ms, p99 {most:.2f} ms")
+    images = sum(map(len, wire.decode(body).images))
+    print(f"  {len(body) / images:.4f} bytes on the wire for each of an image")
+
+
+@pytest.mark.skipif(not LOADERS, reason="AFFINITY_BENCH_LOADERS is not set")
+def test_pairs_a_second_beside_loaders_of_files(large: Graph, live: str, tmp_path: Path) -> None:
+    snapshot = large.store.snapshot("latest").id
+    positions = count(0, PAIRS)
+    with TripletClient(live) as client, ExitStack() as stack:
+
+        def batch() -> wire.TripletBatch:
+            query = {"seed": 0, "negatives": "batch", "position": next(positions), "count": PAIRS}
+            return client.triplets(snapshot, mix=MIX, **query)  # type: ignore[arg-type]
+
+        pairs: loaders.Pairs = []
+        while len(pairs) < STORED:
+            one = batch()
+            ids = [f"{position:012d}" for position in one.position.tolist()]
+            pairs += zip(ids, map(bytes, one.images[:PAIRS]), map(bytes, one.images[PAIRS:]), strict=True)
+        (tmp_path / "pairs").write_bytes(pickle.dumps(pairs))
+        others = {name: stack.enter_context(reading(name, tmp_path)) for name in loaders.READ}
+        rates = in_turn({"service": lambda: float(len(batch())), **others}, ROUNDS)
+    show("Encoded bytes of both images in Python", "pairs/s", rates)
+    show_ratios("service", rates)
+
+
+@contextmanager
+def reading(name: str, folder: Path) -> Iterator[Callable[[], float]]:
+    """How many pairs a loader gives in a second."""
+    assert LOADERS
+    script, stored = Path(loaders.__file__), folder / name
+    stored.mkdir()
+    subprocess.run([LOADERS, script, "write", name, folder / "pairs", stored], check=True, capture_output=True)
+    process = subprocess.Popen(
+        [LOADERS, script, "read", name, stored],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    asked, said = process.stdin, process.stdout
+    assert asked and said
+
+    def work() -> float:
+        asked.write("1.0\n")
+        asked.flush()
+        return float(said.readline())
+
+    try:
+        yield work
+    finally:
+        asked.close()
+        process.wait(30)
+        said.close()
