@@ -51,12 +51,14 @@ def neo4j(folder: DataFolder) -> Iterator[Check]:
 
 def local(folder: DataFolder) -> Iterator[Check]:
     from graphdb.config import Ports
-    from graphdb.server import LocalServer
+    from graphdb.server import HalfImported, LocalServer
 
     server = LocalServer(folder.neo4j)
     status = server.status()
     usual, ours = Ports(), server.ports if status.running else Ports(0, 0)
-    if status.running:
+    if status.half_imported:
+        yield problem("graph", HalfImported(folder.neo4j))
+    elif status.running:
         yield from reached(server.connection, folder, f"local, process {status.pid}")
     else:
         found = f"{status.version}, local, not running; the next command that needs it starts it"

@@ -50,7 +50,8 @@ def status(data: Data = None, json: Json = False) -> None:
         return
     server = LocalServer(DataFolder.resolve(data).neo4j)
     known = facts(server.status())
-    show(known | {"counts": counts(server.connection) if known["running"] else None}, json)
+    countable = known["running"] and not known["half_imported"]
+    show(known | {"counts": counts(server.connection) if countable else None}, json)
 
 
 @app.command()
@@ -102,8 +103,9 @@ def admin(
     from rich.console import Console
 
     from graphdb.runtime import runtime
-    from graphdb.server import ServerError
+    from graphdb.server import LocalServer, ServerError
 
+    LocalServer(folder.neo4j).require_whole()
     if not (folder.neo4j / "conf" / "neo4j.conf").exists():
         raise ServerError(f"There is no Neo4j in {folder.neo4j} yet: `affinity graph start` makes one.")
     raise typer.Exit(runtime(Console(stderr=True)).run_admin(folder.neo4j, arguments))
@@ -179,7 +181,8 @@ def given_status(given: ServerSettings) -> dict[str, Any]:
         ours = id is not None or not held.nodes
         graph = {"database": held.database, "store": id, "counts": store.counts() if ours else None}
     place = {"running": True, "uri": given.uri, "user": given.user, "password_file": None, "browser": None}
-    return place | {"pid": None, "version": version} | graph | {"foreign": None if ours else str(held)}
+    unknown = {"pid": None, "version": version, "half_imported": None}
+    return place | unknown | graph | {"foreign": None if ours else str(held)}
 
 
 def show(facts: dict[str, Any], as_json: bool) -> None:

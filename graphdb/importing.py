@@ -1,7 +1,7 @@
 """An export loaded into the local server by Neo4j's own importer, which writes the files of an empty database.
 
-No transactions, so it is fast, and all or nothing: what an interruption leaves is no graph. A marker
-beside the server's store says that it is one of those, and the next import begins anew.
+No transactions, so it is fast, and all or nothing: what an interruption leaves is no graph. The server knows that its
+store is one of those (`LocalServer.begin_import`) and starts for nobody else, and the next import begins anew.
 """
 
 from __future__ import annotations
@@ -46,23 +46,20 @@ def import_graph(folder: DataFolder, source: Path, console: Console) -> dict[str
     server = LocalServer(folder.neo4j, console=console)
     with writer_lock(folder.archive):
         refuse_other_pixels(folder, manifest, source)
-        begun = folder.neo4j / "importing"
-        if begun.exists():
+        if server.is_half_imported:
             server.reset()
         require_empty(server, source)
-        begun.touch()
+        server.begin_import()
         try:
-            server.stop()
             if runtime(console).run_admin(
                 server.folder, arguments(manifest, source, server.log.with_name("import.report"))
             ):
                 raise CannotImport(source, "Neo4j's importer gave up; what it said is above")
-            counts = counted(folder, manifest, source)
+            counts = counted(server, folder, manifest, source)
         except BaseException:
             server.reset()
-            begun.unlink()
             raise
-        begun.unlink()
+        server.end_import()
     return counts
 
 
@@ -74,6 +71,8 @@ def refuse_other_pixels(folder: DataFolder, manifest: Manifest, source: Path) ->
 
 
 def require_empty(server: LocalServer, source: Path) -> None:
+    if not server.has_store:
+        return
     there = server.start()
     with GraphStore(there.uri, there.user, there.password) as store:
         # A command that only looked at the empty graph has left its Store node.
@@ -98,9 +97,9 @@ def labels(name: str) -> str:
     return name.split(".")[1].replace("+", ":")
 
 
-def counted(folder: DataFolder, manifest: Manifest, source: Path) -> dict[str, int]:
+def counted(server: LocalServer, folder: DataFolder, manifest: Manifest, source: Path) -> dict[str, int]:
     """Start the server, bring the schema back, and see that all of it is there."""
-    with GraphStore.connect(folder) as store:
+    with GraphStore.connect(folder, server=server.start(importing=True)) as store:
         held = store.holding()
         wanted = sum(manifest.nodes.values()), sum(manifest.relationships.values())
         if (held.nodes, held.relationships) != wanted:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from graphdb.files import write_private
 # of two processes is killed, and nobody waits for a second Java.
 SERVER = "org.neo4j.server.Neo4jCommunity"
 ADMIN = "org.neo4j.cli.AdminTool"
+
+PR_SET_PDEATHSIG = 1
+"""Linux's name for the signal that a process gets when its parent dies."""
 
 OPTIONS = (
     *OPENED,
@@ -55,7 +59,7 @@ class Java:
             command[0],
             command,
             _environment(home),
-            file_actions=[no_input, output, (os.POSIX_SPAWN_DUP2, 1, 2)],
+            file_actions=[*close_inherited(), no_input, output, (os.POSIX_SPAWN_DUP2, 1, 2)],
             setsid=True,
             # Whoever starts it may ignore these, and the server would inherit that.
             setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
@@ -68,8 +72,9 @@ class Java:
         write_private(arguments, f"dbms\nset-initial-password\n{password}\n")
         try:
             done = subprocess.run(
-                self.command(ADMIN, f"@{arguments}"),
+                self.command(*tool_arguments(home), f"@{arguments}"),
                 env=_environment(home),
+                preexec_fn=end_with_parent(),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -81,11 +86,53 @@ class Java:
 
     def run_admin(self, home: Path, arguments: Sequence[str]) -> int:
         """Run Neo4j's own administration tool (`neo4j-admin`) on a home folder, at this terminal; its exit status."""
-        return subprocess.run(self.command(ADMIN, *arguments), env=_environment(home)).returncode
+        command = self.command(*tool_arguments(home), *arguments)
+        return subprocess.run(command, env=_environment(home), preexec_fn=end_with_parent()).returncode
 
 
 def server_arguments(home: Path) -> tuple[str, ...]:
     return f"--home-dir={home}", f"--config-dir={home / 'conf'}", "--console-mode"
+
+
+def tool_arguments(home: Path) -> tuple[str, ...]:
+    """The main class of `neo4j-admin`, and before it what says on the command line which folder it works on."""
+    return f"-Daffinity.home={home}", ADMIN
+
+
+def end_with_parent() -> Callable[[], None] | None:
+    """What a child calls before it becomes another program, so that it is killed when its parent dies, even of SIGKILL.
+
+    None where the system has no such thing: only Linux has.
+    """
+    if sys.platform != "linux":
+        return None
+    from ctypes import CDLL
+
+    parent, prctl = os.getpid(), CDLL(None).prctl
+
+    def bind() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the system was told
+            os._exit(1)
+
+    return bind
+
+
+def close_inherited() -> list[tuple[int, int]]:
+    """File actions that keep from a spawned process what we ourselves were handed beside the three streams.
+
+    Python's own files are closed at the start of another program anyhow. What a shell or `flock` opened before us is
+    not, and a server that outlives us would hold on to it: a lock, the end of a pipe.
+    """
+    handed = (fd for fd in map(int, os.listdir("/dev/fd")) if fd > 2 and is_handed_on(fd))
+    return [(os.POSIX_SPAWN_CLOSE, fd) for fd in handed]
+
+
+def is_handed_on(descriptor: int) -> bool:
+    try:
+        return os.get_inheritable(descriptor)
+    except OSError:
+        return False  # the listing itself was one of them
 
 
 def _environment(home: Path) -> dict[str, str]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 
 from graphdb.files import write_private
-from graphdb.java import SERVER, server_arguments
+from graphdb.java import SERVER, server_arguments, tool_arguments
 
 CLOCK_SECONDS = 2.0
 """How far two readings of one process's start may lie apart: the system's clock may have been set between them."""
@@ -38,10 +39,7 @@ class ServerProcess:
 
         A process has no command line for its first moments, so one that was just started may not be known yet.
         """
-        try:
-            command = process.cmdline()
-        except psutil.Error:
-            return False
+        command = command_line(process)
         return SERVER in command and server_arguments(self.home)[0] in command
 
     def remember(self, pid: int) -> psutil.Process:
@@ -61,6 +59,26 @@ class ServerProcess:
                 process.wait(KILL_SECONDS)
         self._file.unlink(missing_ok=True)
         return process is not None
+
+    def end_tools(self) -> None:
+        """Kill what is left of Neo4j's own tools at work on this folder, whose starter died: an importer, most of all.
+
+        Where the system can, it has ended them already.
+        """
+        wanted = set(tool_arguments(self.home))
+        for process in psutil.process_iter():
+            if wanted.issubset(command_line(process)):
+                with suppress(psutil.NoSuchProcess):  # it ended just now
+                    process.kill()
+                    process.wait(KILL_SECONDS)
+
+
+def command_line(process: psutil.Process) -> list[str]:
+    """Its words; none of a process that has ended, or that is not ours to look at."""
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def is_alive(process: psutil.Process) -> bool:

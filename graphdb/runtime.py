@@ -22,7 +22,7 @@ from rich.console import Console
 from graphdb.errors import GraphdbError
 from graphdb.files import alone
 from graphdb.jars import JarFolder, cache_folder, from_registry, read_lock
-from graphdb.java import Java
+from graphdb.java import Java, close_inherited
 from graphdb.process import ServerProcess
 
 REHEARSAL_SECONDS = 600.0
@@ -47,7 +47,8 @@ def rehearse_aside() -> None:
         nothing = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in range(3)]
         command = [sys.executable, "-m", "graphdb.runtime"]
         # Not a Popen: this process neither waits for it nor ends it.
-        os.posix_spawn(command[0], command, os.environ | {"PYTHONPATH": path}, file_actions=nothing, setsid=True)
+        environment = os.environ | {"PYTHONPATH": path}
+        os.posix_spawn(command[0], command, environment, file_actions=[*close_inherited(), *nothing], setsid=True)
 
 
 def main() -> None:

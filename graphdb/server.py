@@ -5,6 +5,7 @@ Its folder, readable by its owner only:
     password        generated once
     ports           where it listens; chosen once, and again where somebody else has taken one
     process         the running server
+    importing       there while the store is half imported
     conf/ logs/ data/ plugins/ run/     Neo4j's own
 """
 
@@ -22,6 +23,7 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
+from graphdb.archive import sync_folder
 from graphdb.config import Memory, Ports, answers, neo4j_conf
 from graphdb.errors import GraphdbError
 from graphdb.files import alone, require_room, write_private
@@ -49,6 +51,17 @@ class ServerError(GraphdbError):
 
 class ServerDied(ServerError):
     """The server ended before it answered."""
+
+
+class HalfImported(ServerError):
+    """The store is being written by an import, or was left by one that died: nobody may take it for a graph."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(
+            f"The graph in {folder} is half imported: `affinity graph import` is at work there, or was interrupted. "
+            "Wait for it, or run it again with the same export; `affinity graph reset` empties the data folder instead."
+        )
 
 
 class NotOurServer(ServerError):
@@ -86,6 +99,8 @@ class Status:
     browser: str
     pid: int | None
     version: str
+    half_imported: str | None
+    """What to do about a store that is half imported."""
 
 
 class LocalServer:
@@ -98,11 +113,12 @@ class LocalServer:
         self._console = console or Console(stderr=True)
         self._java = java
 
-    def start(self, *, patience: float = START_SECONDS) -> Connection:
+    def start(self, *, patience: float = START_SECONDS, importing: bool = False) -> Connection:
         """Attach to the server, after starting it where it is down; whoever needs it next finds it running.
 
         The first start of a user fetches the server's jars. Raises ServerError, as where no answer comes within
-        `patience` seconds, NoRoom, JarsUnavailable, JarMismatch and StillBusy.
+        `patience` seconds, HalfImported for all but the import itself, NoRoom, JarsUnavailable, JarMismatch and
+        StillBusy.
         """
         java = self._java
         if self._process.find() is None:
@@ -110,6 +126,8 @@ class LocalServer:
             # Before anybody has to wait for us: fetching takes a while.
             java = java or runtime(self._console)
         with self._alone():
+            if not importing:
+                self.require_whole()
             process = self._process.find()
             if process is None:
                 self._start(java or runtime(self._console), patience)
@@ -130,14 +148,44 @@ class LocalServer:
             return self._process.end(patience)
 
     def reset(self) -> None:
-        """Stop the server and delete its store; password and ports stay. Raises StillBusy."""
+        """Stop the server, and an import whose starter died, and delete the store; password and ports stay.
+
+        Raises StillBusy.
+        """
         store = self.folder / "data"
         if not self.folder.exists():
             return
         with self._alone():
             self._process.end(STOP_SECONDS)
+            self._process.end_tools()
             if store.exists():
                 shutil.rmtree(store)
+            self._importing.unlink(missing_ok=True)
+
+    def begin_import(self) -> None:
+        """Stop the server; until `end_import`, or `reset`, nobody but the import may start it. Raises StillBusy."""
+        with self._alone():
+            self._process.end(STOP_SECONDS)
+            self._importing.touch()
+            sync_folder(self.folder)
+
+    def end_import(self) -> None:
+        """The store is whole."""
+        self._importing.unlink()
+
+    @property
+    def has_store(self) -> bool:
+        """Whether there is one to look into: a server that never ran since `reset` has none."""
+        return (self.folder / "data").exists()
+
+    @property
+    def is_half_imported(self) -> bool:
+        return self._importing.exists()
+
+    def require_whole(self) -> None:
+        """Raises HalfImported."""
+        if self.is_half_imported:
+            raise HalfImported(self.folder)
 
     def status(self) -> Status:
         """What is known without starting anything."""
@@ -150,6 +198,7 @@ class LocalServer:
             browser=ports.browser,
             pid=process.pid if process else None,
             version=version(),
+            half_imported=str(HalfImported(self.folder)) if self.is_half_imported else None,
         )
 
     @property
@@ -165,6 +214,10 @@ class LocalServer:
     def ports(self) -> Ports:
         """The remembered ports, else those that a first start would choose."""
         return self._remembered or Ports.free()
+
+    @property
+    def _importing(self) -> Path:
+        return self.folder / "importing"
 
     @property
     def _remembered(self) -> Ports | None:

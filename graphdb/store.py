@@ -66,24 +66,27 @@ class GraphStore(Bolt):
     """The affinity graph in a Neo4j."""
 
     @classmethod
-    def reach(cls, folder: DataFolder, *, timeout: float = 60.0) -> Self:
-        """The server of a data folder, asked who it is and nothing more: whatever it holds, nothing is written."""
-        given = ServerSettings.from_environment()
-        server = given or local_server(folder)
-        greet(server)
-        store = cls(server.uri, server.user, server.password, database=server.database, timeout=timeout)
+    def reach(cls, folder: DataFolder, *, timeout: float = 60.0, server: Connection | None = None) -> Self:
+        """The server of a data folder, asked who it is and nothing more: whatever it holds, nothing is written.
+
+        `server` is the folder's own where it was started already.
+        """
+        given = None if server else ServerSettings.from_environment()
+        asked = server or given or local_server(folder)
+        greet(asked)
+        store = cls(asked.uri, asked.user, asked.password, database=asked.database, timeout=timeout)
         store._home = None if given else folder.neo4j
         return store
 
     @classmethod
-    def connect(cls, folder: DataFolder, *, timeout: float = 60.0) -> Self:
+    def connect(cls, folder: DataFolder, *, timeout: float = 60.0, server: Connection | None = None) -> Self:
         """The graph of a data folder: the server of NEO4J_URI, else the folder's own, started if it is down.
 
         Whoever answers is asked who it is, then what the database holds; only then the schema is written, and last
         the id that graph and folder share. Raises, in this order, SettingsError, GraphUnavailable, GraphRefused,
         UnsupportedServer, ForeignData, SchemaCollision and StoreMismatch.
         """
-        store = cls.reach(folder, timeout=timeout)
+        store = cls.reach(folder, timeout=timeout, server=server)
         try:
             admit(store)
             store.ensure_schema()

@@ -6,28 +6,45 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from graphdb.server import LocalServer
-from tests.conftest import SETTINGS, Graph, command, open_graph
+from doctor.graph import neo4j as examine
+from graphdb.java import tool_arguments
+from graphdb.process import ServerProcess, command_line
+from graphdb.server import HalfImported, LocalServer
+from graphdb.settings import DataFolder
+from tests.conftest import SETTINGS, Graph, Wait, command, open_graph
 
 SAME = ("archive", "features", "fits", "views", "store")
 
 
+def environment(data: Path) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
+    return kept | {"AFFINITY_DATA": str(data), "OMP_NUM_THREADS": "1"}
+
+
 def affinity(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`affinity …` on a data folder and its own server."""
-    kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
-    return subprocess.run(
-        command(arguments),
-        env=kept | {"AFFINITY_DATA": str(data), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    return subprocess.run(command(arguments), env=environment(data), capture_output=True, text=True, timeout=600)
+
+
+def importers(home: Path) -> list[psutil.Process]:
+    """Neo4j's own tools at work on the folder of a server."""
+    return [each for each in psutil.process_iter() if set(tool_arguments(home)).issubset(command_line(each))]
+
+
+WRITTEN = "data/databases/neo4j/neostore.nodestore.db"
+"""What the importer has begun to write early on."""
+MOMENTS: dict[str, Callable[[Path], bool]] = {
+    "as the importer starts": lambda home: bool(importers(home)),
+    "as it writes": lambda home: bool(importers(home)) and (home / WRITTEN).exists(),
+    "as what it wrote is counted": lambda home: not importers(home) and ServerProcess(home).find() is not None,
+}
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +107,41 @@ def test_an_import_is_the_same_graph_and_ingest_goes_on_with_it(
     assert checked.returncode == 0, checked.stdout + checked.stderr
     refused = affinity(copied, "graph", "import", str(exported))
     assert refused.returncode == 1 and "holds a graph already" in refused.stderr
+
+
+def kill_an_import(data: Path, exported: Path, reached: Callable[[Path], bool], wait_for: Wait) -> None:
+    """SIGKILL at a moment; while it still ran, nobody else could start the server, and nobody is left at work."""
+    home = data / "neo4j"
+    begun = subprocess.Popen(command(("graph", "import", str(exported))), env=environment(data))
+    wait_for(lambda: reached(home) or begun.poll() is not None)
+    with pytest.raises(HalfImported):
+        LocalServer(home).start()
+    for importer in importers(home):
+        importer.suspend()  # so that it does not end by itself
+    begun.kill()
+    assert begun.wait(30) == -9
+    wait_for(lambda: not importers(home))
+
+
+def test_an_import_that_is_killed_leaves_no_graph_and_nobody_at_work_and_goes_on(
+    world: Graph, exported: Path, copied: Path, wait_for: Wait
+) -> None:
+    second = LocalServer(copied / "neo4j")
+    for reached in MOMENTS.values():
+        kill_an_import(copied, exported, reached, wait_for)
+        assert second.is_half_imported
+    for arguments in (("start",), ("admin", "database", "info")):
+        refused = affinity(copied, "graph", *arguments)
+        assert refused.returncode == 1 and "run it again with the same export" in refused.stderr, refused.stderr
+    assert "half imported" in affinity(copied, "graph", "status").stdout
+    assert [check.state for check in examine(DataFolder(copied)) if check.name == "graph"] == ["problem"]
+    done = affinity(copied, "graph", "import", str(exported))
+    assert done.returncode == 0, done.stdout + done.stderr
+    graph = open_graph(copied, second.start())
+    try:
+        assert everything(graph) == everything(world)
+    finally:
+        graph.close()
 
 
 def test_an_export_says_what_it_holds(world: Graph, exported: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,9 @@ def ask(server: LocalServer | Connection, query: str) -> list[Any]:
         return [record[0] for record in driver.execute_query(query).records]
 
 
-def affinity(data: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "affinity", "graph", *arguments, "--data", str(data)], stdout=subprocess.PIPE, text=True
-    )
+def affinity(data: Path, *arguments: str, pass_fds: Sequence[int] = ()) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "affinity", "graph", *arguments, "--data", str(data)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, pass_fds=pass_fds)
 
 
 def output(process: subprocess.Popen[str]) -> str:
@@ -149,6 +149,18 @@ def test_starting_twice_at_once_gives_one_server_on_ports_that_are_free(server: 
     assert server.ports.bolt != before.bolt
     assert said[0]["uri"] == server.connection.uri
     assert ask(server, "RETURN 1") == [1]
+
+
+def test_a_lock_that_a_command_was_started_under_is_free_when_it_ends(server: LocalServer, data: Path) -> None:
+    server.stop()
+    with (data / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # As `flock lock affinity graph start` does it.
+        starting = affinity(data, "start", pass_fds=[lock.fileno()])
+    output(starting)
+    with (data / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    assert server.status().running
 
 
 def test_reset_empties_the_graph_and_keeps_password_and_ports(server: LocalServer) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from graphdb.java import SERVER, server_arguments
+from graphdb.java import SERVER, server_arguments, tool_arguments
 from graphdb.process import ServerProcess
 
 SLEEP = "import time; print(flush=True); time.sleep(600)"
@@ -81,6 +81,14 @@ def test_what_is_remembered_is_found_and_private(tmp_path: Path) -> None:
         assert (tmp_path / "process").stat().st_mode & 0o777 == 0o600
         assert server.end(patience=10)
         assert not (tmp_path / "process").exists()
+
+
+def test_tools_that_somebody_left_at_work_on_the_folder_are_ended(tmp_path: Path) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    with python(SLEEP, *tool_arguments(ours)) as left, python(SLEEP, *tool_arguments(theirs)) as other:
+        ServerProcess(ours).end_tools()
+        left.wait(10)
+        assert other.poll() is None
 
 
 def test_one_that_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
