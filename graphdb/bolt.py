@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,8 @@ from graphdb.errors import GraphBroken, GraphRefused, GraphUnavailable
 from graphdb.files import require_room
 from graphdb.rows import Row
 
+RETRY_SECONDS = 60.0
+"""How long a query is tried again at most: a server went away, or two transactions were in each other's way."""
 FETCHED = 10_000
 """Rows that a server sends at a time where a whole graph is read."""
 
@@ -25,7 +28,8 @@ class Bolt:
     """A Neo4j and one database of it. Safe to share between threads; use it as a context manager.
 
     Raises GraphUnavailable where no server answers. `database` is the user's home database where it is None;
-    `timeout` is the deadline of a query, in seconds.
+    `timeout` is the deadline of a query, in seconds; nobody waits longer than that, or RETRY_SECONDS, for a server that
+    went away.
     """
 
     def __init__(
@@ -44,7 +48,7 @@ class Bolt:
                 auth=(user, password),
                 notifications_min_severity=NotificationMinimumSeverity.OFF,
                 connection_timeout=10,
-                max_transaction_retry_time=timeout,
+                max_transaction_retry_time=min(timeout, RETRY_SECONDS),
             )
         except (ConfigurationError, ValueError) as error:
             raise GraphUnavailable(uri, str(error)) from error
@@ -57,6 +61,12 @@ class Bolt:
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.close()
+
+    def within(self, timeout: float) -> Self:
+        """The same connection with another deadline for its queries. Closing either closes both."""
+        other = copy(self)
+        other._timeout = timeout
+        return other
 
     def ping(self) -> None:
         """Raises GraphUnavailable where no server answers, or refuses the password."""

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from graphdb.archive import ArchiveWriter
+from graphdb.checks.reading import SECONDS
 from graphdb.removing import RemovalStore
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
@@ -44,7 +45,7 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
     with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards) as archive:
         store.sweep_snapshots()
         with open_engine(settings, folder.root, [*paths, *settings.extractor.files]) as engine:
-            finish(store, folder, archive, engine, report)
+            finish(store.within(SECONDS), folder, archive, engine, report)
             require_crops(store, settings.mining)
             new = choose(name(files, engine, report, summary), store, settings, report, summary)
             mine(new, store, archive, folder, engine, settings, report, summary)
@@ -59,7 +60,7 @@ def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Sum
     with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards) as archive:
         store.sweep_snapshots()
         with open_engine(settings, folder.root, settings.extractor.files) as engine:
-            finish(store, folder, archive, engine, report)
+            finish(store.within(SECONDS), folder, archive, engine, report)
             publish(store, folder, engine, settings, report, summary)
     return summary
 

@@ -7,17 +7,23 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from neo4j import RoutingControl
 
 from api.client import ServiceError, TripletClient
 from graphdb.archive import shard_files, shard_path
+from graphdb.checks.reading import SECONDS
 from graphdb.errors import SnapshotGone
+from graphdb.removing import RemovalStore
+from graphdb.rows import Row
+from ingest import pipeline
 from ingest.forgetting import resolve
+from ingest.settings import IngestSettings
 from tests.conftest import Wait, free_port
 from tests.integration.fingerprint import fingerprint
-from tests.integration.workshop import Workshop, published
+from tests.integration.workshop import CLUSTERING, Workshop, published
 
 ORDER: dict[str, Any] = {"seed": 0, "mix": "intra:1", "negatives": "batch", "position": 0, "count": 20}
 
@@ -178,6 +184,30 @@ def test_forgetting_that_is_killed_leaves_no_damage_and_goes_on_whoever_comes_ne
     assert killed == 6
     last = workshop.graph.store.snapshot("latest")
     assert set(workshop.graph.store.snapshot_starts(last.id)) == set(left)
+
+
+class WatchedStore(RemovalStore):
+    """Notes the deadline of each query."""
+
+    deadlines: ClassVar[dict[str, set[float]]] = {}
+
+    def _execute(self, name: str, parameters: Row, routing: RoutingControl) -> list[Any]:
+        self.deadlines.setdefault(name, set()).add(self._timeout)
+        return super()._execute(name, parameters, routing)
+
+
+def test_what_an_ingest_finishes_of_a_forgetting_has_as_much_time_as_forgetting_itself(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published(workshop)
+    workshop.graph.store._write("begin_forgetting", videos=workshop.videos[:1])
+    monkeypatch.setattr(pipeline, "RemovalStore", WatchedStore)
+    pipeline.cluster(workshop.graph.folder, IngestSettings(clustering=CLUSTERING, workers=1), workshop.report)
+    found = WatchedStore.deadlines
+    for name in ("edges_around", "delete_patches", "live_bytes", "shard_images", "delete_videos"):
+        assert found[name] == {SECONDS}
+    assert found["tracked_starts"] == {60.0}
+    assert traces(workshop, workshop.videos[0]) == []
 
 
 def test_a_video_that_comes_back_after_it_was_forgotten_brings_its_snapshot_back(workshop: Workshop) -> None:

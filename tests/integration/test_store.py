@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from graphdb import bolt
 from graphdb.archive import ArchiveWriter
 from graphdb.errors import GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound, StoreMismatch
 from graphdb.identity import claim, relation
@@ -223,6 +224,14 @@ def test_a_server_that_does_not_answer_is_named() -> None:
     with GraphStore("bolt://127.0.0.1:9", "neo4j", "x", timeout=1) as store, pytest.raises(GraphUnavailable) as caught:
         store.ping()
     assert "bolt://127.0.0.1:9" in str(caught.value)
+
+
+def test_nobody_waits_for_a_server_as_long_as_for_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bolt, "RETRY_SECONDS", 0.2)
+    with GraphStore("bolt://127.0.0.1:1", "neo4j", "password", timeout=3600) as store:
+        for ask in (store.counts, lambda: store.write_video(video("v"), FRAMES, [], "000000", 0)):
+            with pytest.raises(GraphUnavailable):
+                ask()
 
 
 def test_a_wrong_password_is_named(graph: Graph) -> None:
