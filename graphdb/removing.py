@@ -132,15 +132,22 @@ class RemovalStore(GraphStore):
         rows = self._read("shard_images", shard=shard)
         return {row["id"]: Location(shard, row["offset"], row["size"]) for row in rows}
 
-    def move_shard(self, old: str, images: Mapping[str, Location], new: str, end: int) -> None:
-        """Point to images where they lie now, and count on the new shard up to `end` in place of the old: at once."""
+    def move_images(self, images: Mapping[str, Location], shard: str, end: int) -> None:
+        """Point to images where they lie now, and count on that shard up to `end`: in one transaction."""
         rows: list[dict[str, Any]] = [{"id": id, **location._asdict()} for id, location in images.items()]
 
         def work(tx: ManagedTransaction) -> None:
-            run(tx, "write_shard", id=new, end=end)
-            for at in range(0, len(rows), ROWS):
-                for things in ("patches", "frames"):
-                    run(tx, f"move_{things}", images=rows[at : at + ROWS])
+            run(tx, "write_shard", id=shard, end=end)
+            for things in ("patches", "frames"):
+                run(tx, f"move_{things}", images=rows)
+
+        self._transact(work)
+
+    def drop_shard(self, old: str, newest: str, end: int) -> None:
+        """Forget a shard that nothing points into; the newest one is counted on, so that no number is used again."""
+
+        def work(tx: ManagedTransaction) -> None:
+            run(tx, "write_shard", id=newest, end=end)
             run(tx, "sweep_shards", ids=[old])
 
         self._transact(work)

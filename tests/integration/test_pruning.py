@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import pytest
 
+from graphdb import compacting
+from graphdb.archive import shard_files
 from graphdb.errors import SnapshotGone
 from graphdb.model import Snapshot
 from ingest.forgetting import finish
 from ingest.pruning import carry_out, plan
 from tests.integration.fingerprint import fingerprint
-from tests.integration.workshop import InlineEngine, Killed, Workshop, published
+from tests.integration.workshop import SHARD_BYTES, InlineEngine, Killed, Workshop, published
+
+PORTION = 2**14
+"""Bytes that are rewritten together here: some images, so that a shard takes several portions."""
 
 
 def content(workshop: Workshop, snapshot: Snapshot) -> object:
@@ -99,7 +104,10 @@ def test_pruning_keeps_the_newest_and_those_read_within_a_day_and_deletes_what_o
     assert workshop.graph.json("graph", "prune", "--keep", "1")["deleted"]["segments"] == 0
 
 
-def test_pruning_that_is_cut_at_any_write_goes_on_and_ends_in_the_same_graph(workshop: Workshop) -> None:
+def test_pruning_that_is_cut_at_any_write_goes_on_and_ends_in_the_same_graph(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compacting, "PORTION_BYTES", PORTION)
     published(workshop)
     workshop.add(workshop.videos[:4], "again")
     last = workshop.publish(refit=True)
@@ -111,11 +119,28 @@ def test_pruning_that_is_cut_at_any_write_goes_on_and_ends_in_the_same_graph(wor
         except Killed:
             assert not workshop.check().damaged
             assert content(workshop, last) == kept
-    assert lives > 4
+    assert lives > 5
     assert workshop.check().found == []
     assert workshop.graph.store.counts()["segments"] == len(workshop.graph.store.segments(last.id).intra_count) + len(
         workshop.graph.store.segments(last.id).inter_count
     )
+
+
+def test_rewritten_shards_turn_at_their_size_and_have_new_numbers(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compacting, "PORTION_BYTES", PORTION)
+    published(workshop)
+    graph, archive = fingerprint(workshop.graph), workshop.graph.folder.archive
+    before = shard_files(archive)
+    workshop.work(
+        lambda store, writer: list(compacting.compact(store, writer, archive, dict.fromkeys(store.shards(), 0)))
+    )
+    after = shard_files(archive)
+    assert len(after) > 1 and not set(after) & set(before)
+    assert max(path.stat().st_size for path in after) < SHARD_BYTES + 2 * PORTION
+    assert fingerprint(workshop.graph) == graph
+    assert workshop.check().found == []
 
 
 def test_tracks_that_no_snapshot_uses_yet_are_kept(workshop: Workshop) -> None:

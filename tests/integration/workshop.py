@@ -29,6 +29,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 CLUSTERING = ClusterSettings(parents=2, members=4, neighbors=6)
+SHARD_BYTES = 2**17
+"""Shards of some videos."""
 MININGS = {"first": MiningSettings(frames=True), "again": MiningSettings(frames=True, stride=7)}
 """Two ways of mining the same videos, which find other tracks in some of them."""
 
@@ -83,7 +85,7 @@ class Workshop:
         server, folder = self.graph.server, self.graph.folder
         with (
             MortalStore(server.uri, server.user, server.password) as store,
-            ArchiveWriter(folder.archive, store.shards, shard_bytes=2**17) as archive,
+            ArchiveWriter(folder.archive, store.shards, shard_bytes=SHARD_BYTES) as archive,
         ):
             store.lives = lives
             store.sweep_snapshots()
