@@ -190,6 +190,8 @@ class Snapshot:
     frames: int
     settings: dict[str, Any]
     counts: Counts
+    recipe: dict[str, Any] | None = None
+    """How its extractor was asked for, with files of this machine: no part of its id, and nothing for strangers."""
 
 
 @dataclass(frozen=True, slots=True)

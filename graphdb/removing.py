@@ -53,7 +53,7 @@ class RemovalStore(GraphStore):
         self._write("begin_forgetting", videos=list(videos))
 
     def ended_snapshots(self) -> list[Snapshot]:
-        """Those that have ended and still hold their segments, oldest first."""
+        """Those that have ended and still hold their segments, newest first: `latest` is soon right again."""
         return [snapshot_of(row["snapshot"]) for row in self._read("ended_snapshots")]
 
     def rest(self, snapshot: str) -> dict[str, tuple[str, list[str]]]:
@@ -62,7 +62,10 @@ class RemovalStore(GraphStore):
         return {row["video"]: (row["segment"], sorted(row["starts"])) for row in rows}
 
     def end_snapshot(self, id: str, successor: str | None) -> None:
-        """End a snapshot in one transaction: it names its successor, as do those that named it, and holds nothing."""
+        """End a snapshot in one transaction: it names its successor, as do those that named it, and holds nothing.
+
+        A successor that was there before stands in its place, unless it is newer.
+        """
 
         def work(tx: ManagedTransaction) -> None:
             run(tx, "end_snapshot", id=id, successor=successor)

@@ -78,6 +78,7 @@ def snapshot_of(properties: Mapping[str, Any]) -> Snapshot:
         frames=properties["frames"],
         settings=json.loads(properties["settings"]),
         counts=Counts(**{name: properties[name] for name in Counts.__dataclass_fields__}),
+        recipe=json.loads(properties["recipe"]) if properties.get("recipe") else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -227,13 +228,26 @@ class GraphStore(Bolt):
         self._transact(work)
         return id
 
-    def publish(self, segments: Sequence[str], frames: int, fit: str | None, settings: dict[str, Any]) -> Snapshot:
-        """Publish a snapshot of these segments; the existing one where its content was published before."""
-        id, text = snapshot_id(fit, frames, settings, segments), settings_text(settings)
-        if not self._write("create_snapshot", id=id, fit=fit, frames=frames, settings=text)[0]["published"]:
+    def publish(
+        self,
+        segments: Sequence[str],
+        frames: int,
+        fit: str | None,
+        settings: dict[str, Any],
+        *,
+        recipe: dict[str, Any] | None = None,
+        succeeds: str | None = None,
+    ) -> Snapshot:
+        """Publish a snapshot of these segments; the existing one where its content was published before.
+
+        It is the newest from then on, or, where it `succeeds` another one, in the place of that.
+        """
+        id, about = snapshot_id(fit, frames, settings, segments), {"fit": fit, "frames": frames}
+        about |= {"settings": settings_text(settings), "recipe": json.dumps(recipe) if recipe else None}
+        if not self._write("create_snapshot", id=id, **about)[0]["published"]:
             for at in range(0, len(segments), ROWS):
                 self._write("use_segments", id=id, segments=sorted(segments)[at : at + ROWS])
-            self._write("publish_snapshot", id=id)
+            self._write("publish_snapshot", id=id, succeeds=succeeds)
         return self.snapshot(id)
 
     def sweep_snapshots(self) -> None:

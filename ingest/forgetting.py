@@ -145,7 +145,8 @@ def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine:
         except (DamagedFit, UnknownExtractor) as error:
             report.note(f"Snapshot {snapshot.id} has ended, and nothing takes its place: {error}")
             return None
-    return store.publish(segments, snapshot.frames, snapshot.fit, snapshot.settings).id
+    about = snapshot.frames, snapshot.fit, snapshot.settings
+    return store.publish(segments, *about, recipe=snapshot.recipe, succeeds=snapshot.id).id
 
 
 def link(
@@ -158,13 +159,20 @@ def link(
 ) -> list[str]:
     """The segments of INTER edges of what is left of a snapshot: those that are there, and those still to compute."""
     fit = load_fit(folder.fits, snapshot.fit or "")
-    recipe = Recipe(features=str(snapshot.settings["features"]), crops=snapshot.settings.get("crops"))
+    recipe = recipe_of(snapshot)
     linker = Linker(store, folder, engine, recipe, fit.settings, report)
     files = (features_name(video, segment) for video, (segment, ids) in rest.items() if ids)
     if not all(features_path(folder.features, fit.extractor, name).exists() for name in files):
         require_extractor(recipe, fit.extractor)
         linker.describe(rest)
     return linker.link(fit, linker.assign(fit, rest), rest)
+
+
+def recipe_of(snapshot: Snapshot) -> Recipe:
+    """How its extractor is asked for again. Settings alone name no file of weights."""
+    if snapshot.recipe:
+        return Recipe.of(snapshot.recipe)
+    return Recipe(features=str(snapshot.settings["features"]), crops=snapshot.settings.get("crops"))
 
 
 def require_extractor(recipe: Recipe, digest: str) -> None:

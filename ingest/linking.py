@@ -129,7 +129,9 @@ class Linker:
             settings |= {"features": self._extractor.name, "clustering": asdict(fit.settings)}
             if self._recipe.crops:
                 settings["crops"] = self._recipe.crops
-        snapshot = self._store.publish(segments, frames, fit.id if fit else None, settings | {"track_frames": frames})
+        settings |= {"track_frames": frames}
+        id = fit.id if fit else None
+        snapshot = self._store.publish(segments, frames, id, settings, recipe=self._recipe.as_json())
         self._explain(snapshot)
         return snapshot
 

@@ -1,10 +1,13 @@
-// Count the snapshot's content and publish it: from here on it never changes.
+// Count the snapshot's content and publish it: from here on it never changes. It is the newest, or stands where the one
+// stood that it takes the place of.
+OPTIONAL MATCH (before:Snapshot {id: $succeeds})
+WITH coalesce(before.place, before.published) AS place
 MATCH (s:Snapshot {id: $id})-[:USES]->(g:Segment)
-WITH s,
+WITH s, place,
      sum(CASE g.kind WHEN 'intra' THEN 1 ELSE 0 END) AS videos,
      sum(CASE g.kind WHEN 'intra' THEN g.count ELSE 0 END) AS intra,
      sum(CASE g.kind WHEN 'inter' THEN 1 ELSE 0 END) AS parents,
      sum(CASE g.kind WHEN 'inter' THEN g.count ELSE 0 END) AS inter,
      sum(COUNT { (g)<-[:IN]-(:Child) }) AS children
 SET s.videos = videos, s.patches = 2 * intra, s.intra = intra, s.inter = inter, s.children = children,
-    s.parents = parents, s.published = datetime()
+    s.parents = parents, s.published = datetime(), s.place = coalesce(place, datetime())

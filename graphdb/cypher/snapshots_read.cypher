@@ -2,4 +2,4 @@
 MATCH (s:Snapshot)
 WHERE s.created IS NOT NULL AND s.published IS NOT NULL AND s.ended IS NULL
 RETURN s AS snapshot, coalesce(s.read >= datetime() - duration('P1D'), false) AS read
-ORDER BY s.published DESC, s.id
+ORDER BY coalesce(s.place, s.published) DESC, s.id

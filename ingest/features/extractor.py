@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,17 @@ class Recipe:
         """The files of weights that whoever loads it must see."""
         kind, _, name = self.features.removeprefix(BESIDE).partition(":")
         return [Path(name)] if kind == "trunk" else [self.weights] if self.weights else []
+
+    def as_json(self) -> dict[str, str | None]:
+        """What `Recipe.of` makes one of again, wherever a later command stands."""
+        beside, kind, name = self.features.rpartition("trunk:")
+        features = f"{beside}{kind}{Path(name).absolute()}" if kind else name
+        weights = str(self.weights.absolute()) if self.weights else None
+        return {"features": features, "weights": weights, "crops": self.crops}
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> Recipe:
+        return cls(**kept | {"weights": Path(kept["weights"]) if kept.get("weights") else None})
 
 
 def load_extractor(recipe: Recipe) -> Extractor:

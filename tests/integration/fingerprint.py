@@ -9,7 +9,7 @@ from graphdb.archive import ArchiveReader
 from graphdb.model import Location
 from tests.conftest import Graph
 
-WHEREABOUTS = {"key", "first", "shard", "offset", "created", "published", "read"}
+WHEREABOUTS = {"key", "first", "shard", "offset", "created", "published", "place", "read"}
 """Keys, archive positions and times may differ; all else may not."""
 BOOKKEEPING = {"Counter", "Shard", "Store"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +20,28 @@ from graphdb.store import GraphStore
 from tests.conftest import end
 
 POLL_SECONDS = 0.02
+DYING = """
+import os, signal, sys
+import affinity
+from graphdb.removing import RemovalStore
+
+moment = sys.argv.pop(1)
+left = int(moment) if moment.isdigit() else -1
+
+def die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def write(self):
+    global left
+    if left == 0:
+        die()
+    left -= 1
+
+RemovalStore._require_room = write
+if left < 0:
+    sys.addaudithook(lambda event, args: die() if event == "os.remove" and str(args[0]).endswith(moment) else None)
+affinity.main()
+"""
 WORKS_FOR = {"worker": "ingest"}
 """Targets that are processes of another command."""
 
@@ -155,6 +178,19 @@ class Supervisor:
             except psutil.Error:
                 continue
         return left
+
+
+def killed(moment: str, environment: dict[str, str], *arguments: str) -> bool:
+    """`affinity …`, killed by SIGKILL before its write to the graph of this number, or before it deletes a file whose
+    name ends so; whether it came to that."""
+    done = subprocess.run(
+        [sys.executable, "-c", DYING, moment, *arguments],
+        env=environment | {"PYTHONPATH": str(Path.cwd())},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return done.returncode == -signal.SIGKILL
 
 
 def rows_written(store: GraphStore) -> int:

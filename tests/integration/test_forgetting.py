@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 import urllib.request
 from pathlib import Path
 from typing import Any, ClassVar
@@ -19,10 +17,12 @@ from graphdb.errors import SnapshotGone
 from graphdb.removing import RemovalStore
 from graphdb.rows import Row
 from ingest import pipeline
+from ingest.describing import cached_extractor
 from ingest.forgetting import resolve
 from ingest.settings import IngestSettings
 from tests.conftest import Wait, free_port
 from tests.integration.fingerprint import fingerprint
+from tests.integration.killing import killed
 from tests.integration.workshop import CLUSTERING, Workshop, published
 
 ORDER: dict[str, Any] = {"seed": 0, "mix": "intra:1", "negatives": "batch", "position": 0, "count": 20}
@@ -128,48 +128,13 @@ def test_a_damaged_image_of_another_video_holds_nothing_up_and_stays_named(works
     assert finding.count == 1 and damaged["id"] in str(finding)
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-from typing import Any
-from ingest import forgetting
-from ingest.report import Report
-from graphdb.removing import RemovalStore
-from graphdb.settings import DataFolder
-
-when, video = sys.argv[1], sys.argv[2]
-left = int(when) if when.isdigit() else -1
-
-def die():
-    os.kill(os.getpid(), signal.SIGKILL)
-
-def write(self):
-    global left
-    if left == 0:
-        die()
-    left -= 1
-
-RemovalStore._require_room = write
-if when == "unlink":
-    sys.addaudithook(lambda event, args: die() if event == "os.remove" and str(args[0]).endswith(".tar") else None)
-forgetting.forget([video], DataFolder.resolve(), 1, Report(), lambda held: True)
-"""
-
-
 def test_forgetting_that_is_killed_leaves_no_damage_and_goes_on_whoever_comes_next(workshop: Workshop) -> None:
     """Killed before each of its writes in turn, and before it deletes the old shard: another video each time."""
     published(workshop)
     left = workshop.videos
-    killed = 0
-    for when in ("1", "2", "4", "6", "8", "unlink"):
+    for when in ("1", "2", "4", "6", "8", ".tar"):
         video = left.pop(0)
-        done = subprocess.run(
-            [sys.executable, "-c", KILLED, when, video],
-            env=workshop.graph.environment | {"PYTHONPATH": str(Path.cwd())},
-            capture_output=True,
-            text=True,
-        )
-        killed += done.returncode == -9
+        assert killed(when, workshop.graph.environment, "forget", video, "--yes", "--workers", "1")
         findings = workshop.check()
         assert not findings.damaged, (when, findings.found)
         half = [finding for finding in findings.found if finding.rule == "No video is left half forgotten."]
@@ -181,7 +146,6 @@ def test_forgetting_that_is_killed_leaves_no_damage_and_goes_on_whoever_comes_ne
             workshop.publish()
         assert traces(workshop, video) == []
         assert workshop.check().found == []
-    assert killed == 6
     last = workshop.graph.store.snapshot("latest")
     assert set(workshop.graph.store.snapshot_starts(last.id)) == set(left)
 
@@ -245,6 +209,56 @@ def test_snapshots_of_an_earlier_mining_are_succeeded_too(workshop: Workshop) ->
     workshop.add([video for video in workshop.videos if video != gone])
     batch = workshop.publish()
     assert (batch.id, workshop.edges(batch.id)) == (ended[before.id], edges)
+
+
+def test_latest_is_the_successor_of_what_was_latest(workshop: Workshop) -> None:
+    """A newer snapshot that does not use the video lives on, and the successor of an older one stays behind it."""
+    workshop.empty()
+    few, gone = workshop.videos[:6], workshop.videos[6]
+    workshop.add(few)
+    small = workshop.publish()
+    workshop.add([gone])
+    old = workshop.publish()
+    store = workshop.graph.store
+    newer = store.publish(
+        [
+            row["id"]
+            for row in workshop.graph.cypher("MATCH (:Snapshot {id: $id})-->(g) RETURN g.id AS id", id=small.id)
+        ],
+        small.frames,
+        small.fit,
+        {**small.settings, "note": "newer"},
+    )
+    assert workshop.forget([gone])[old.id] == small.id
+    assert [one.id for one in store.snapshots()] == [newer.id, small.id]
+    workshop.add([gone])
+    latest = workshop.publish()
+    assert store.snapshot("latest").id == latest.id
+    assert workshop.forget([gone])[latest.id] == small.id
+    assert [one.id for one in store.snapshots()] == [small.id, newer.id]
+
+
+def test_snapshots_by_weights_in_a_file_are_succeeded_while_the_file_is_there(
+    workshop: Workshop, tmp_path: Path
+) -> None:
+    import timm
+    from safetensors.torch import save_file
+
+    weights = tmp_path / "weights.safetensors"
+    save_file(timm.create_model("test_resnet", pretrained=False, num_classes=0).state_dict(), weights)
+    workshop.empty()
+    workshop.add(workshop.videos[:12])
+    before = workshop.publish(features="timm:test_resnet", weights=weights)
+    for gone in workshop.videos[:2]:
+        shutil.rmtree(workshop.graph.folder.features)
+        ended = workshop.forget([gone])
+        assert bool(ended[before.id]) == weights.exists()
+        if weights.exists():
+            before = workshop.graph.store.snapshot(str(ended[before.id]))
+            weights.unlink()
+            cached_extractor.cache_clear()
+    assert any("nothing takes its place" in note and "weights.safetensors" in note for note in workshop.report.notes)
+    assert workshop.check().found == []
 
 
 def test_of_the_last_video_nothing_but_an_ended_snapshot_stays(workshop: Workshop) -> None:

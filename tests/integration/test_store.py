@@ -13,6 +13,7 @@ from graphdb.archive import ArchiveWriter
 from graphdb.errors import GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound, StoreMismatch
 from graphdb.identity import claim, relation
 from graphdb.model import InterEdges, Location, Patch, Track, Video, end_id, parent_id, start_id
+from graphdb.removing import RemovalStore
 from graphdb.rows import texts
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
@@ -130,6 +131,22 @@ def test_latest_is_the_one_published_last(graph: Graph) -> None:
         published = graph.store.publish(segments[:count], FRAMES, None, {})
         assert graph.store.snapshot("latest") == published
     assert [snapshot.counts.videos for snapshot in graph.store.snapshots()] == [6, 4, 2]
+
+
+def test_a_successor_stands_where_the_one_stood_that_it_takes_the_place_of(graph: Graph) -> None:
+    server, segments = graph.server, write(graph, VIDEOS)
+    with RemovalStore(server.uri, server.user, server.password) as store:
+        first, second, third, last = (store.publish(segments[:count], FRAMES, None, {}) for count in (3, 4, 5, 6))
+        # One that is new, of an older one; then one that was there before, of the newest.
+        new = store.publish(segments[:2], FRAMES, None, {}, succeeds=second.id)
+        store.end_snapshot(second.id, new.id)
+        assert [one.id for one in store.snapshots()] == [last.id, third.id, new.id, first.id]
+        assert store.snapshot("latest") == last
+        store.end_snapshot(last.id, first.id)
+        assert [one.id for one in store.snapshots()] == [first.id, third.id, new.id]
+        store.end_snapshot(third.id, first.id)
+        assert [one.id for one, _ in store.snapshots_read()] == [first.id, new.id]
+        assert store.publish(segments, FRAMES, None, {}) == store.snapshot("latest")
 
 
 def test_a_snapshot_that_was_not_published_is_invisible_and_swept(graph: Graph) -> None:
