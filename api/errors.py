@@ -86,6 +86,17 @@ class NegativesExhausted(ServiceFault):
         )
 
 
+class ImagesMoving(ServiceFault):
+    """The archive is being rewritten, and images were moved before they could be read, for so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"The archive is being rewritten, and images were moved before they could be read for {seconds:g} s. "
+            "Ask again."
+        )
+
+
 class GraphTooSlow(ServiceFault):
     """The graph gave no answer within the deadline, in seconds."""
 

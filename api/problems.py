@@ -90,6 +90,13 @@ KINDS: dict[type[Exception], Kind] = {
         "Graph too slow",
         "The graph gave no answer in time. The request can be repeated as it is.",
     ),
+    errors.ImagesMoving: Kind(
+        "images-moving",
+        503,
+        "Images moving",
+        "The archive is being rewritten, and images were moved before they could be read. The request can be repeated "
+        "as it is.",
+    ),
     GraphUnavailable: AWAY,
     DriverError: AWAY,
     Neo4jError: AWAY,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
+from api.errors import ImagesMoving
 from api.sampling import Query, Sample, sample
 from api.settings import ServiceSettings
 from api.source import Source, read_source
@@ -17,6 +19,8 @@ READY_SECONDS = 1.5
 """How long a readiness probe waits for the graph."""
 ALIVE_FOR = 1.0
 """Seconds until the graph is asked again whether a snapshot that is being read has ended."""
+AGAIN_AFTER = 0.05
+"""Seconds until images are looked for again that were moved before they could be read."""
 STAMP_EVERY = 60.0
 """Seconds until the graph is told again that a snapshot is being read; pruning looks at that."""
 
@@ -70,26 +74,41 @@ class Service:
             raise
 
     async def pixels(self, snapshot: str, query: Query) -> tuple[Sample, list[memoryview]]:
-        """The same with the JPEGs of its patches. Raises DamagedArchive."""
-        taken = await self.sample(snapshot, query)
-        try:
-            return taken, self.archive.views(taken.patches)
-        except ShardGone:
-            # They were moved since the graph was read: what it says now leads to them.
-            self._windows.drop(snapshot)
+        """The same with the JPEGs of its patches. Raises DamagedArchive, and ImagesMoving."""
+        until = time.monotonic() + self.settings.deadline
+        while True:
             taken = await self.sample(snapshot, query)
-            return taken, self.archive.views(taken.patches)
+            try:
+                return taken, self.archive.views(taken.patches)
+            except ShardGone as gone:
+                await self._require_moved(gone, until)
+                self._windows.drop(snapshot)
 
     async def patch(self, id: str) -> PatchDetail:
         """One patch and what is joined to it. Raises PatchNotFound."""
         return await self._windows.ask(self.store.patch, id)
 
     async def image(self, id: str) -> bytes:
-        """The JPEG of one patch. Raises PatchNotFound, DamagedArchive."""
-        try:
-            return self.archive.read(await self._location(id))
-        except ShardGone:  # it was moved in between
-            return self.archive.read(await self._location(id))
+        """The JPEG of one patch. Raises PatchNotFound, DamagedArchive, and ImagesMoving."""
+        until = time.monotonic() + self.settings.deadline
+        while True:
+            location = await self._location(id)
+            try:
+                return self.archive.read(location)
+            except ShardGone as gone:
+                await self._require_moved(gone, until)
+
+    async def _require_moved(self, gone: ShardGone, until: float) -> None:
+        """Return where looking again leads to images that were moved since the graph was read.
+
+        Raises `gone` where the graph still counts on the shard, which is lost then; ImagesMoving after `until`.
+        """
+        if gone.path.stem in await self._windows.ask(self.store.shards):
+            raise gone
+        if time.monotonic() > until:
+            raise ImagesMoving(self.settings.deadline) from gone
+        # What others began to read before the move is joined meanwhile, and leads to where the images were.
+        await asyncio.sleep(AGAIN_AFTER)
 
     async def _location(self, id: str) -> Location:
         locations = await self._windows.ask(self.store.pixels, [id])

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
+
 import pytest
 
+from api.errors import ImagesMoving
+from api.order import Mix
+from api.sampling import Query, Sample
+from api.service import Service
+from api.settings import ServiceSettings
 from graphdb import compacting
 from graphdb.archive import shard_files
 from graphdb.errors import SnapshotGone
-from graphdb.model import Snapshot
+from graphdb.model import Location, Snapshot
 from ingest.forgetting import finish
 from ingest.pruning import carry_out, plan
 from tests.integration.fingerprint import fingerprint
+from tests.integration.killing import killed
 from tests.integration.workshop import SHARD_BYTES, InlineEngine, Killed, Workshop, published
 
 PORTION = 2**14
@@ -133,14 +142,79 @@ def test_rewritten_shards_turn_at_their_size_and_have_new_numbers(
     published(workshop)
     graph, archive = fingerprint(workshop.graph), workshop.graph.folder.archive
     before = shard_files(archive)
-    workshop.work(
-        lambda store, writer: list(compacting.compact(store, writer, archive, dict.fromkeys(store.shards(), 0)))
-    )
+    rewrite(workshop)
     after = shard_files(archive)
     assert len(after) > 1 and not set(after) & set(before)
     assert max(path.stat().st_size for path in after) < SHARD_BYTES + 2 * PORTION
     assert fingerprint(workshop.graph) == graph
     assert workshop.check().found == []
+
+
+def test_pruning_that_is_killed_goes_on(workshop: Workshop) -> None:
+    published(workshop)
+    workshop.add(workshop.videos[:4], "again")
+    last = workshop.publish(refit=True)
+    kept = content(workshop, last)
+    for when in ("1", "4", ".npz", ".tar"):
+        assert killed(when, workshop.graph.environment, "graph", "prune", "--keep", "1")
+        assert not workshop.check().damaged
+        assert content(workshop, last) == kept
+    workshop.graph.run("graph", "prune", "--keep", "1")
+    assert content(workshop, last) == kept
+    assert workshop.check().found == []
+
+
+def rewrite(workshop: Workshop) -> None:
+    """Move every image to another shard."""
+    archive = workshop.graph.folder.archive
+    workshop.work(lambda store, it: list(compacting.compact(store, it, archive, dict.fromkeys(store.shards(), 0))))
+
+
+class Overtaken(Service):
+    """A service whose archive is rewritten so often between its look at the graph and its reading.
+
+    `deadline` is that of looking again; the graph itself has longer.
+    """
+
+    def __init__(self, workshop: Workshop, moves: int, deadline: float = 60.0) -> None:
+        super().__init__(ServiceSettings(folder=workshop.graph.folder, deadline=60.0))
+        self.settings = replace(self.settings, deadline=deadline)
+        self.workshop, self.moves = workshop, moves
+
+    async def sample(self, snapshot: str, query: Query) -> Sample:
+        taken = await super().sample(snapshot, query)
+        self._overtake()
+        return taken
+
+    async def _location(self, id: str) -> Location:
+        location = await super()._location(id)
+        self._overtake()
+        return location
+
+    def _overtake(self) -> None:
+        if self.moves:
+            self.moves -= 1
+            rewrite(self.workshop)
+
+
+def test_a_service_looks_for_images_again_as_long_as_they_are_moved(workshop: Workshop) -> None:
+    snapshot = published(workshop)
+    patch = workshop.graph.cypher("MATCH (a:Start) RETURN a.id AS id LIMIT 1")[0]["id"]
+    query = Query(seed=0, mix=Mix.parse("intra:1"), negatives="batch", position=0, count=20)
+
+    async def ask(moves: int, deadline: float = 60.0) -> tuple[list[bytes], bytes]:
+        service = Overtaken(workshop, moves, deadline)
+        try:
+            _, images = await service.pixels(snapshot.id, query)
+            return [bytes(image) for image in images], await service.image(patch)
+        finally:
+            service.close()
+
+    images, image = asyncio.run(ask(0))
+    for moves in (1, 3):
+        assert asyncio.run(ask(moves)) == (images, image)
+    with pytest.raises(ImagesMoving, match="Ask again"):
+        asyncio.run(ask(1000, deadline=0.5))
 
 
 def test_tracks_that_no_snapshot_uses_yet_are_kept(workshop: Workshop) -> None:

@@ -11,6 +11,7 @@ from neo4j.exceptions import ServiceUnavailable, TransientError
 from api import problems
 from api.errors import (
     GraphTooSlow,
+    ImagesMoving,
     MixError,
     MixUnavailable,
     NegativesExhausted,
@@ -28,6 +29,7 @@ ERRORS = {
     "groups": (TooFewGroups("s", None), 422, "too-few-groups"),
     "draws": (NegativesExhausted("s", 5, 64), 422, "negatives-exhausted"),
     "slow": (GraphTooSlow(15), 503, "graph-too-slow"),
+    "moving": (ImagesMoving(15), 503, "images-moving"),
     "snapshot": (SnapshotNotFound("s"), 404, "snapshot-not-found"),
     "gone": (SnapshotGone("s", "t"), 410, "snapshot-gone"),
     "patch": (PatchNotFound("p"), 404, "patch-not-found"),
