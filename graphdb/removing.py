@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from neo4j import ManagedTransaction
@@ -132,8 +133,8 @@ class RemovalStore(GraphStore):
 
     def shard_images(self, shard: str) -> dict[str, Location]:
         """All images that the graph has in a shard, by id, in the order in which they lie."""
-        rows = self._read("shard_images", shard=shard)
-        return {row["id"]: Location(shard, row["offset"], row["size"]) for row in rows}
+        images = self._read("shard_images", shard=shard)[0]["images"]
+        return {id: Location(shard, offset, size) for id, offset, size in sorted(images, key=itemgetter(1))}
 
     def move_images(self, images: Mapping[str, Location], shard: str, end: int) -> None:
         """Point to images where they lie now, and count on that shard up to `end`: in one transaction."""

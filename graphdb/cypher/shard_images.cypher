@@ -1,12 +1,11 @@
-// All that points into a shard.
+// All that points into a shard, in one row, as [id, offset, size].
 CALL () {
   MATCH (p:Patch)
   WHERE p.shard = $shard
-  RETURN p.id AS id, p.offset AS offset, p.size AS size
+  RETURN p AS image
   UNION ALL
   MATCH (f:Frame)
   WHERE f.shard = $shard
-  RETURN f.id AS id, f.offset AS offset, f.size AS size
+  RETURN f AS image
 }
-RETURN id, offset, size
-ORDER BY offset
+RETURN collect([image.id, image.offset, image.size]) AS images
