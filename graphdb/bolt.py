@@ -90,11 +90,11 @@ class Bolt:
             done = self._driver.execute_query(query, parameters, routing_=routing, database_=self._database)
             return list(done.records)
 
-    def _stream(self, name: str) -> Iterator[Any]:
+    def _stream(self, name: str, **parameters: Any) -> Iterator[Any]:
         """The rows of a query that reads a whole graph, as they come; without a deadline, and not again."""
         session = self._driver.session(database=self._database, default_access_mode=READ_ACCESS, fetch_size=FETCHED)
         with self._answering(), session:
-            yield from session.run(queries.query(name))
+            yield from session.run(queries.query(name), parameters)
 
     def _require_room(self) -> None:
         """Raises NoRoom where the local server's disk is nearly full."""

@@ -117,17 +117,20 @@ def export(
     data: Data = None,
 ) -> None:
     """Write the whole graph to a folder, as CSV that `affinity graph import` and `neo4j-admin database import` read."""
-    from graphdb.exporting import export_graph
+    from graphdb.exporting import export_graph, left_behind
     from graphdb.settings import DataFolder
     from graphdb.store import GraphStore
 
     folder = DataFolder.resolve(data)
     with GraphStore.connect(folder) as store:
         written = export_graph(store, folder, target)
+        theirs = left_behind(store.holding(), written)
     nodes, relationships = sum(written.nodes.values()), sum(written.relationships.values())
     typer.echo(
         f"{nodes:,} nodes and {relationships:,} relationships are in {target}. Pixels are not: copy the archive."
     )
+    if theirs:
+        typer.echo(f"Left behind: {theirs}.")
 
 
 @app.command("import")

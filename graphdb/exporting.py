@@ -1,5 +1,7 @@
 """A whole graph as CSV that `neo4j-admin database import` reads: every node, relationship, property, label and type.
 
+Of a database that holds data of others too: the nodes with a label of ours, and what joins two of them.
+
 A folder holds `nodes.<labels>.csv` and `relationships.<type>.csv`, and last `graph.json`, which says that all is there:
 the store id, and the rows of each file.
 """
@@ -19,6 +21,8 @@ from neo4j.time import DateTime
 from graphdb.archive import writer_lock
 from graphdb.errors import CannotExport
 from graphdb.files import whole_file, writing
+from graphdb.identity import Holding
+from graphdb.model import LABELS
 from graphdb.rows import Entity, Kind, PropertyTypes
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
@@ -63,6 +67,14 @@ def export_graph(store: GraphStore, folder: DataFolder, target: Path) -> Manifes
         with whole_file(target / MANIFEST) as file:
             file.write(json.dumps(asdict(manifest), indent=2).encode())
     return manifest
+
+
+def left_behind(held: Holding, written: Manifest) -> str:
+    """What a database holds beside the graph that was exported, in words; nothing where that is all."""
+    nodes = held.nodes - sum(written.nodes.values())
+    relationships = held.relationships - sum(written.relationships.values())
+    theirs = sorted(set(held.labels) - set(LABELS))
+    return str(Holding(held.database, nodes, relationships, theirs, [])) if nodes or relationships else ""
 
 
 class Tables:

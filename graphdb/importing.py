@@ -6,21 +6,25 @@ store is one of those (`LocalServer.begin_import`) and starts for nobody else, a
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from graphdb.archive import writer_lock
+from graphdb.archive import refuse_damage, uncommitted, writer_lock
 from graphdb.errors import CannotImport, StoreMismatch
 from graphdb.exporting import FORMAT, MANIFEST, Manifest
+from graphdb.identity import number
 from graphdb.runtime import runtime
 from graphdb.server import LocalServer
 from graphdb.settings import DataFolder
 from graphdb.store import GraphStore
 
 DATABASE = "neo4j"
+SHARDS = "nodes.Shard.csv"
+"""The file of an export that says what it counts on in the archive."""
 
 
 def read_manifest(source: Path) -> Manifest:
@@ -39,13 +43,13 @@ def read_manifest(source: Path) -> Manifest:
 def import_graph(folder: DataFolder, source: Path, console: Console) -> dict[str, int]:
     """Load an export into the folder's own server, which must be empty; what the graph holds then.
 
-    The pixels of the exported graph must lie in the folder already. Raises CannotImport, StoreMismatch, ArchiveLocked
-    and what starting a server raises.
+    The pixels of the exported graph must lie in the folder already. Raises CannotImport, StoreMismatch, DamagedArchive,
+    ArchiveLocked and what starting a server raises.
     """
     manifest = read_manifest(source)
     server = LocalServer(folder.neo4j, console=console)
     with writer_lock(folder.archive):
-        refuse_other_pixels(folder, manifest, source)
+        refuse_other_pixels(folder, manifest, source, console)
         if server.is_half_imported:
             server.reset()
         require_empty(server, source)
@@ -63,11 +67,32 @@ def import_graph(folder: DataFolder, source: Path, console: Console) -> dict[str
     return counts
 
 
-def refuse_other_pixels(folder: DataFolder, manifest: Manifest, source: Path) -> None:
+def refuse_other_pixels(folder: DataFolder, manifest: Manifest, source: Path, console: Console) -> None:
+    """Raises StoreMismatch, and DamagedArchive where the export counts on more than is there; says what it does not
+    count on."""
     file = folder.store_file
     found = file.read_text().strip() if file.exists() else None
     if found != manifest.store:
         raise StoreMismatch(folder.root, found, str(source), manifest.store)
+    ends = shard_ends(source / SHARDS)
+    refuse_damage(folder.archive, ends)
+    if beyond := uncommitted(folder.archive, ends):
+        size = sum(path.stat().st_size - kept for path, kept in beyond.items())
+        console.print(
+            f"{size:,} bytes in {', '.join(path.name for path in beyond)} of {folder.archive} are past what this "
+            "export counts on, and the next ingest cuts them off. An ingest that was interrupted left them, or they "
+            "are of videos that came after the export: then export again.",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
+def shard_ends(path: Path) -> dict[str, int]:
+    """The committed end of every shard that an export counts on, in bytes."""
+    if not path.exists():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["id:string"]: int(row["end:long"]) for row in csv.DictReader(file)}
 
 
 def require_empty(server: LocalServer, source: Path) -> None:
@@ -77,8 +102,11 @@ def require_empty(server: LocalServer, source: Path) -> None:
     with GraphStore(there.uri, there.user, there.password) as store:
         # A command that only looked at the empty graph has left its Store node.
         if (held := store.holding()).nodes > 1 or held.labels not in ([], ["Store"]):
+            named = ", ".join(f":{label}" for label in sorted(held.labels))
             raise CannotImport(
-                source, f"the local server in {server.folder} holds a graph already. Name another --data"
+                source,
+                f"the local server in {server.folder} holds a graph already, {number(held.nodes, 'node')} ({named}) "
+                f"and {number(held.relationships, 'relationship')}, which would be overwritten. Name another --data",
             )
 
 

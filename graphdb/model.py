@@ -12,6 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 IDS = "utf-8"
+LABELS = (
+    *("Store", "Counter", "Shard", "Video", "Patch", "Start", "End", "Frame"),
+    *("Parent", "Child", "Segment", "Snapshot"),
+)
+"""The labels of our nodes."""
 
 Integers: TypeAlias = NDArray[np.int64]
 Texts: TypeAlias = NDArray[np.object_]

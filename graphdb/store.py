@@ -17,6 +17,7 @@ from graphdb.bolt import Bolt, run
 from graphdb.errors import NoRoom, PatchNotFound, SchemaCollision, SnapshotGone, SnapshotNotFound
 from graphdb.identity import Holding, admit, claim
 from graphdb.model import (
+    LABELS,
     ChildCluster,
     Ends,
     Integers,
@@ -374,23 +375,25 @@ class GraphStore(Bolt):
         rows = {row["child"]: row for row in self._read("show_members", children=list(children))}
         return [ChildCluster(id, rows[id]["members"], rows[id]["similarities"]) for id in children]
 
-    # The whole graph, as it is: export
+    # The whole graph, as it is, and nothing else that the database may hold: export
 
     def node_types(self) -> Iterator[PropertyTypes]:
-        """The properties of the nodes of every set of labels, and the types of their values."""
-        return ((tuple(kind), name, types) for kind, name, types in self._stream("export/node_types"))
+        """The properties of our nodes of every set of labels, and the types of their values."""
+        return ((tuple(kind), name, types) for kind, name, types in self._stream("export/node_types", labels=LABELS))
 
     def relationship_types(self) -> Iterator[PropertyTypes]:
-        """The properties of every type of relationship, and the types of their values."""
-        return ((tuple(kind), name, types) for kind, name, types in self._stream("export/relationship_types"))
+        """The properties of every type of relationship between our nodes, and the types of their values."""
+        return (
+            (tuple(kind), name, types) for kind, name, types in self._stream("export/relationship_types", labels=LABELS)
+        )
 
     def nodes(self) -> Iterator[Entity]:
-        """Every node."""
-        return ((tuple(kind), ids, row) for kind, ids, row in self._stream("export/nodes"))
+        """Every node of ours."""
+        return ((tuple(kind), ids, row) for kind, ids, row in self._stream("export/nodes", labels=LABELS))
 
     def relationships(self) -> Iterator[Entity]:
-        """Every relationship."""
-        return ((tuple(kind), ids, row) for kind, ids, row in self._stream("export/relationships"))
+        """Every relationship between two nodes of ours."""
+        return ((tuple(kind), ids, row) for kind, ids, row in self._stream("export/relationships", labels=LABELS))
 
 
 def local_server(folder: DataFolder) -> Connection:

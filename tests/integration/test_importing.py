@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from doctor.graph import neo4j as examine
+from graphdb.archive import shard_files
 from graphdb.java import tool_arguments
 from graphdb.process import ServerProcess, command_line
 from graphdb.server import HalfImported, LocalServer
@@ -86,8 +87,11 @@ def ordered(value: Any) -> Any:
 def test_an_import_is_the_same_graph_and_ingest_goes_on_with_it(
     world: Graph, exported: Path, copied: Path, clips: list[Path]
 ) -> None:
+    with shard_files(copied / "archive")[-1].open("ab") as shard:
+        shard.write(bytes(512))
     done = affinity(copied, "graph", "import", str(exported))
     assert done.returncode == 0, done.stdout + done.stderr
+    assert "512 bytes in 000000.tar" in done.stderr and "the next ingest cuts them off" in done.stderr
     graph = open_graph(copied, LocalServer(copied / "neo4j").start())
     try:
         assert everything(graph) == everything(world)
@@ -106,7 +110,7 @@ def test_an_import_is_the_same_graph_and_ingest_goes_on_with_it(
     checked = affinity(copied, "graph", "check")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     refused = affinity(copied, "graph", "import", str(exported))
-    assert refused.returncode == 1 and "holds a graph already" in refused.stderr
+    assert refused.returncode == 1 and "holds a graph already, " in refused.stderr and ":Patch" in refused.stderr
 
 
 def kill_an_import(data: Path, exported: Path, reached: Callable[[Path], bool], wait_for: Wait) -> None:
@@ -161,9 +165,14 @@ def test_a_folder_that_is_not_empty_is_left_alone(world: Graph, exported: Path) 
     assert {path.name: path.stat().st_mtime_ns for path in exported.iterdir()} == before
 
 
-def test_an_import_without_its_pixels_is_refused_before_anything_starts(exported: Path, tmp_path: Path) -> None:
+def test_an_import_without_its_pixels_is_refused_before_anything_starts(
+    world: Graph, exported: Path, tmp_path: Path
+) -> None:
     refused = affinity(tmp_path, "graph", "import", str(exported))
     assert refused.returncode == 1 and "belongs to store" in refused.stderr
+    shutil.copy(world.folder.store_file, tmp_path / "store")
+    refused = affinity(tmp_path, "graph", "import", str(exported))
+    assert refused.returncode == 1 and "000000.tar, which has 0" in refused.stderr
     assert not (tmp_path / "neo4j").exists()
 
 

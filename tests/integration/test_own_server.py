@@ -17,7 +17,7 @@ from doctor.check import Check
 from doctor.graph import neo4j
 from graphdb.checks.reading import CheckStore
 from graphdb.errors import ForeignData, GraphdbError, GraphRefused, SchemaCollision, UnsupportedServer
-from graphdb.model import Video
+from graphdb.model import LABELS, Video
 from graphdb.probe import needed, supported
 from graphdb.server import LocalServer
 from graphdb.settings import DataFolder
@@ -241,6 +241,11 @@ def test_the_whole_system_lives_beside_their_data_and_leaves_it_alone(
         graph.run("train", "--url", url, "--trunk", "resnet18", "--image-size", "32", "--batch", "4", "--steps", "1")
     graph.run("graph", "check")
     graph.run("graph", "check", "--mend")
+    exported = graph.run("graph", "export", str(tmp_path / "exported"))
+    assert "Left behind: 7 nodes (:Movie, :Person) and 5 relationships" in exported.stdout
+    manifest = json.loads((tmp_path / "exported" / "graph.json").read_text())
+    assert manifest["nodes"]["nodes.Video.csv"] == counts["videos"]
+    assert {label for name in manifest["nodes"] for label in name.split(".")[1].split("+")} <= set(LABELS)
     for command in (["start"], ["stop"], ["reset", "--yes"], ["admin", "database", "info"]):
         refused = graph.run("graph", *command, check=False)
         assert refused.returncode == 1 and "is not ours" in refused.stderr
