@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
 .PHONY: install demo test check bench bench-clustering bench-extractors bench-loaders bench-publishing bench-sampling \
-	real-video lock clean
+	bench-removal real-video lock clean
 
 ## Build .venv with everything pinned in constraints.txt.
 install: $(STAMP)
@@ -67,6 +67,11 @@ bench-extractors: export AFFINITY_BENCH_SEEDS = $(SEEDS)
 bench-extractors: export AFFINITY_BENCH_STEPS = $(STEPS)
 bench-extractors: install
 	$(BIN)/pytest tests/performance/test_extractors.py --override-ini 'addopts=' -s
+
+## Forgetting, pruning and rewriting a shard, at a size of yours: make bench-removal PATCHES=262144.
+bench-removal: export AFFINITY_BENCH_PATCHES = $(PATCHES)
+bench-removal: install
+	$(BIN)/pytest tests/performance/test_removal.py --override-ini 'addopts=' -s
 
 ## Ingest five real videos and the samples, and draw what the graph holds: docs/real-video.md.
 real-video: install

@@ -1,0 +1,165 @@
+"""How long it takes to forget a video, to prune, and to rewrite a shard, and what Neo4j needs for it.
+
+`AFFINITY_BENCH_PATCHES` patches (20,000 where it is not set): `make bench-removal PATCHES=262144`, as many as a full
+shard can hold. Images are tiny, so that a shard costs what its number of images does. Successors are of tracks alone:
+what linking costs is measured by `test_clustering.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from io import BytesIO, StringIO
+from pathlib import Path
+
+import psutil
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from graphdb.archive import ArchiveWriter
+from graphdb.checks.reading import SECONDS
+from graphdb.compacting import compact, dead_bytes
+from graphdb.model import Track
+from graphdb.removing import RemovalStore
+from graphdb.server import LocalServer
+from ingest.engine import LocalEngine
+from ingest.forgetting import finish
+from ingest.pruning import carry_out, plan
+from ingest.report import Report
+from tests.conftest import Graph, neo4j, open_graph
+from tests.performance.graphs import FIT, FRAMES, Shape
+from tests.performance.memory import Watch, anonymous, processor_seconds
+
+PATCHES = int(os.environ.get("AFFINITY_BENCH_PATCHES") or 20_000)
+A_SHARD = 2**18
+"""Images that fill a shard where each is as small as can be: a block of tar, and one for its header."""
+SECONDS_A_SHARD = 30.0
+"""What rewriting a full shard may take."""
+BARE = """
+UNWIND $images AS image
+CREATE (:Patch:Start {id: image.id, frame: 1, time: 0.04, x: 210, y: 120, side: 204, motion: 0.4,
+                      shard: image.shard, offset: image.offset, size: image.size})
+"""
+
+
+def tiny_jpeg() -> bytes:
+    file = BytesIO()
+    Image.new("L", (16, 16), 128).save(file, "JPEG", optimize=True)
+    assert file.tell() <= tarfile.BLOCKSIZE
+    return file.getvalue()
+
+
+class Peak(Watch):
+    """The peak of a process's anonymous memory in MiB, while entered."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        super().__init__()
+        self._process = process
+        self.mebi = anonymous(process)
+
+    def look(self) -> None:
+        self.mebi = max(self.mebi, anonymous(self._process))
+
+
+class Removal:
+    """A graph with its pixels, and what was measured of the work on it."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.report = Report(Console(file=StringIO()))
+        self._server = psutil.Process(LocalServer(graph.folder.neo4j).status().pid)
+
+    @contextmanager
+    def work(self) -> Iterator[tuple[RemovalStore, ArchiveWriter]]:
+        """What a command has."""
+        server, folder = self.graph.server, self.graph.folder
+        with (
+            RemovalStore(server.uri, server.user, server.password, timeout=SECONDS) as store,
+            ArchiveWriter(folder.archive, store.shards) as archive,
+        ):
+            yield store, archive
+
+    @contextmanager
+    def stage(self, name: str, count: int, unit: str) -> Iterator[list[float]]:
+        """Say how long it took; the seconds are in the list afterwards."""
+        taken: list[float] = []
+        used, began = processor_seconds(self._server, psutil.Process()), time.perf_counter()
+        with Peak(self._server) as peak:
+            yield taken
+        taken.append(time.perf_counter() - began)
+        used = processor_seconds(self._server, psutil.Process()) - used
+        print(
+            f"  {name:<16} {count:>8,} {unit:<13} {taken[0]:>7.2f} s (of processors {used:.2f} s)  "
+            f"{count / taken[0]:>9,.0f} a second  Neo4j's peak {peak.mebi:,.0f} MiB"
+        )
+
+
+@pytest.fixture
+def removal(tmp_path: Path) -> Iterator[Removal]:
+    with neo4j(tmp_path / "neo4j") as server:
+        graph = open_graph(tmp_path, server)
+        yield Removal(graph)
+        graph.close()
+
+
+def fill(removal: Removal, shape: Shape) -> None:
+    """Two snapshots: the older one has every edge and track, the newer one half of the edges."""
+    jpeg, segments = tiny_jpeg(), []
+    with removal.work() as (store, archive):
+        for video, tracks in shape.mined():
+            ids = [patch.id for track in tracks for patch in (track.start, track.end)]
+            at = iter(archive.append((id, jpeg) for id in ids))
+            stored = [
+                Track(replace(one.start, location=next(at)), replace(one.end, location=next(at)), FRAMES, None)
+                for one in tracks
+            ]
+            segments.append(store.write_video(video, FRAMES, stored, archive.shard, archive.end))
+        placed = shape.placed()
+        store.write_parents(FIT, placed)
+        edges = [store.write_inter(inter) for inter in shape.linked(placed)]
+        for some in (edges, edges[: len(edges) // 2]):
+            store.publish(segments + some, FRAMES, None, {})
+
+
+def test_pruning_and_forgetting(removal: Removal) -> None:
+    shape, folder = Shape(min(PATCHES, 100_000)), removal.graph.folder
+    fill(removal, shape)
+    print(f"\n{shape.patches:,} patches of {shape.videos:,} videos in {shape.parents:,} parents")
+    with removal.work() as (store, archive), LocalEngine(1) as engine:
+        before = store.counts()["inter"]
+        with removal.stage("prune", before // 2, "INTER"):
+            carry_out(plan(store, folder, keep=1), store, folder, archive, removal.report)
+        assert before // 3 < store.counts()["inter"] < 2 * before // 3
+        store.begin_forgetting([f"{0:016x}"])
+        with removal.stage("forget a video", shape.patches, "patches stay"):
+            finish(store, folder, archive, engine, removal.report)
+        assert store.counts()["patches"] == shape.patches - 2 * shape.tracks_a_video
+        assert dead_bytes(store) == {}
+
+
+def test_rewriting_a_shard(removal: Removal) -> None:
+    jpeg, count = tiny_jpeg(), min(PATCHES, A_SHARD)
+    ids = [f"{number // 100:016x}-{number % 100:08d}-210-120-204" for number in range(count)]
+    with removal.work() as (store, archive):
+        rows = [
+            {"id": id, **at._asdict()}
+            for id, at in zip(ids, archive.append((id, jpeg) for id in ids), strict=True)
+        ]  # fmt: skip
+        for first in range(0, count, 10_000):
+            removal.graph.cypher(BARE, images=rows[first : first + 10_000])
+        store._write("write_shard", id=archive.shard, end=archive.end)
+        print(f"\nA shard of {count:,} images, {archive.end / 2**20:,.0f} MiB")
+        with removal.stage("look at pointers", count, "images"):
+            assert dead_bytes(store) == {}
+        for _ in range(3):
+            shards = dict.fromkeys(store.shards(), 0)
+            with removal.stage("rewrite", count, "images") as seconds:
+                for _ in compact(store, archive, removal.graph.folder.archive, shards):
+                    pass
+            assert not set(shards) & set(store.shards())
+    assert seconds[0] < SECONDS_A_SHARD
