@@ -19,7 +19,7 @@ from affinity_demo import demo
 from doctor.faults import sentence
 
 OURS = ("graphdb", "ingest", "api", "trainer", "doctor", "affinity_demo")
-RESUMED = ("ingest", "cluster", "train", "demo", "forget", "graph start", "graph prune")
+RESUMED = ("ingest", "cluster", "train", "demo", "forget", "export", "graph start", "graph prune")
 """Commands that keep what they did and go on from there when they are run again."""
 
 app = typer.Typer(
@@ -37,6 +37,7 @@ app.command()(ingest.cli.cluster)
 app.command()(ingest.cli.forget)
 app.add_typer(ingest.show.app, name="show")
 app.command()(api.cli.serve)
+app.command()(api.cli.export)
 app.command()(trainer.cli.train)
 app.add_typer(trainer.cli.evaluate_app, name="evaluate")
 app.command()(doctor.cli.doctor)

@@ -8,11 +8,13 @@ ServiceFault
   x TooFewGroups          no negative could be of another group
   x NegativesExhausted    none of the draws for a position was of another group
   x GraphTooSlow          the graph gave no answer within the deadline
+  x OtherExport           a folder holds the export of something else
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 
 class ServiceFault(Exception):
@@ -104,4 +106,15 @@ class GraphTooSlow(ServiceFault):
         self.seconds = seconds
         super().__init__(
             f"The graph gave no answer within {seconds:g} s. Ask again, and look at its log if this goes on."
+        )
+
+
+class OtherExport(ServiceFault):
+    """A folder holds the export of something else."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(
+            f"The folder {folder} holds the export of another snapshot, order or format, as its export.json says. "
+            "Choose another folder, or give the options that it was begun with."
         )

@@ -1,15 +1,16 @@
 """Checkpoints: the only truth about a run. What is not in one did not happen.
 
 A file holds the weights, the optimizer, the random state, the step, the position of the next pair nobody was given,
-and the settings. It is written under a temporary name, synced and renamed; the last two are kept.
+the settings, and the snapshots that were followed. It is written under a temporary name, synced and renamed; the last
+two are kept.
 """
 
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, TypeAlias, TypedDict, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ from trainer.files import write_whole
 
 KEPT = 2
 
+Span: TypeAlias = tuple[int, str]
+"""A snapshot that was trained on, and how many steps had been done before it."""
+
 
 class Checkpoint(TypedDict):
     """The content of a file."""
@@ -27,13 +31,20 @@ class Checkpoint(TypedDict):
     step: int
     position: int
     settings: dict[str, Any]
+    spans: list[Span]
     model: dict[str, Tensor]
     optimizer: dict[str, Any]
     random: dict[str, Any]
 
 
 def capture(
-    model: nn.Module, optimizer: Optimizer, *, step: int, position: int, settings: Mapping[str, Any]
+    model: nn.Module,
+    optimizer: Optimizer,
+    *,
+    step: int,
+    position: int,
+    settings: Mapping[str, Any],
+    spans: Sequence[Span] = (),
 ) -> Checkpoint:
     """The state of a run after `step` steps; its tensors are those of the model, not copies."""
     random = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
@@ -41,6 +52,7 @@ def capture(
         step=step,
         position=position,
         settings=dict(settings),
+        spans=list(spans),
         model=model.state_dict(),
         optimizer=optimizer.state_dict(),
         random=random,
@@ -75,6 +87,8 @@ def load(path: Path) -> Checkpoint:
     """A checkpoint, on the CPU. Raises DamagedCheckpoint, naming it, where it cannot be read."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
+        # A checkpoint without spans was made before runs could follow a snapshot to its successor.
+        content = {"spans": [], **content}
         return cast(Checkpoint, {name: content[name] for name in Checkpoint.__required_keys__})
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError) as error:
         raise DamagedCheckpoint(f"The checkpoint {path} cannot be read: {error}") from error

@@ -51,6 +51,7 @@ def train(
     loaders: Annotated[int, option("loaders", Machine)] = MACHINE.loaders,
     checkpoint_every: Annotated[int, option("checkpoint_every", Machine)] = MACHINE.checkpoint_every,
     patience: Annotated[float, option("patience", Machine)] = MACHINE.patience,
+    follow: Annotated[bool, option("follow", Machine)] = MACHINE.follow,
     data: Data = None,
     json: Json = False,
 ) -> None:

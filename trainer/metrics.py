@@ -36,6 +36,8 @@ class Metrics:
     seconds: float
     waited: float
     """Seconds of these that the step waited for data."""
+    snapshot: str = ""
+    """The snapshot that the pairs are of."""
 
     @property
     def images_per_second(self) -> float:

@@ -85,6 +85,7 @@ class Machine:
     loaders: int = setting(4, "Threads that fetch and decode batches ahead of the network.")
     checkpoint_every: int = setting(500, "Steps between checkpoints; the last two are kept.")
     patience: float = setting(600.0, "Seconds that a service may be gone before the trainer gives up.")
+    follow: bool = setting(False, "Where the snapshot has ended, go on in its successor instead of stopping.")
 
     def __post_init__(self) -> None:
         check(self.threads is None or self.threads >= 1, f"threads must be at least 1, but is {self.threads}")

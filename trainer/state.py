@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import SGD, Optimizer
 
 from trainer import checkpoint
+from trainer.checkpoint import Span
 from trainer.errors import SettingsDiffer
 from trainer.model import TripletSiamese
 from trainer.run import differing
@@ -20,7 +21,8 @@ from trainer.weights import initialize_trunk
 
 @dataclass
 class TrainState:
-    """After `step` steps; `position` is that of the first pair nobody was given; `saved` the last checkpoint's step."""
+    """After `step` steps; `position` is that of the first pair nobody was given, in the order of the last of `spans`;
+    `saved` the last checkpoint's step."""
 
     settings: TrainSettings
     model: TripletSiamese
@@ -28,6 +30,13 @@ class TrainState:
     step: int = 0
     position: int = 0
     saved: int = 0
+    spans: list[Span] = field(default_factory=list)
+    """The snapshots that were trained on, one after another, each with the steps done before it."""
+
+    @property
+    def snapshot(self) -> str:
+        """The snapshot that the next step is of."""
+        return self.spans[-1][1] if self.spans else self.settings.snapshot
 
     @classmethod
     def begin(cls, settings: TrainSettings, device: torch.device) -> TrainState:
@@ -50,6 +59,7 @@ class TrainState:
             checkpoint.restore(content, self.model, self.optimizer)
             self.step = self.saved = content["step"]
             self.position = content["position"]
+            self.spans = content["spans"]
             say(f"Resuming {folder.name} after step {self.step}.")
 
     def advance(self, num_pairs: int) -> None:
@@ -57,12 +67,22 @@ class TrainState:
         self.step += 1
         self.position += num_pairs
 
+    def follow(self, snapshot: str) -> None:
+        """Go on in another snapshot, whose order begins at its first position."""
+        self.spans = [*(self.spans or [(0, self.snapshot)]), (self.step, snapshot)]
+        self.position = 0
+
     def save(self, folder: Path) -> None:
         """Write a checkpoint, unless the last one is of this step."""
         if self.step == self.saved:
             return
         content = checkpoint.capture(
-            self.model, self.optimizer, step=self.step, position=self.position, settings=asdict(self.settings)
+            self.model,
+            self.optimizer,
+            step=self.step,
+            position=self.position,
+            settings=asdict(self.settings),
+            spans=self.spans,
         )
         checkpoint.save(folder, content)
         self.saved = self.step

@@ -7,6 +7,7 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 
 import cv2
 import torch
@@ -14,15 +15,15 @@ from torch import Tensor
 
 from trainer.distance import cosine_distance
 from trainer.errors import LossNotFinite, SettingsError
+from trainer.feed import Feed
 from trainer.loss import triplet_margin_loss
 from trainer.metrics import Metrics, MetricsFile, Summary, read_metrics, summarize
 from trainer.mining import Triplets, given_negatives
-from trainer.prefetch import Prefetch
 from trainer.progress import Progress
 from trainer.run import Run
 from trainer.settings import Machine, TrainSettings
 from trainer.state import TrainState
-from trainer.stream import BatchLoader, TripletSource
+from trainer.stream import TripletSource
 from trainer.weights import save_trunk
 
 # N = images of the batch, C = channels, H = height, W = width, D = embedding, T = triplets
@@ -45,18 +46,17 @@ def train(
     device = prepare_device(machine)
     state = TrainState.begin(settings, device)
     state.resume(run.folder, progress.say)
-    load_batch = BatchLoader(source, settings, pin=device.type == "cuda")
-    positions = range(state.position, state.position + (settings.steps - state.step) * settings.batch, settings.batch)
+    pin, save = device.type == "cuda", partial(state.save, run.folder)
     with (
         closing(MetricsFile(run.metrics_file, state.step)) as metrics_file,
-        closing(Prefetch(load_batch, positions, threads=machine.loaders, ahead=2 * machine.loaders)) as batches,
+        closing(Feed(source, state, machine, pin=pin, say=progress.say, save=save)) as batches,
     ):
         while state.step < settings.steps:
             started, waited_before = time.perf_counter(), batches.waited
             try:
                 batch = batches.take(stop)
             except Exception:
-                state.save(run.folder)
+                save()
                 raise
             if batch is None:
                 break
@@ -76,6 +76,7 @@ def train(
 
             metrics = Metrics(
                 step=state.step,
+                snapshot=state.snapshot,
                 position=state.position,
                 loss=loss.item(),
                 ap_dist=ap_dist_T.mean().item(),
@@ -90,8 +91,8 @@ def train(
             progress.show(metrics)
             if state.step % machine.checkpoint_every == 0:
                 metrics_file.sync()
-                state.save(run.folder)
-    state.save(run.folder)
+                save()
+    save()
     return finish(run, state)
 
 

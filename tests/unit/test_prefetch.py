@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from trainer.prefetch import Prefetch
+from api.prefetch import Prefetch
 
 NEVER = threading.Event()
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from api.client import ServiceError
 from api.wire import TripletBatch
 from tests.unit.toy_service import ToyService
 from trainer import checkpoint
@@ -178,6 +180,51 @@ def test_steps_are_not_lost_when_the_service_stays_away(tmp_path: Path) -> None:
     train_run(tmp_path / "whole", 9)
 
     assert equal(tmp_path / "run", tmp_path / "whole")
+
+
+class Ends(ToyService):
+    """Its snapshot has ended for who asks for a position; the successor is named at the second time of asking."""
+
+    def __init__(self, position: int) -> None:
+        super().__init__()
+        self.position = position
+
+    def snapshot(self, id: str = "latest") -> Mapping[str, Any]:
+        if id == "toy":
+            raise ServiceError("", 410, {"title": "Snapshot gone", "successor": "next"})
+        return super().snapshot(id)
+
+    def triplets(self, snapshot: str, **query: Any) -> TripletBatch:
+        if snapshot == "toy" and query["position"] >= self.position:
+            raise ServiceError("", 410, {"title": "Snapshot gone", "successor": None})
+        return super().triplets(snapshot, **query)
+
+
+FOLLOWING = replace(MACHINE, follow=True)
+
+
+def test_a_run_follows_a_snapshot_that_ended_to_its_successor_and_records_it(tmp_path: Path) -> None:
+    train_run(tmp_path / "run", 9, Ends(16), machine=FOLLOWING)
+    lines = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert [line.snapshot for line in lines] == 4 * ["toy"] + 5 * ["next"]
+    assert [line.position for line in lines] == [4, 8, 12, 16, 4, 8, 12, 16, 20]
+    content, _ = checkpoint.load_latest(tmp_path / "run")
+    assert content is not None and content["spans"] == [(0, "toy"), (4, "next")]
+
+
+def test_a_run_that_followed_and_was_resumed_ends_like_one_that_was_not_interrupted(tmp_path: Path) -> None:
+    train_run(tmp_path / "whole", 9, Ends(16), machine=FOLLOWING)
+    # The snapshot is asked for when a run begins: it was there then.
+    train_run(tmp_path / "resumed", 3, machine=FOLLOWING)
+    for steps in (4, 6, 9):
+        train_run(tmp_path / "resumed", steps, Ends(16), machine=FOLLOWING)
+    assert equal(tmp_path / "whole", tmp_path / "resumed")
+
+
+def test_a_run_that_does_not_follow_stops_with_what_the_service_says(tmp_path: Path) -> None:
+    with pytest.raises(ServiceError, match="Snapshot gone"):
+        train_run(tmp_path / "run", 9, Ends(16))
+    assert checkpoint.list_checkpoints(tmp_path / "run")
 
 
 def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
