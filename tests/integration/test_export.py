@@ -15,6 +15,9 @@ from api.client import TripletClient
 from tests.conftest import Graph
 
 
+INTRA = ("--format", "parquet", "--mix", "intra:1", "--pairs", "50")
+
+
 @pytest.fixture(scope="module")
 def snapshot(world: Graph) -> str:
     return world.store.snapshot("latest").id
@@ -63,7 +66,7 @@ def test_two_epochs_hold_every_pair_of_the_first_kind_once_and_nothing_between_i
 def test_parquet_holds_the_same_and_an_export_that_was_cut_goes_on(
     world: Graph, service: str, snapshot: str, tmp_path: Path
 ) -> None:
-    whole = export(world, service, tmp_path / "whole", "--format", "parquet", "--mix", "intra:1")
+    whole = export(world, service, tmp_path / "whole", *INTRA)
     files = sorted((tmp_path / "whole").glob("*.parquet"))
     assert len(files) == whole["files"] > 1 and whole["snapshot"] == snapshot
     rows = [row for path in files for row in pyarrow.parquet.read_table(path).to_pylist()]
@@ -73,7 +76,7 @@ def test_parquet_holds_the_same_and_an_export_that_was_cut_goes_on(
     before = {path: path.stat().st_mtime_ns for path in files[:-1]}
     content = files[-1].read_bytes()
     files[-1].unlink()
-    export(world, service, tmp_path / "whole", "--format", "parquet", "--mix", "intra:1")
+    export(world, service, tmp_path / "whole", *INTRA)
     assert files[-1].read_bytes() == content
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
