@@ -14,7 +14,6 @@ import pytest
 from api.client import TripletClient
 from tests.conftest import Graph
 
-
 INTRA = ("--format", "parquet", "--mix", "intra:1", "--pairs", "50")
 
 
