@@ -129,8 +129,13 @@ class _Reading:
     def _read_ahead(self) -> None:
         """Have the next window read while this one is used up: for whoever reads on, or has read half of it."""
         number, span = self._spans[-1]
-        if span.stop > WINDOW // 2 or self.windows.keeps(self._key("pairs", number)):
-            self.windows.expect(self._key("pairs", number + 1), lambda: self._read_pairs(number + 1))
+        if span.stop <= WINDOW // 2 and self.windows.kept(self._key("pairs", number)) is None:
+            return
+        ahead = number + 1
+        self.windows.expect(self._key("pairs", ahead), lambda: self._read_pairs(ahead))
+        window = self.windows.kept(self._key("pairs", ahead))
+        if self.query.negatives == "graph" and window is not None:
+            self.windows.expect(self._key("negatives", ahead), lambda: self._draw(ahead, window))
 
     async def _window(self, number: int) -> Window:
         return await self.windows.get(self._key("pairs", number), lambda: self._read_pairs(number))
@@ -169,11 +174,11 @@ class _Reading:
         return Patches.joined(parts)
 
     async def _drawn(self, number: int, window: Window) -> Drawn:
-        def read() -> Drawn:
-            groups, num_tracks = window.pairs.anchor.group, self.source.intra.total
-            return from_graph(self._read_tracks, num_tracks, self.query.seed, _positions(number), groups)
+        return await self.windows.get(self._key("negatives", number), lambda: self._draw(number, window))
 
-        return await self.windows.get(self._key("negatives", number), read)
+    def _draw(self, number: int, window: Window) -> Drawn:
+        groups, num_tracks = window.pairs.anchor.group, self.source.intra.total
+        return from_graph(self._read_tracks, num_tracks, self.query.seed, _positions(number), groups)
 
     def _read_tracks(self, track: Integers) -> IntraRows:
         return self.store.sample_intra(self.source.intra.at(track), self.source.snapshot.fit)

@@ -66,9 +66,9 @@ class Windows:
             return kept
         return await self._wait(asyncio.shield(self._start(key, read)), self._deadline)
 
-    def keeps(self, key: Key) -> bool:
-        """Whether it was read, and is still there."""
-        return key in self._kept
+    def kept(self, key: Key) -> Any:
+        """What `key` names if it was read and is still there, else None."""
+        return self._kept.get(key)
 
     def expect(self, key: Key, read: Callable[[], Sized]) -> None:
         """Have it read without waiting: whoever asks for it soon finds it."""

@@ -54,10 +54,10 @@ def test_a_thing_is_read_once_and_kept() -> None:
     graph = Graph()
 
     async def test(windows: Windows) -> None:
-        assert not windows.keeps(("s", 1))
+        assert windows.kept(("s", 1)) is None
         for _ in range(3):
             assert (await windows.get(("s", 1), graph.reader(("s", 1)))).name == ("s", 1)
-            assert windows.keeps(("s", 1))
+            assert windows.kept(("s", 1)).name == ("s", 1)
 
     run(test)
     assert graph.asked == [("s", 1)]
