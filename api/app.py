@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from anyio import to_thread
@@ -13,12 +14,21 @@ from fastapi_offline import FastAPIOffline
 
 from api import problems
 from api.guard import Guard
+from api.keys import Keyring
+from api.limits import Limits, Rates
 from api.problems import Problem
 from api.routes import health, patches, snapshots, triplets
+from api.seen import Seen
 from api.service import Service
 from api.settings import ServiceSettings
 
 ABOUT = "Triplets for self-supervised training, sampled from an affinity graph in Neo4j."
+
+KEYS = {
+    "bearer": {"type": "http", "scheme": "bearer"},
+    "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
+"""How a request carries its key."""
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
@@ -45,19 +55,28 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     for routes in (snapshots, triplets, patches, health):
         app.include_router(routes.router)
     problems.install(app)
-    app.add_middleware(Guard, api_key=settings.api_key)
-    describe_problems(app)
+    protect(app, settings.keys, settings.in_flight, settings.runtime or settings.folder.root)
+    describe(app)
     return app
 
 
-def describe_problems(app: FastAPI) -> None:
-    """Put the shape of problem details where the operations' descriptions point to."""
-    describe = app.openapi
+def protect(app: FastAPI, keys: Keyring, in_flight: int, runtime: Path) -> None:
+    """Put around the app, from the outside in: what is seen of a request, who may ask, how much."""
+    app.add_middleware(Limits, in_flight=in_flight, rates=Rates(runtime))
+    app.add_middleware(Guard, keys=keys)
+    app.add_middleware(Seen)
+
+
+def describe(app: FastAPI) -> None:
+    """Complete the description: the shape of problem details, and the key, which is needed where there are keys."""
+    described = app.openapi
 
     def openapi() -> dict[str, Any]:
-        document = describe()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas["Problem"] = Problem.model_json_schema()
+        document = described()
+        components = document.setdefault("components", {})
+        components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+        components["securitySchemes"] = KEYS
+        document["security"] = [{}, *({name: []} for name in KEYS)]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -1,22 +1,38 @@
-"""`affinity serve` and `affinity export`."""
+"""`affinity serve`, `affinity keys` and `affinity export`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
+
+if TYPE_CHECKING:
+    from api.keys import Key, KeyFile
 
 MIX = "transitive:7,intra:2"
 """The paper's (Sec. 6)."""
 DataOption = Annotated[Path | None, typer.Option(help="Data folder. Default: AFFINITY_DATA, else the user's.")]
 
 
+MAX_DAYS = 36_500
+keys_app = typer.Typer(help="Keys that open the service.", no_args_is_help=True)
+
+
 def serve(
     host: Annotated[
-        str, typer.Option(help="Address to listen on; other than this machine's needs AFFINITY_API_KEY.")
+        str, typer.Option(help="Address to listen on; other than this machine's needs a key.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.", min=0, max=65535)] = 8477,
+    workers: Annotated[int, typer.Option(help="Processes that answer.", min=1, max=256)] = 1,
+    in_flight: Annotated[
+        int, typer.Option(help="Requests under way at a time, in each worker; more are answered 503.", min=1)
+    ] = 64,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate (PEM), to speak HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
+    log_format: Annotated[
+        Literal["text", "json"], typer.Option(help="text: what goes wrong; json: that and every request.")
+    ] = "text",
     data: DataOption = None,
     json: Annotated[bool, typer.Option("--json", help="Say where it listens as one JSON object.")] = False,
 ) -> None:
@@ -24,7 +40,82 @@ def serve(
     from api.server import run
     from api.settings import ServiceSettings
 
-    run(ServiceSettings.from_environment(data, host, port), lambda url: announce(url, json))
+    settings = ServiceSettings.from_environment(
+        data,
+        host,
+        port,
+        workers=workers,
+        in_flight=in_flight,
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+        log_format=log_format,
+    )
+    run(settings, lambda url: announce(url, json))
+
+
+@keys_app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What it is called in lists and logs.")],
+    scope: Annotated[
+        list[str] | None,
+        typer.Option(help="read opens snapshots, triplets and patches, admin /metrics. Default: read."),
+    ] = None,
+    days: Annotated[float | None, typer.Option(help="Days until it expires. Default: never.", min=0)] = None,
+    rate: Annotated[float | None, typer.Option(help="Requests a second. Default: no limit.")] = None,
+    data: DataOption = None,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Make a key and print it, this once."""
+    from datetime import UTC, datetime, timedelta
+    from json import dumps
+
+    expires = None if days is None else datetime.now(UTC) + timedelta(days=min(days, MAX_DAYS))
+    key, token = key_file(data).create(name, scope or ("read",), expires, rate)
+    typer.echo(dumps({"key": token, **shown(key)}) if json else token)
+    if not json:
+        typer.echo(f"The key {name} is shown this once; the data folder keeps a digest of it.", err=True)
+
+
+@keys_app.command("list")
+def list_keys(
+    data: DataOption = None, json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
+) -> None:
+    """Show the keys there are; what opens the service is not to be shown again."""
+    from json import dumps
+
+    keys = [shown(key) for key in key_file(data).read()]
+    if json:
+        typer.echo(dumps({"keys": keys}))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("name", "scopes", "created (UTC)", "expires", "requests/s")
+    for key in keys:
+        expires = "expired" if key["expired"] else (key["expires"] or "never")[:16]
+        table.add_row(key["name"], " ".join(key["scopes"]), key["created"][:16], expires, str(key["rate"] or "any"))
+    Console().print(table if keys else "There is no key.")
+
+
+@keys_app.command()
+def revoke(name: Annotated[str, typer.Argument(help="Which key.")], data: DataOption = None) -> None:
+    """Take a key back. Running services refuse it from their next request on."""
+    key_file(data).revoke(name)
+    typer.echo(f"The key {name} opens nothing any more.")
+
+
+def key_file(data: Path | None) -> KeyFile:
+    from api.keys import KeyFile
+    from graphdb.settings import DataFolder
+
+    return KeyFile(DataFolder.resolve(data).keys_file)
+
+
+def shown(key: Key) -> dict[str, Any]:
+    """What may be told of a key."""
+    told = key.as_dict() | {"expired": key.has_expired}
+    del told["sha256"]
+    return told
 
 
 def export(

@@ -56,7 +56,8 @@ class ServiceError(Exception):
         self.type: str = problem.get("type", "about:blank")
         self.title: str = problem.get("title", f"HTTP status {status}")
         self.detail: str = problem.get("detail", "")
-        super().__init__(f"{self.title}: {self.detail}" if self.detail else f"{self.title}, from {url}")
+        said = f"{self.title}: {self.detail}" if self.detail else f"{self.title}, from {url}"
+        super().__init__(said + _request(problem))
 
 
 class ServiceUnavailable(Exception):
@@ -161,7 +162,8 @@ class TripletClient:
         if response.status == 200:
             return response.data
         if response.status == 429 or response.status >= 500:
-            reason = f"HTTP {response.status}: {_problem(response.data).get('detail', response.reason)}"
+            problem = _problem(response.data)
+            reason = f"HTTP {response.status}: {problem.get('detail', response.reason)}{_request(problem)}"
             raise _TryAgain(reason, _seconds(response.headers.get("Retry-After")))
         raise ServiceError(url, response.status, _problem(response.data))
 
@@ -207,6 +209,11 @@ def _problem(body: bytes) -> Mapping[str, Any]:
     except ValueError:
         return {}
     return problem if isinstance(problem, dict) else {}
+
+
+def _request(problem: Mapping[str, Any]) -> str:
+    """What the service's log has the request under, for a message."""
+    return f" (request {problem['request_id']})" if problem.get("request_id") else ""
 
 
 def _seconds(retry_after: str | None) -> float:

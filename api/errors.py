@@ -3,10 +3,17 @@
 ServiceFault
   x NotLoopback           the service would be open to the network without a key
   x PortTaken
+  x TlsUnusable           the certificate or its key cannot be read, or do not fit
+  x WorkersFailed         a worker process could not start
+  x KeyUnusable           a key cannot have this name, scope or rate
+  x KeyNameTaken
+  x KeyNotFound
+  x KeysUnreadable        the file of the keys is damaged, or open to others
   x MixError              a mix is not written as one
   x MixUnavailable        the snapshot has no pairs of a kind that the mix names
   x TooFewGroups          no negative could be of another group
   x NegativesExhausted    none of the draws for a position was of another group
+  x RowsMissing           the graph lacks what a snapshot counts on
   x GraphTooSlow          the graph gave no answer within the deadline
   x OtherExport           a folder holds the export of something else
 """
@@ -28,7 +35,7 @@ class NotLoopback(ServiceFault):
         self.host = host
         super().__init__(
             f"Without a key the service listens on this machine only, and {host} is open to others. "
-            "Set AFFINITY_API_KEY, or leave --host at 127.0.0.1."
+            "Make one with `affinity keys create NAME` or set AFFINITY_API_KEY, or leave --host at 127.0.0.1."
         )
 
 
@@ -41,6 +48,60 @@ class PortTaken(ServiceFault):
         super().__init__(
             f"The service cannot listen on {host}, port {port} ({reason}). "
             "Stop what listens there, or choose another with --port (0 takes any free one)."
+        )
+
+
+class TlsUnusable(ServiceFault):
+    """The certificate or its key cannot be read, or do not fit."""
+
+    def __init__(self, certificate: Path | None, key: Path | None, reason: str) -> None:
+        named = f"the certificate {certificate}" if certificate else "no certificate"
+        named += f" and the key {key}" if key else ""
+        super().__init__(
+            f"The service cannot speak TLS with {named} ({reason}). --tls-cert names a PEM file with the "
+            "certificate and those that vouch for it, --tls-key one with its private key, without a password."
+        )
+
+
+class WorkersFailed(ServiceFault):
+    """A worker process could not start."""
+
+    def __init__(self) -> None:
+        super().__init__("A worker of the service could not start; what it wrote above says why.")
+
+
+class KeyUnusable(ServiceFault):
+    """A key cannot have this name, scope or rate."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"No such key can be made: {reason}.")
+
+
+class KeyNameTaken(ServiceFault):
+    """There is a key of this name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"There is a key named {name} already. Choose another name, or revoke that one first.")
+
+
+class KeyNotFound(ServiceFault):
+    """There is no key of this name."""
+
+    def __init__(self, name: str, names: Sequence[str]) -> None:
+        self.name = name
+        there = f"there are {', '.join(names)}" if names else "there is none at all"
+        super().__init__(f"There is no key named {name[:60]}; {there}.")
+
+
+class KeysUnreadable(ServiceFault):
+    """The file of the keys is damaged, or open to others."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        self.path = path
+        super().__init__(
+            f"The keys in {path} cannot be used: {reason}. Restore the file, with `chmod 600` on it, or delete it and "
+            "create the keys again."
         )
 
 
@@ -96,6 +157,17 @@ class ImagesMoving(ServiceFault):
         super().__init__(
             f"The archive is being rewritten, and images were moved before they could be read for {seconds:g} s. "
             "Ask again."
+        )
+
+
+class RowsMissing(ServiceFault):
+    """The graph lacks what a snapshot counts on."""
+
+    def __init__(self, snapshot: str, reason: str) -> None:
+        self.snapshot = snapshot
+        super().__init__(
+            f"The graph lacks what snapshot {snapshot} counts on ({reason}). "
+            "`affinity graph check` says what is damaged."
         )
 
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from neo4j.exceptions import DriverError, Neo4jError
+from neo4j.exceptions import AuthError, ConnectionPoolError, DriverError, Forbidden, Neo4jError, TransientError
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from api import errors
+from api import errors, metrics
+from api.logs import request_id
 from graphdb.errors import DamagedArchive, GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
 
 MEDIA_TYPE = "application/problem+json"
@@ -33,6 +35,8 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
+    request_id: str = ""
+    """What the log of the service has the request under."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +55,31 @@ class Kind:
 
 
 INVALID = Kind("invalid-request", 422, "Invalid request", "A parameter is missing, unknown or out of its range.")
-KEY = Kind("key-needed", 401, "Key needed", "Every request must carry the key of the service: Authorization: Bearer.")
-HOST = Kind("misdirected", 421, "Misdirected request", "Without a key, the service answers requests to this machine.")
+MALFORMED = Kind("malformed-request", 400, "Malformed request", "What was sent is not HTTP.")
+KEY = Kind(
+    "key-needed",
+    401,
+    "Key needed",
+    "Every request must carry a key of the service that is in force: Authorization: Bearer.",
+)
+SCOPE = Kind("scope-missing", 403, "Scope missing", "The key does not open this.")
+HOST = Kind(
+    "misdirected",
+    421,
+    "Misdirected request",
+    "Without a key, the service answers to the hosts localhost, 127.0.0.1 and [::1] only.",
+)
+RATE = Kind("too-many-requests", 429, "Too many requests", "The key has a rate, and this request goes beyond it.")
+LARGE = Kind("head-too-large", 431, "Head too large", "Address and headers of a request may have 32 KiB together.")
+BUSY = Kind(
+    "overloaded", 503, "Overloaded", "As many requests are under way as the service takes. Repeat it as it is, later."
+)
+BUG = Kind(
+    "bug",
+    500,
+    "Internal server error",
+    "The service failed in a way that it should not; its log says how, under `request_id`.",
+)
 AWAY = Kind(
     "graph-unavailable",
     503,
@@ -67,6 +94,16 @@ DAMAGED = Kind(
     "The graph points to an image that is not in the archive.",
     "An image is missing from the archive; the log of the service names it.",
 )
+SLOW = Kind(
+    "graph-too-slow",
+    503,
+    "Graph too slow",
+    "The graph gave no answer in time. The request can be repeated as it is.",
+)
+AWAY_ERRORS = (TransientError, ConnectionPoolError, AuthError, Forbidden)
+AWAY_CODES = ("Neo.DatabaseError.", "Neo.ClientError.Database.")
+"""How the codes of errors begin that say that the server, or the database on it, is not well."""
+TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
 KINDS: dict[type[Exception], Kind] = {
     SnapshotNotFound: Kind("snapshot-not-found", 404, "Snapshot not found", "No snapshot was published by this id."),
     SnapshotGone: Kind(
@@ -84,11 +121,12 @@ KINDS: dict[type[Exception], Kind] = {
     errors.NegativesExhausted: Kind(
         "negatives-exhausted", 422, "No negative found", "No draw gave a patch of another group than the anchor's."
     ),
-    errors.GraphTooSlow: Kind(
-        "graph-too-slow",
-        503,
-        "Graph too slow",
-        "The graph gave no answer in time. The request can be repeated as it is.",
+    errors.RowsMissing: Kind(
+        "graph-damaged",
+        500,
+        "Graph damaged",
+        "The graph lacks what the snapshot counts on.",
+        "The graph lacks what the snapshot counts on; `affinity graph check` says what.",
     ),
     errors.ImagesMoving: Kind(
         "images-moving",
@@ -97,38 +135,56 @@ KINDS: dict[type[Exception], Kind] = {
         "The archive is being rewritten, and images were moved before they could be read. The request can be repeated "
         "as it is.",
     ),
+    errors.GraphTooSlow: SLOW,
     GraphUnavailable: AWAY,
-    DriverError: AWAY,
-    Neo4jError: AWAY,
     DamagedArchive: DAMAGED,
 }
-NAMED = {kind.name: kind for kind in (INVALID, KEY, HOST, *KINDS.values())}
+NAMED = {kind.name: kind for kind in (INVALID, MALFORMED, KEY, SCOPE, HOST, RATE, LARGE, BUSY, *KINDS.values(), BUG)}
 
 
 def problem(kind: Kind, detail: str | None = None, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
     """The answer that refuses a request; `more` are extension members."""
-    content = {"type": kind.type, "title": kind.title, "status": kind.status, "detail": detail or kind.meaning, **more}
-    return JSONResponse(content, kind.status, headers, MEDIA_TYPE)
+    metrics.ERRORS.labels(kind.name).inc()
+    if kind.status == 503:
+        headers = {"Retry-After": str(RETRY_SECONDS), **(headers or {})}
+    return _details(kind.type, kind.title, kind.status, detail or kind.meaning, headers, more)
 
 
+def bug() -> JSONResponse:
+    """The answer where the service failed. Nothing of the traceback leaves; the log has it."""
+    return problem(BUG)
+
+
+def _details(
+    type: str, title: str, status: int, detail: str, headers: Mapping[str, str] | None, more: Mapping[str, Any]
+) -> JSONResponse:
+    content = {"type": type, "title": title, "status": status, "detail": detail, **more}
+    if id := request_id.get():
+        content["request_id"] = id
+    return JSONResponse(content, status, headers, MEDIA_TYPE)
+
+
+ANY = (400, 401, 403, 421, 422, 429, 431, 500, 503)
+"""What any operation may be refused with."""
 Responses = dict[int | str, dict[str, Any]]
 """What an operation may answer, for its OpenAPI description."""
 
 
 def responses(*statuses: int) -> Responses:
     """What an operation may refuse with: these, and what any may."""
-    described = {status: HTTPStatus(status).phrase for status in (*statuses, 401, 421, 422, 500, 503)}
+    described = {status: HTTPStatus(status).phrase for status in (*statuses, *ANY)}
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {status: {"description": phrase, "content": content} for status, phrase in described.items()}
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the app with problem details."""
+    """Answer every error of the app that is no bug with problem details."""
     for error in KINDS:
         app.add_exception_handler(error, on_known)
+    for error in (DriverError, Neo4jError):
+        app.add_exception_handler(error, on_driver)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(Exception, on_bug)
 
 
 async def on_known(request: Request, error: Exception) -> JSONResponse:
@@ -137,8 +193,26 @@ async def on_known(request: Request, error: Exception) -> JSONResponse:
     if kind.status < 500:
         return problem(kind, str(error), **more)
     log.error("%s %s: %s", request.method, request.url.path, error)
-    headers = {"Retry-After": str(RETRY_SECONDS)} if kind.status == 503 else None
-    return problem(kind, kind.detail or str(error), headers)
+    return problem(kind, kind.detail or str(error))
+
+
+async def on_driver(request: Request, error: Exception) -> JSONResponse:
+    """An error of the driver that the graph made no sentence of: it is away, or slow, or we asked for nonsense."""
+    assert isinstance(error, DriverError | Neo4jError)
+    kind = kind_of(error)
+    if kind is None:
+        raise error
+    log.error("%s %s: %s", request.method, request.url.path, error)
+    return problem(kind, kind.detail)
+
+
+def kind_of(error: DriverError | Neo4jError) -> Kind | None:
+    """What an error of the driver means for whoever asked; None where it is a bug of ours."""
+    code = error.code or "" if isinstance(error, Neo4jError) else ""
+    if code.startswith(TIMED_OUT):
+        return SLOW
+    is_away = error.is_retryable() or isinstance(error, AWAY_ERRORS) or code.startswith(AWAY_CODES)
+    return AWAY if is_away else None
 
 
 async def on_invalid(request: Request, error: Exception) -> JSONResponse:
@@ -150,15 +224,8 @@ async def on_invalid(request: Request, error: Exception) -> JSONResponse:
 async def on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     title = HTTPStatus(error.status_code).phrase
+    metrics.ERRORS.labels(f"http-{error.status_code}").inc()
     # Where the framework says no more than the title does, say where to look.
     nothing = f"{request.method} {request.url.path} is not something this service answers; /docs lists what is."
     detail = nothing if error.detail == title else error.detail
-    content = {"type": "about:blank", "title": title, "status": error.status_code, "detail": detail}
-    return JSONResponse(content, error.status_code, dict(error.headers or {}), MEDIA_TYPE)
-
-
-async def on_bug(request: Request, error: Exception) -> JSONResponse:
-    """Nothing of the traceback leaves; the server's log has it."""
-    content = {"type": "about:blank", "title": "Internal Server Error", "status": 500}
-    detail = "The service failed in a way that it should not; its log says how."
-    return JSONResponse({**content, "detail": detail}, 500, media_type=MEDIA_TYPE)
+    return _details("about:blank", title, error.status_code, detail, error.headers, {})

@@ -8,6 +8,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TypeVar
 
+from api import metrics
+
 Answer = TypeVar("Answer")
 
 
@@ -36,7 +38,8 @@ class Readers:
             future, call = task
             if future.set_running_or_notify_cancel():
                 try:
-                    future.set_result(call())
+                    with metrics.GRAPH.time():
+                        future.set_result(call())
                 except BaseException as error:
                     future.set_exception(error)
             del task, future, call  # a thread that waits holds nothing

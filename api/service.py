@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from api.errors import ImagesMoving
+from api.errors import ImagesMoving, RowsMissing
 from api.sampling import Query, Sample, sample
 from api.settings import ServiceSettings
 from api.source import Source, read_source
@@ -67,11 +67,11 @@ class Service:
         source = await self._source(snapshot)
         try:
             return await sample(self.store, self._windows, source, query)
-        except KeyError:
+        except KeyError as error:
             # What the order counts on is not in the graph: the snapshot has ended since it was last asked for.
             self._windows.drop(snapshot)
             await self.snapshot(snapshot)
-            raise
+            raise RowsMissing(snapshot, str(error.args[0])) from error
 
     async def pixels(self, snapshot: str, query: Query) -> tuple[Sample, list[memoryview]]:
         """The same with the JPEGs of its patches. Raises DamagedArchive, and ImagesMoving."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from api.errors import NotLoopback
+from api.errors import NotLoopback, TlsUnusable
+from api.keys import KeyFile, Keyring
+from api.logs import Format
 from graphdb.errors import SettingsError
 from graphdb.settings import DataFolder
 
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
-    """Raises NotLoopback where others could reach the service without a key, SettingsError for a bad value."""
+    """Raises NotLoopback where others could reach the service and no key keeps them out, TlsUnusable, and SettingsError
+    for a bad value."""
 
     folder: DataFolder
     """The data folder: its graph, its archive."""
@@ -22,8 +26,8 @@ class ServiceSettings:
     """The address to listen on."""
     port: int = 8477
     """0 takes any free one."""
-    api_key: str | None = None
-    """AFFINITY_API_KEY: what every request must carry. Without it the service is for this machine only."""
+    api_key: str | None = field(default=None, repr=False)
+    """AFFINITY_API_KEY: a key that opens everything, beside those of the data folder."""
     cache_bytes: int = 256 * 2**20
     """AFFINITY_CACHE_BYTES: memory for windows of the order that were read. 0 keeps none: slower, same answers."""
     query_seconds: float = 10.0
@@ -31,21 +35,41 @@ class ServiceSettings:
     deadline: float = 15.0
     """The service answers 503 where it waited longer for the graph, in seconds."""
     readers: int = 8
-    """How many queries are under way at a time."""
+    """How many queries are under way at a time, in each worker."""
+    workers: int = 1
+    """Processes that answer, each with windows of its own."""
+    in_flight: int = 64
+    """Requests under way at a time, in each worker; the service answers 503 to more."""
+    tls_cert: Path | None = None
+    """PEM: the certificate, and those that vouch for it. None speaks plain HTTP."""
+    tls_key: Path | None = None
+    """PEM: its private key; None where it is in the same file."""
+    log_format: Format = "text"
+    """`text` says what goes wrong; `json` that and every request, one object a line."""
+    runtime: Path | None = None
+    """A folder for what the workers share while they run; None is the data folder."""
 
     def __post_init__(self) -> None:
-        if self.api_key is None and not is_loopback(self.host):
+        if not is_loopback(self.host) and not self.keys.is_locked:
             raise NotLoopback(self.host)
+        if self.tls_key and not self.tls_cert:
+            raise TlsUnusable(None, self.tls_key, "a key alone is of no use")
+
+    @property
+    def keys(self) -> Keyring:
+        """The keys that open the service."""
+        return Keyring(KeyFile(self.folder.keys_file), self.api_key)
 
     @classmethod
-    def from_environment(cls, data: Path | None, host: str, port: int) -> ServiceSettings:
-        """Settings from the command line and the environment."""
+    def from_environment(cls, data: Path | None, host: str, port: int, **options: Any) -> ServiceSettings:
+        """Settings from the command line and the environment; `options` are fields of this class."""
         return cls(
             folder=DataFolder.resolve(data),
             host=host,
             port=port,
             api_key=os.environ.get("AFFINITY_API_KEY") or None,
             cache_bytes=cache_bytes(os.environ.get("AFFINITY_CACHE_BYTES") or str(cls.cache_bytes)),
+            **options,
         )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
+from api import metrics
 from api.errors import GraphTooSlow
 from api.readers import Readers
 
@@ -60,6 +61,7 @@ class Windows:
 
     async def get(self, key: Key, read: Callable[[], Kept]) -> Kept:
         """What `key` names: kept, or under way for somebody else, or read now."""
+        metrics.WINDOWS.labels("hit" if key in self._kept else "missed").inc()
         if key in self._kept:
             self._kept.move_to_end(key)
             kept: Kept = self._kept[key]  # type: ignore[assignment]

@@ -61,6 +61,11 @@ class DataFolder:
         return self.root / "runs"
 
     @property
+    def keys_file(self) -> Path:
+        """Digests of the keys that open the service."""
+        return self.root / "keys.json"
+
+    @property
     def store_file(self) -> Path:
         """Holds the id that the graph carries too: pixels and pointers belong together."""
         return self.root / "store"

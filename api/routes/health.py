@@ -1,15 +1,21 @@
-"""/healthz, /readyz and the pages that explain problems"""
+"""/healthz, /readyz, /metrics and the pages that explain problems"""
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
+from api import metrics
 from api.answers import AliveAnswer, ProblemKindAnswer, ReadyAnswer
-from api.problems import NAMED, responses
+from api.problems import NAMED, Responses, responses
 from api.routes.state import ServiceDep
 
 router = APIRouter(tags=["health"])
+
+METRICS: Responses = {200: {"description": "Counts.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
 @router.get("/healthz", responses=responses())
@@ -24,8 +30,14 @@ async def readyz(service: ServiceDep) -> ReadyAnswer:
     return ReadyAnswer(status="ready", snapshots=await service.ready())
 
 
+@router.get("/metrics", responses=METRICS | responses(), response_class=Response)
+async def read_metrics() -> Response:
+    """What the service counts about itself, over all its workers, for Prometheus. A key needs the scope `admin`."""
+    return Response(metrics.page(), media_type=metrics.MEDIA_TYPE)
+
+
 @router.get("/problems/{name}", responses=responses(404))
-async def read_problem(name: str) -> ProblemKindAnswer:
+async def read_problem(name: Annotated[str, Path(examples=["snapshot-gone"])]) -> ProblemKindAnswer:
     """What the `type` of a problem means."""
     if name not in NAMED:
         raise HTTPException(404, f"There is no problem of this name; there are {', '.join(NAMED)}.")

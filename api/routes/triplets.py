@@ -11,11 +11,12 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from api import sampling, wire
+from api import metrics, sampling, wire
 from api.accept import preferred
 from api.answers import TripletsAnswer, image_path
 from api.order import MAX_POSITION, Mix
 from api.problems import Responses, responses
+from api.routes.patches import ITS_PATCHES
 from api.routes.snapshots import REDIRECT, Id, redirect
 from api.routes.state import ServiceDep
 from api.sampling import Sample
@@ -30,6 +31,7 @@ FORMS: Responses = {
         "model": TripletsAnswer,
         "description": "The triplets: JSON with links, or one Arrow stream with the images.",
         "content": {wire.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        "links": ITS_PATCHES,
     }
 }
 
@@ -70,6 +72,7 @@ async def read_triplets(
     if form is None:
         raise HTTPException(406, f"Triplets come as {JSON} or {wire.MEDIA_TYPE}.")
     asked = query.parsed()
+    metrics.ROWS.inc(asked.count)
     if form == wire.MEDIA_TYPE:
         return as_arrow(id, asked, *await service.pixels(id, asked))
     return as_json(id, asked, await service.sample(id, asked))

@@ -59,7 +59,12 @@ def says(text: str, value: Any) -> bool:
 
 @pytest.mark.parametrize(
     ("name", "of"),
-    [("ingest", ["ingest"]), ("training", ["train"]), ("evaluation", ["evaluate knn", "evaluate distances"])],
+    [
+        ("ingest", ["ingest"]),
+        ("training", ["train"]),
+        ("evaluation", ["evaluate knn", "evaluate distances"]),
+        ("operations", ["serve", "keys create", "keys list", "keys revoke"]),
+    ],
 )
 def test_every_option_of_a_command_is_explained(name: str, of: list[str]) -> None:
     text = page(name).read_text()

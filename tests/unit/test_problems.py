@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import pytest
 from fastapi import FastAPI, Query
-from neo4j.exceptions import ServiceUnavailable, TransientError
+from neo4j.exceptions import (
+    ConnectionAcquisitionTimeoutError,
+    Neo4jError,
+    ResultConsumedError,
+    ServiceUnavailable,
+    TransientError,
+)
 
 from api import problems
+from api.app import protect
 from api.errors import (
     GraphTooSlow,
     ImagesMoving,
     MixError,
     MixUnavailable,
     NegativesExhausted,
+    RowsMissing,
     ServiceFault,
     TooFewGroups,
 )
-from api.guard import Guard
+from api.keys import KeyFile, Keyring
 from api.problems import MEDIA_TYPE, NAMED
 from graphdb.errors import DamagedArchive, GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
 from tests.unit.asgi import Response, get
 
+
+def neo4j_error(code: str) -> Neo4jError:
+    """What the driver raises where a server answers with this code."""
+    return Neo4jError._hydrate_neo4j(code=code, message="secret")
+
+
+NOWHERE = Path("/nowhere")
 ERRORS = {
     "mix": (MixError("x", "it is not one"), 422, "mix-unreadable"),
     "kinds": (MixUnavailable("inter:1", ["inter"], ["intra:1"]), 422, "mix-unavailable"),
@@ -36,14 +52,21 @@ ERRORS = {
     "graph": (GraphUnavailable("bolt://secret:7687", "connection refused"), 503, "graph-unavailable"),
     "driver": (ServiceUnavailable("no route to bolt://secret:7687"), 503, "graph-unavailable"),
     "server": (TransientError("secret"), 503, "graph-unavailable"),
+    "failed": (neo4j_error("Neo.DatabaseError.General.UnknownError"), 503, "graph-unavailable"),
+    "lost": (neo4j_error("Neo.ClientError.Database.DatabaseNotFound"), 503, "graph-unavailable"),
+    "ended": (neo4j_error("Neo.ClientError.Transaction.TransactionTimedOut"), 503, "graph-too-slow"),
+    "pool": (ConnectionAcquisitionTimeoutError("secret"), 503, "graph-unavailable"),
+    "cypher": (neo4j_error("Neo.ClientError.Statement.SyntaxError"), 500, "bug"),
+    "driver bug": (ResultConsumedError(None, "secret"), 500, "bug"),
+    "rows": (RowsMissing("s", "secret"), 500, "graph-damaged"),
     "archive": (DamagedArchive("No image in /secret/archive/000000.tar"), 500, "archive-damaged"),
 }
 
 
-def an_app(api_key: str | None = None) -> FastAPI:
+def an_app(api_key: str | None = None, folder: Path = NOWHERE) -> FastAPI:
     app = FastAPI()
     problems.install(app)
-    app.add_middleware(Guard, api_key=api_key)
+    protect(app, Keyring(KeyFile(folder / "keys.json"), api_key), 10, folder)
 
     @app.get("/raise/{name}")
     async def fail(name: str) -> None:
@@ -60,6 +83,10 @@ def an_app(api_key: str | None = None) -> FastAPI:
     @app.get("/healthz")
     async def healthz() -> str:
         return "up"
+
+    @app.get("/metrics")
+    async def metrics() -> str:
+        return "counts"
 
     return app
 
@@ -86,9 +113,10 @@ def test_an_error_is_a_problem_of_its_own_kind(name: str) -> None:
 
 
 def test_every_error_of_the_service_that_a_request_can_cause_has_a_kind() -> None:
-    at_start = {"NotLoopback", "PortTaken", "SettingsError"}
+    at_start = {"NotLoopback", "PortTaken", "TlsUnusable", "WorkersFailed"}
+    of_commands = {"KeyUnusable", "KeyNameTaken", "KeyNotFound", "KeysUnreadable"}
     for error in ServiceFault.__subclasses__():
-        assert error in problems.KINDS or error.__name__ in at_start, error
+        assert error in problems.KINDS or error.__name__ in at_start | of_commands, error
 
 
 def test_a_snapshot_that_is_gone_names_its_successor() -> None:
@@ -101,10 +129,14 @@ def test_a_mix_that_the_snapshot_lacks_comes_with_mixes_that_work() -> None:
     assert "intra:1" in problem["detail"]
 
 
-def test_a_bug_says_nothing_about_itself() -> None:
-    response = get(an_app(), "/bug")
-    assert_problem(response, 500)
+@pytest.mark.parametrize("path", ["/bug", "/raise/cypher"])
+def test_a_bug_says_nothing_about_itself_but_where_the_log_has_it(path: str, caplog: pytest.LogCaptureFixture) -> None:
+    response = get(an_app(), path, x_request_id="mine")
+    assert_problem(response, 500, "/problems/bug")
     assert b"secret" not in response.body and b"Traceback" not in response.body
+    assert response.json["request_id"] == response.headers["x-request-id"] == "mine"
+    [logged] = [record for record in caplog.records if record.exc_info]
+    assert logged.exc_info and path in logged.getMessage() and "secret" in str(logged.exc_info[1])
 
 
 @pytest.mark.parametrize("query", ["", "?value=0", "?value=x", "?value=9" + "9" * 5000])
@@ -177,3 +209,55 @@ def test_anything_else_does_not(headers: dict[str, str]) -> None:
 
 def test_probes_need_no_key() -> None:
     assert get(an_app("right"), "/healthz").status == 200
+
+
+def test_a_key_opens_what_its_scopes_say(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path / "keys.json")
+    reader, admin = file.create("reader")[1], file.create("admin", ["admin"])[1]
+    both = file.create("both", ["read", "admin"])[1]
+    app = an_app(folder=tmp_path)
+    statuses = {
+        (name, path): get(app, path, authorization=f"Bearer {token}").status
+        for name, token in (("reader", reader), ("admin", admin), ("both", both))
+        for path in ("/number?value=1", "/metrics")
+    }
+    refused = {pair for pair, status in statuses.items() if status == 403}
+    assert refused == {("reader", "/metrics"), ("admin", "/number?value=1")}
+    assert set(statuses.values()) == {200, 403}
+    assert_problem(get(app, "/metrics", authorization=f"Bearer {reader}"), 403, "/problems/scope-missing")
+
+
+def test_a_key_that_is_revoked_opens_nothing_from_then_on(tmp_path: Path) -> None:
+    file = KeyFile(tmp_path / "keys.json")
+    app = an_app(folder=tmp_path)
+    assert get(app, "/number?value=1").status == 200
+    token = file.create("one")[1]
+    assert get(app, "/number?value=1").status == 401
+    assert get(app, "/number?value=1", authorization=f"Bearer {token}").status == 200
+    file.revoke("one")
+    assert get(app, "/number?value=1", authorization=f"Bearer {token}").status == 401
+
+
+def test_a_key_with_a_rate_is_told_when_to_come_again(tmp_path: Path) -> None:
+    token = KeyFile(tmp_path / "keys.json").create("one", rate=0.01)[1]
+    app = an_app(folder=tmp_path)
+    assert get(app, "/number?value=1", authorization=f"Bearer {token}").status == 200
+    refused = get(app, "/number?value=1", authorization=f"Bearer {token}")
+    assert_problem(refused, 429, "/problems/too-many-requests")
+    assert 90 <= int(refused.headers["retry-after"]) <= 100
+
+
+# What a request is called
+
+
+@pytest.mark.parametrize("sent", ["a", "A-1_b.2", "x" * 64])
+def test_a_sane_request_id_is_kept(sent: str) -> None:
+    assert get(an_app(), "/healthz", x_request_id=sent).headers["x-request-id"] == sent
+
+
+@pytest.mark.parametrize("sent", [None, "", "x" * 65, "a b", "a\tb", "é", '"', "a,b"])
+def test_any_other_request_gets_an_id_of_its_own(sent: str | None) -> None:
+    headers = {} if sent is None else {"x_request_id": sent}
+    ids = {get(an_app(), "/nothing", **headers).json["request_id"] for _ in range(2)}
+    assert len(ids) == 2
+    assert all(len(id) == 32 for id in ids)

@@ -1,0 +1,343 @@
+"""The running service as those outside see it: who gets in, what floods and nonsense come to, what can be watched."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psutil
+import pytest
+import trustme
+import urllib3
+
+from api import wire
+from api.client import ServiceError, TripletClient
+from api.keys import KeyFile
+from tests.conftest import Graph, Wait, end, free_port, wait_until_ready
+from tests.integration.test_api_service import assert_problem, get, publish
+
+ASK: dict[str, Any] = {"seed": 0, "mix": "transitive:1", "negatives": "batch", "count": 10}
+
+
+@pytest.fixture
+def keys(graph: Graph) -> Iterator[KeyFile]:
+    file = KeyFile(graph.folder.keys_file)
+    yield file
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def metrics(url: str, **headers: str) -> dict[str, float]:
+    """Every sample by its name with its labels."""
+    answer = get(f"{url}/metrics", **headers)
+    assert answer.status == 200, answer.data
+    lines = answer.data.decode().splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+
+def converse(url: str, *parts: bytes, seconds: float = 30) -> bytes:
+    """All that the service says to these bytes, until it hangs up."""
+    at = urlsplit(url)
+    assert at.hostname and at.port
+    with socket.create_connection((at.hostname, at.port), timeout=seconds) as connection:
+        try:
+            for part in parts:
+                connection.sendall(part)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it has heard enough
+        said = b""
+        try:
+            while more := connection.recv(65536):
+                said += more
+        except ConnectionResetError:
+            pass
+        return said
+
+
+# Keys
+
+
+def test_keys_open_a_running_service_until_they_are_revoked(graph: Graph, keys: KeyFile) -> None:
+    snapshot = publish(graph)
+    with graph.service(free_port()) as url:
+        assert get(f"{url}/v1/snapshots").status == 200
+        token = graph.run("keys", "create", "trainer").stdout.strip()
+        admin = keys.create("admin", ["admin"])[1]
+        assert_problem(get(f"{url}/v1/snapshots"), 401, "key-needed")
+        with TripletClient(url, api_key=token) as client:
+            assert client.snapshot()["id"] == snapshot.id
+            assert_problem(get(f"{url}/metrics", **bearer(token)), 403, "scope-missing")
+            assert_problem(get(f"{url}/v1/snapshots", **bearer(admin)), 403, "scope-missing")
+            assert metrics(url, **bearer(admin))['affinity_errors_total{type="scope-missing"}'] == 2
+            graph.run("keys", "revoke", "trainer")
+            with pytest.raises(ServiceError, match="Key needed") as refused:
+                client.snapshot()
+            assert refused.value.problem["request_id"] in str(refused.value)
+
+
+def test_a_client_that_is_too_fast_waits_and_gets_everything(graph: Graph, keys: KeyFile) -> None:
+    snapshot = publish(graph)
+    token, admin = keys.create("trainer", rate=4.0)[1], keys.create("admin", ["admin"])[1]
+    with graph.service(free_port()) as url, TripletClient(url, api_key=token) as client:
+        batches = [client.triplets(snapshot.id, position=10 * step, **ASK) for step in range(12)]
+        assert [batch.position[0] for batch in batches] == list(range(0, 120, 10))
+        seen = metrics(url, **bearer(admin))
+        assert seen['affinity_errors_total{type="too-many-requests"}'] > 0
+
+
+def test_a_key_opens_the_service_to_the_network(graph: Graph, keys: KeyFile) -> None:
+    refused = graph.run("serve", "--host", "0.0.0.0", "--port", "0", check=False)
+    assert refused.returncode == 1 and "affinity keys create" in refused.stderr
+    token = keys.create("one")[1]
+    port = free_port()
+    process = graph.start("serve", "--host", "0.0.0.0", "--port", str(port))
+    url = f"http://127.0.0.1:{port}"
+    wait_until_ready(url, process)
+    assert get(f"{url}/v1/snapshots").status == 401
+    assert get(f"{url}/v1/snapshots", **bearer(token), Host="elsewhere.example").status == 200
+    keys.path.unlink()
+    assert get(f"{url}/v1/snapshots").status == 401
+    end(process)
+
+
+# Nonsense, and too much
+
+LONG = b"a" * 40_000
+NONSENSE = {
+    "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 30,
+    "no host": b"GET /v1/snapshots HTTP/1.1\r\n\r\n",
+    "long address": b"GET /v1/snapshots?" + LONG + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+    "long header": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + LONG + b"\r\n\r\n",
+    "many headers": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"X: a\r\n" * 40_000 + b"\r\n",
+    "endless header": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 3_000_000,
+    "two lengths": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab",
+    "length and chunks": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "other name": b"GET /healthz HTTP/1.1\r\nHost: elsewhere.example\r\nConnection: close\r\n\r\n",
+    "two names": b"GET /healthz HTTP/1.1\r\nHost: elsewhere.example\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "null": b"GET /v1/patches/%00 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "no UTF-8": b"GET /v1/patches/%ff%fe HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "full address": b"GET http://elsewhere.example/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "method": b"BREW /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    "body": b'POST /v1/snapshots HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\n'
+    b"Content-Length: 100000\r\n\r\n" + b"[" * 100_000,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_nonsense_is_refused_in_one_shape_and_the_service_goes_on(service: str, name: str) -> None:
+    head, _, body = converse(service, NONSENSE[name]).partition(b"\r\n\r\n")
+    status = int(head.split()[1])
+    assert 400 <= status < 500, head
+    assert b"application/problem+json" in head
+    assert json.loads(body)["status"] == status
+    assert b"Traceback" not in body
+    assert get(f"{service}/healthz").status == 200
+
+
+CLIMBING = [
+    "/docs-assets/../../../etc/passwd",
+    "/docs-assets/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
+    "/docs-assets/..%2f..%2f..%2fetc%2fpasswd",
+    "/docs-assets//etc/passwd",
+    "/v1/patches/..%2f..%2fstore",
+    "/v1/patches/..%2f..%2fstore/image",
+    "/v1/snapshots/..%2flatest",
+    "/problems/..%2fhealthz",
+]
+
+
+@pytest.mark.parametrize("path", CLIMBING)
+def test_no_address_leads_out_of_what_is_served(service: str, path: str) -> None:
+    said = converse(service, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    assert said.split()[1] == b"404"
+    assert b"root:" not in said
+
+
+CYPHER = ["'}) MATCH (n) RETURN n //", "' OR 1=1 //", "$id", "latest' DETACH DELETE s //", "{}", "`"]
+
+
+@pytest.mark.parametrize("text", CYPHER)
+def test_cypher_in_a_request_is_an_id_that_nothing_has(service: str, text: str) -> None:
+    http = urllib3.PoolManager()
+    quoted = urllib3.util.url._encode_invalid_chars(text, set()) or ""
+    assert_problem(get(f"{service}/v1/snapshots/{quoted}"), 404, "snapshot-not-found")
+    assert_problem(get(f"{service}/v1/patches/{quoted}"), 404, "patch-not-found")
+    url = f"{service}/v1/snapshots/latest/triplets"
+    for name in ("mix", "negatives", "seed"):
+        assert http.request("GET", url, fields={name: text}).status == 422
+
+
+def test_more_requests_than_it_takes_are_sent_away_and_come_again(graph: Graph) -> None:
+    snapshot = publish(graph)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    wait_until_ready(url, graph.start("serve", "--port", str(port), "--in-flight", "1", AFFINITY_CACHE_BYTES="0"))
+
+    def pull(number: int) -> int:
+        with TripletClient(url) as client:
+            return len(client.triplets(snapshot.id, **ASK | {"count": 1000, "position": 1000 * number}))
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(pull, range(16))) == [1000] * 16
+    assert metrics(url)['affinity_errors_total{type="overloaded"}'] > 0
+
+
+# Workers, certificates, the end
+
+
+def test_workers_answer_together_and_count_together(graph: Graph, keys: KeyFile, wait_for: Wait) -> None:
+    snapshot = publish(graph)
+    process = graph.start("serve", "--port", "0", "--workers", "2", "--json", "--log-format", "json")
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+    workers = [one for one in psutil.Process(process.pid).children() if "spawn_main" in str(one.cmdline())]
+    assert len(workers) == 2
+    for _ in range(40):
+        assert get(f"{url}/v1/snapshots/{snapshot.id}").status == 200
+    counts = [metrics(url) for _ in range(6)]
+    route = 'affinity_requests_total{method="GET",route="/v1/snapshots/{id}",status="200"}'
+    assert [one[route] for one in counts] == [40] * 6
+    assert [one["affinity_workers"] for one in counts] == [2] * 6
+    token = keys.create("one", ["read", "admin"])[1]
+    assert {get(f"{url}/v1/snapshots").status for _ in range(20)} == {401}
+    keys.revoke("one")
+    assert {get(f"{url}/v1/snapshots", **bearer(token)).status for _ in range(20)} == {401}
+    token = keys.create("two", ["read", "admin"])[1]
+    workers[0].kill()
+    wait_for(lambda: len(set(psutil.Process(process.pid).children()) - {workers[0]}) == 3)
+    wait_for(lambda: metrics(url, **bearer(token))["affinity_workers"] == 2)
+    assert metrics(url, **bearer(token))[route] == 40
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) == 0
+    assert not any(worker.is_running() for worker in workers)
+    assert process.stderr is not None
+    lines = [json.loads(line) for line in process.stderr.read().splitlines() if line[0] == "{"]
+    assert sum(one.get("route") == "/v1/snapshots/{id}" for one in lines) == 40
+    assert any(f"Worker {workers[0].pid} of the service died" in one["message"] for one in lines)
+
+
+def test_workers_end_with_the_process_that_started_them(graph: Graph, wait_for: Wait) -> None:
+    process = graph.start("serve", "--port", "0", "--workers", "2", "--json")
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+    workers = psutil.Process(process.pid).children()
+    process.kill()
+    wait_for(lambda: not any(worker.is_running() and worker.status() != "zombie" for worker in workers))
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        get(url)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Files of a certificate for 127.0.0.1, its key, and of the authority that vouches for it."""
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    made = authority.issue_cert("127.0.0.1")
+    files = {name: folder / f"{name}.pem" for name in ("cert", "key", "authority", "other", "locked")}
+    made.cert_chain_pems[0].write_to_path(files["cert"])
+    made.private_key_pem.write_to_path(files["key"])
+    authority.cert_pem.write_to_path(files["authority"])
+    authority.issue_cert("127.0.0.1").private_key_pem.write_to_path(files["other"])
+    lock = ["openssl", "rsa", "-aes256", "-passout", "pass:secret", "-in", str(files["key"]), "-out"]
+    subprocess.run([*lock, str(files["locked"])], check=False, capture_output=True)
+    return files
+
+
+def test_it_speaks_tls_to_those_who_trust_its_certificate(
+    graph: Graph, certificates: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshot = publish(graph)
+    options = ("--tls-cert", str(certificates["cert"]), "--tls-key", str(certificates["key"]))
+    process = graph.start("serve", "--port", "0", "--json", *options)
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+    assert url.startswith("https://127.0.0.1:")
+    with TripletClient(url, patience=0) as client, pytest.raises(Exception, match="certificate"):
+        client.snapshot()
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificates["authority"]))
+    with TripletClient(url, patience=30) as client:
+        assert client.snapshot()["id"] == snapshot.id
+        assert len(client.triplets(snapshot.id, position=0, **ASK)) == 10
+    at = urlsplit(url)
+    assert at.hostname and at.port
+    old = ssl.create_default_context()
+    with pytest.warns(DeprecationWarning):
+        old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with socket.create_connection((at.hostname, at.port)) as plain, pytest.raises(ssl.SSLError):
+        old.wrap_socket(plain, server_hostname=at.hostname)
+
+
+UNFIT = [("cert", "other"), ("cert", None), (None, "key"), ("missing", "key"), ("key", "key"), ("cert", "locked")]
+
+
+@pytest.mark.parametrize("options", UNFIT)
+def test_certificates_that_do_not_do_are_a_sentence(
+    graph: Graph, certificates: dict[str, Path], options: tuple[str | None, str | None]
+) -> None:
+    files = certificates | {"missing": Path("/nowhere/cert.pem")}
+    given = [
+        word
+        for option, name in zip(("--tls-cert", "--tls-key"), options, strict=True)
+        if name
+        for word in (option, str(files[name]))
+    ]
+    done = graph.run("serve", "--port", "0", *given, check=False)
+    assert done.returncode == 1
+    assert "TLS" in done.stderr and "Traceback" not in done.stderr
+
+
+def begun(seen: dict[str, float]) -> float:
+    """How many requests for triplets there were, those under way too."""
+    done = sum(count for name, count in seen.items() if "_requests_total" in name and "{id}/triplets" in name)
+    return done + seen["affinity_requests_in_flight"] - 1
+
+
+def test_what_is_under_way_is_finished_before_it_ends(graph: Graph, wait_for: Wait) -> None:
+    snapshot = publish(graph)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = graph.start("serve", "--port", str(port), AFFINITY_CACHE_BYTES="0")
+    wait_until_ready(url, process)
+    path = f"/v1/snapshots/{snapshot.id}/triplets?count=1000&mix=intra:1&negatives=graph"
+    connections = []
+    for number in range(8):
+        connection = socket.create_connection(("127.0.0.1", port), timeout=60)
+        head = f"GET {path}&seed={number} HTTP/1.1\r\nHost: localhost\r\nAccept: {wire.MEDIA_TYPE}\r\n\r\n"
+        connection.sendall(head.encode())
+        connections.append(connection)
+    wait_for(lambda: begun(metrics(url)) == 8)
+    process.send_signal(signal.SIGTERM)
+    for connection in connections:
+        with connection, connection.makefile("rb") as answer:
+            status, body = answer.read().split(b"\r\n\r\n", 1)
+        assert status.startswith(b"HTTP/1.1 200"), status
+        assert len(wire.decode(body)) == 1000
+    assert process.wait(30) == 0
+
+
+# What a bug looks like from outside
+
+
+def test_rows_that_are_missing_are_a_problem_of_their_own_with_the_id_of_the_request(graph: Graph) -> None:
+    snapshot = publish(graph)
+    graph.cypher("MATCH ()-[r:INTER]->() DELETE r")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = graph.start("serve", "--port", str(port), "--log-format", "json")
+    wait_until_ready(url, process)
+    answer = get(f"{url}/v1/snapshots/{snapshot.id}/triplets?mix=inter:1", **{"X-Request-Id": "mine"})
+    problem = assert_problem(answer, 500, "graph-damaged")
+    assert problem["request_id"] == answer.headers["X-Request-Id"] == "mine"
+    assert b"KeyError" not in answer.data and b"Traceback" not in answer.data
+    end(process)

@@ -1,0 +1,115 @@
+"""Rates hold over processes, a full service says so, and probes are answered all the while."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.limits import Limits, Rates
+from tests.unit.asgi import get
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands still until it is set."""
+    now = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.mark.parametrize(("rate", "at_once"), [(5.0, 6), (1.0, 2), (0.1, 1), (100.0, 101)])
+def test_a_second_s_worth_comes_at_once_and_then_the_rate(
+    tmp_path: Path, clock: list[float], rate: float, at_once: int
+) -> None:
+    rates = Rates(tmp_path)
+    taken = 0
+    while not (wait := rates.take("one", rate)):
+        taken += 1
+    assert taken == at_once
+    clock[0] += wait * 0.99
+    assert rates.take("one", rate) == pytest.approx(wait * 0.01, rel=1e-3)
+    clock[0] += wait * 0.0101
+    assert not rates.take("one", rate)
+    assert rates.take("one", rate)
+
+
+def test_over_a_minute_no_more_passes_than_the_rate_and_the_burst(tmp_path: Path, clock: list[float]) -> None:
+    rates = Rates(tmp_path)
+    passed = 0
+    for _ in range(6000):
+        passed += not rates.take("one", 7.0)
+        clock[0] += 0.01
+    assert 7 * 60 <= passed <= 7 * 61 + 1
+
+
+def test_each_key_has_a_rate_of_its_own_that_all_workers_share(tmp_path: Path, clock: list[float]) -> None:
+    ours, theirs = Rates(tmp_path), Rates(tmp_path)
+    while not ours.take("one", 3.0):
+        pass
+    assert theirs.take("one", 3.0)
+    assert not theirs.take("two", 3.0)
+    pid = os.fork()
+    if not pid:
+        os._exit(bool(Rates(tmp_path).take("one", 3.0)))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+
+
+class Slow:
+    """An application that answers once it is told to."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.finish = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asked += 1
+        await self.finish.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+
+async def ask(app: ASGIApp) -> Message:
+    """How the answer to a request begins."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {"type": "http", "method": "GET", "path": "/v1/snapshots", "headers": [], "query_string": b""}
+    await app(scope, nothing, send)
+    return sent[0]
+
+
+def test_more_than_so_many_at_a_time_are_told_to_come_again(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        slow = Slow()
+        app = Limits(slow, 2, Rates(tmp_path))
+        answers = [asyncio.ensure_future(ask(app)) for _ in range(2)]
+        while slow.asked < 2:
+            await asyncio.sleep(0)
+        refused = await ask(app)
+        assert refused["status"] == 503
+        assert (b"retry-after", b"1") in refused["headers"]
+        slow.finish.set()
+        assert [answer["status"] for answer in await asyncio.gather(*answers)] == [200, 200]
+        assert (await ask(app))["status"] == 200  # there is room again
+
+    asyncio.run(scenario())
+
+
+async def nothing() -> Message:
+    return {"type": "http.request"}
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/docs"])
+def test_a_full_service_answers_probes_and_metrics(tmp_path: Path, path: str) -> None:
+    async def up(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    full = Limits(up, 0, Rates(tmp_path))
+    assert get(full, path).status == 200
+    assert get(full, "/v1/snapshots").status == 503

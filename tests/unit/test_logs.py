@@ -1,0 +1,52 @@
+"""Every line of the log is one JSON object or one sentence, and names its request."""
+
+from __future__ import annotations
+
+import json
+import logging
+import subprocess
+import sys
+from contextvars import copy_context
+
+import pytest
+
+from api import logs
+
+PROGRAM = """
+import logging, sys
+from api import logs
+logs.configure(sys.argv[1])
+logs.request_id.set("mine")
+logs.requests.info("GET /v1 200", extra={"fields": {"status": 200, "path": "/\\n"}})
+try:
+    raise ValueError("two\\nlines")
+except ValueError:
+    logging.getLogger("api").exception("it failed")
+logging.getLogger("other").info("not to be seen")
+"""
+
+
+def written(format: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, format], capture_output=True, text=True, timeout=60, check=True
+    ).stderr
+
+
+def test_json_is_an_object_a_line_with_the_request_and_what_is_known_of_it() -> None:
+    request, failure = (json.loads(line) for line in written("json").splitlines())
+    assert (request["level"], request["request_id"], request["status"], request["path"]) == ("info", "mine", 200, "/\n")
+    assert request["time"].endswith("+00:00")
+    assert (failure["level"], failure["message"], failure["request_id"]) == ("error", "it failed", "mine")
+    assert "ValueError: two\nlines" in failure["exception"]
+
+
+def test_text_is_what_goes_wrong_with_the_request_it_is_about() -> None:
+    first, second, *_ = written("text").splitlines()
+    assert first == "it failed [request mine]"
+    assert second.startswith("Traceback")
+
+
+def test_outside_of_a_request_there_is_no_id(caplog: pytest.LogCaptureFixture) -> None:
+    record = logging.LogRecord("api", logging.ERROR, "", 0, "it %s", ("failed",), None)
+    assert copy_context().run(logs.AsText().format, record) == "it failed"
+    assert "request_id" not in json.loads(logs.AsJson().format(record))
