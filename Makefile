@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
 .PHONY: install demo test check bench bench-clustering bench-extractors bench-loaders bench-publishing bench-sampling \
-	bench-removal real-video lock clean
+	bench-removal fuzz real-video lock clean
 
 ## Build .venv with everything pinned in constraints.txt.
 install: $(STAMP)
@@ -72,6 +72,11 @@ bench-extractors: install
 bench-removal: export AFFINITY_BENCH_PATCHES = $(PATCHES)
 bench-removal: install
 	$(BIN)/pytest tests/performance/test_removal.py --override-ini 'addopts=' -s
+
+## Ask the service 500 requests made up from its own description, an operation and phase: docs/http-api.md.
+fuzz: export AFFINITY_FUZZ_EXAMPLES = 500
+fuzz: install
+	$(BIN)/pytest tests/integration/test_contract.py -s
 
 ## Ingest five real videos and the samples, and draw what the graph holds: docs/real-video.md.
 real-video: install

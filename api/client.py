@@ -198,7 +198,7 @@ def _checked(batch: TripletBatch, position: int, count: int) -> TripletBatch:
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _TryAgain(f"the answer is not JSON ({error})") from error
 
 
@@ -206,7 +206,7 @@ def _problem(body: bytes) -> Mapping[str, Any]:
     """The problem details in an answer; empty where something else than the service wrote it."""
     try:
         problem = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return problem if isinstance(problem, dict) else {}
 

@@ -98,7 +98,7 @@ class KeyFile:
             return []
         except OSError as error:
             raise KeysUnreadable(self.path, error.strerror or str(error)) from error
-        except (ValueError, KeyError, TypeError, AttributeError, KeyUnusable) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, KeyUnusable) as error:
             raise KeysUnreadable(self.path, "it is damaged") from error
 
     def create(

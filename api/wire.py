@@ -128,8 +128,11 @@ def decode(body: bytes | memoryview) -> TripletBatch:
         digest = about.pop("digest")
         if digest != _digest(about, rows):
             raise WireError("The body does not have the digest that it promises: its content was damaged.")
-        return _from_arrow(rows, about["snapshot"], json.loads(about["query"]), digest)
-    except (KeyError, ValueError) as error:
+        query = json.loads(about["query"])
+        if not isinstance(query, dict):
+            raise ValueError("its query is none")
+        return _from_arrow(rows, about["snapshot"], query, digest)
+    except (KeyError, ValueError, RecursionError) as error:
         raise WireError(f"The body contradicts itself: {error}.") from error
 
 

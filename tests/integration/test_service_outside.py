@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,9 @@ import urllib3
 
 from api import wire
 from api.client import ServiceError, TripletClient
+from api.errors import TlsUnusable
 from api.keys import KeyFile
+from api.server import check_tls
 from tests.conftest import Graph, Wait, end, free_port, wait_until_ready
 from tests.integration.test_api_service import assert_problem, get, publish
 
@@ -115,7 +118,7 @@ def test_a_key_opens_the_service_to_the_network(graph: Graph, keys: KeyFile) -> 
 LONG = b"a" * 40_000
 NONSENSE = {
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 30,
-    "no host": b"GET /v1/snapshots HTTP/1.1\r\n\r\n",
+    "no host": b"GET /v1/snapshots HTTP/1.1\r\nConnection: close\r\n\r\n",
     "long address": b"GET /v1/snapshots?" + LONG + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
     "long header": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + LONG + b"\r\n\r\n",
     "many headers": b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"X: a\r\n" * 40_000 + b"\r\n",
@@ -164,7 +167,7 @@ def test_no_address_leads_out_of_what_is_served(service: str, path: str) -> None
     assert b"root:" not in said
 
 
-CYPHER = ["'}) MATCH (n) RETURN n //", "' OR 1=1 //", "$id", "latest' DETACH DELETE s //", "{}", "`"]
+CYPHER = ["'}) MATCH (n) RETURN n;", "' OR 1=1", "$id", "latest' DETACH DELETE s", "{}", "`"]
 
 
 @pytest.mark.parametrize("text", CYPHER)
@@ -189,7 +192,7 @@ def test_more_requests_than_it_takes_are_sent_away_and_come_again(graph: Graph) 
             return len(client.triplets(snapshot.id, **ASK | {"count": 1000, "position": 1000 * number}))
 
     with ThreadPoolExecutor(8) as threads:
-        assert list(threads.map(pull, range(16))) == [1000] * 16
+        assert list(threads.map(pull, range(8))) == [1000] * 8
     assert metrics(url)['affinity_errors_total{type="overloaded"}'] > 0
 
 
@@ -199,20 +202,24 @@ def test_more_requests_than_it_takes_are_sent_away_and_come_again(graph: Graph) 
 def test_workers_answer_together_and_count_together(graph: Graph, keys: KeyFile, wait_for: Wait) -> None:
     snapshot = publish(graph)
     process = graph.start("serve", "--port", "0", "--workers", "2", "--json", "--log-format", "json")
-    assert process.stdout is not None
+    assert process.stdout is not None and process.stderr is not None
     url = json.loads(process.stdout.readline())["url"]
+    logged: list[str] = []
+    # Read as it comes: a service whose log nobody reads stands still when the pipe is full.
+    reading = Thread(target=logged.extend, args=(process.stderr,))
+    reading.start()
     workers = [one for one in psutil.Process(process.pid).children() if "spawn_main" in str(one.cmdline())]
     assert len(workers) == 2
     for _ in range(40):
-        assert get(f"{url}/v1/snapshots/{snapshot.id}").status == 200
-    counts = [metrics(url) for _ in range(6)]
+        assert get(f"{url}/v1/snapshots/{snapshot.id}", Connection="close").status == 200
+    counts = [metrics(url, Connection="close") for _ in range(6)]
     route = 'affinity_requests_total{method="GET",route="/v1/snapshots/{id}",status="200"}'
     assert [one[route] for one in counts] == [40] * 6
     assert [one["affinity_workers"] for one in counts] == [2] * 6
     token = keys.create("one", ["read", "admin"])[1]
-    assert {get(f"{url}/v1/snapshots").status for _ in range(20)} == {401}
+    assert {get(f"{url}/v1/snapshots", Connection="close").status for _ in range(20)} == {401}
     keys.revoke("one")
-    assert {get(f"{url}/v1/snapshots", **bearer(token)).status for _ in range(20)} == {401}
+    assert {get(f"{url}/v1/snapshots", Connection="close", **bearer(token)).status for _ in range(20)} == {401}
     token = keys.create("two", ["read", "admin"])[1]
     workers[0].kill()
     wait_for(lambda: len(set(psutil.Process(process.pid).children()) - {workers[0]}) == 3)
@@ -221,8 +228,8 @@ def test_workers_answer_together_and_count_together(graph: Graph, keys: KeyFile,
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
     assert not any(worker.is_running() for worker in workers)
-    assert process.stderr is not None
-    lines = [json.loads(line) for line in process.stderr.read().splitlines() if line[0] == "{"]
+    reading.join()
+    lines = [json.loads(line) for line in logged if line[0] == "{"]
     assert sum(one.get("route") == "/v1/snapshots/{id}" for one in lines) == 40
     assert any(f"Worker {workers[0].pid} of the service died" in one["message"] for one in lines)
 
@@ -278,21 +285,20 @@ def test_it_speaks_tls_to_those_who_trust_its_certificate(
         old.wrap_socket(plain, server_hostname=at.hostname)
 
 
-UNFIT = [("cert", "other"), ("cert", None), (None, "key"), ("missing", "key"), ("key", "key"), ("cert", "locked")]
+UNFIT = [("cert", "other"), ("cert", None), ("missing", "key"), ("key", "key"), ("cert", "locked")]
 
 
-@pytest.mark.parametrize("options", UNFIT)
-def test_certificates_that_do_not_do_are_a_sentence(
-    graph: Graph, certificates: dict[str, Path], options: tuple[str | None, str | None]
+@pytest.mark.parametrize(("certificate", "key"), UNFIT)
+def test_certificates_that_do_not_do_are_refused_before_it_listens(
+    certificates: dict[str, Path], certificate: str, key: str | None
 ) -> None:
     files = certificates | {"missing": Path("/nowhere/cert.pem")}
-    given = [
-        word
-        for option, name in zip(("--tls-cert", "--tls-key"), options, strict=True)
-        if name
-        for word in (option, str(files[name]))
-    ]
-    done = graph.run("serve", "--port", "0", *given, check=False)
+    with pytest.raises(TlsUnusable, match=str(files[certificate])):
+        check_tls(files[certificate], files[key] if key else None)
+
+
+def test_a_certificate_that_does_not_do_is_a_sentence(graph: Graph, certificates: dict[str, Path]) -> None:
+    done = graph.run("serve", "--port", "0", "--tls-key", str(certificates["key"]), check=False)
     assert done.returncode == 1
     assert "TLS" in done.stderr and "Traceback" not in done.stderr
 

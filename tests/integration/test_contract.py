@@ -1,0 +1,30 @@
+"""The service keeps what its own description promises, whatever is asked. `make fuzz` asks more of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = os.environ.get("AFFINITY_FUZZ_EXAMPLES") or "3"
+"""Requests that are made up for each operation, in each of three phases."""
+SEED = "1"
+
+
+def test_the_service_keeps_its_description(service: str, tmp_path: Path) -> None:
+    """No error of the server, and every status, header and body as described; one request leads to the next."""
+    command = [
+        *(str(Path(sys.executable).with_name("schemathesis")), "run", f"{service}/openapi.json", "--no-color"),
+        *("--max-examples", EXAMPLES, "--seed", SEED, "--generation-deterministic", "--continue-on-failure"),
+        # That a query of the right form is answered is not promised: there may be no such snapshot, or no such pairs.
+        *("--checks", "all", "--exclude-checks", "positive_data_acceptance", "--suppress-health-check", "all"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=3600, cwd=tmp_path)
+    print(done.stdout[-20_000:])
+    assert done.returncode == 0, done.stdout[-20_000:]
+    tested = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
+    assert tested and tested[1] == tested[2]
+    assert re.search(r"Tested: 11\b", done.stdout)
+    assert "Stateful" in done.stdout
