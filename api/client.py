@@ -221,10 +221,10 @@ def _seconds(retry_after: str | None) -> float:
     if not retry_after:
         return 0.0
     try:
-        return float(retry_after)
+        return max(0.0, float(retry_after))  # 0 for what is not a number, too
     except ValueError:
         pass
     try:
         return max(0.0, parsedate_to_datetime(retry_after).timestamp() - time.time())
-    except ValueError:
+    except (ValueError, OverflowError):
         return 0.0

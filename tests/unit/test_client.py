@@ -228,11 +228,11 @@ def test_another_version_of_the_format_is_not_asked_for_again(monkeypatch: pytes
     assert len(server.asked) == 1
 
 
-@pytest.mark.parametrize("value", ["1", "date"], ids=["seconds", "date"])
-def test_retry_after_is_obeyed(value: str) -> None:
+@pytest.mark.parametrize(("status", "value"), [(503, "1"), (503, "date"), (429, "1")])
+def test_retry_after_is_obeyed(status: int, value: str) -> None:
     begun = time.time()
     after = formatdate(begun + 2, usegmt=True) if value == "date" else value
-    with serving(reply(503, b"{}", Retry_After=after), GOOD) as server, TripletClient(server.url) as triplets:
+    with serving(reply(status, b"{}", Retry_After=after), GOOD) as server, TripletClient(server.url) as triplets:
         pull(triplets)
     assert time.time() - begun >= 0.9
 
@@ -245,6 +245,17 @@ def test_a_retry_after_beyond_the_patience_ends_the_wait_at_once() -> None:
     ):
         triplets.snapshot()
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("status", [404, 429, 503])
+def test_errors_quote_the_id_of_the_request(status: int) -> None:
+    body = json.dumps({"detail": "no", "request_id": "abc-1"}).encode()
+    with (
+        serving(reply(status, body)) as server,
+        TripletClient(server.url, patience=0) as triplets,
+        pytest.raises((ServiceError, ServiceUnavailable), match=r"no \(request abc-1\)"),
+    ):
+        triplets.snapshot()
 
 
 def test_latest_is_followed() -> None:

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api import wire
+from api import client, wire
 from api.accept import preferred
 from api.errors import KeysUnreadable, MixError
 from api.keys import KeyFile
@@ -115,6 +115,18 @@ RANGES = st.lists(
 @settings(max_examples=100, deadline=None)
 def test_any_accept_header_is_answered(accept: str) -> None:
     assert preferred(accept, (JSON, wire.MEDIA_TYPE)) in (None, JSON, wire.MEDIA_TYPE)
+
+
+@given(HEADER | st.floats().map(str) | st.just("Mon, 01 Jan 0001 00:00:00 +2359"))
+@settings(deadline=None)
+def test_any_retry_after_is_a_time_to_wait(sent: str) -> None:
+    assert client._seconds(sent) >= 0
+
+
+@given(st.binary(max_size=80) | st.just(DEEP.encode()))
+@settings(deadline=None)
+def test_any_answer_that_is_no_problem_is_none(body: bytes) -> None:
+    assert isinstance(client._problem(body), dict)
 
 
 def test_a_weight_that_is_no_number_is_none() -> None:
