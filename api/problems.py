@@ -74,6 +74,12 @@ LARGE = Kind("head-too-large", 431, "Head too large", "Address and headers of a 
 BUSY = Kind(
     "overloaded", 503, "Overloaded", "As many requests are under way as the service takes. Repeat it as it is, later."
 )
+STOPPING = Kind(
+    "stopping",
+    503,
+    "Stopping",
+    "The service was stopped, and this answer was not ready in time. The request can be repeated as it is.",
+)
 BUG = Kind(
     "bug",
     500,
@@ -139,7 +145,10 @@ KINDS: dict[type[Exception], Kind] = {
     GraphUnavailable: AWAY,
     DamagedArchive: DAMAGED,
 }
-NAMED = {kind.name: kind for kind in (INVALID, MALFORMED, KEY, SCOPE, HOST, RATE, LARGE, BUSY, *KINDS.values(), BUG)}
+NAMED = {
+    kind.name: kind
+    for kind in (INVALID, MALFORMED, KEY, SCOPE, HOST, RATE, LARGE, BUSY, STOPPING, *KINDS.values(), BUG)
+}
 
 
 def problem(kind: Kind, detail: str | None = None, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:

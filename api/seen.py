@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from time import perf_counter
 from typing import Any
@@ -10,7 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import logs, metrics
-from api.problems import bug
+from api.problems import STOPPING, bug, problem
 
 log = logging.getLogger(__name__)
 ID = "X-Request-Id"
@@ -32,6 +33,11 @@ class Seen:
         with metrics.IN_FLIGHT.track_inprogress():
             try:
                 await self._app(scope, receive, answer.send)
+            except asyncio.CancelledError:
+                # The server does this at the end of its patience, and then to all requests at once.
+                if answer.status:
+                    raise
+                await problem(STOPPING)(scope, receive, answer.send)
             except Exception:
                 log.exception("%s %s failed", scope["method"], scope["path"])
                 if answer.status:

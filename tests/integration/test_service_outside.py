@@ -9,6 +9,7 @@ import ssl
 import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -313,22 +314,21 @@ def test_what_is_under_way_is_finished_before_it_ends(graph: Graph, wait_for: Wa
     snapshot = publish(graph)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    process = graph.start("serve", "--port", str(port), AFFINITY_CACHE_BYTES="0")
+    process = graph.start("serve", "--port", str(port))
     wait_until_ready(url, process)
-    path = f"/v1/snapshots/{snapshot.id}/triplets?count=1000&mix=intra:1&negatives=graph"
-    connections = []
-    for number in range(8):
-        connection = socket.create_connection(("127.0.0.1", port), timeout=60)
-        head = f"GET {path}&seed={number} HTTP/1.1\r\nHost: localhost\r\nAccept: {wire.MEDIA_TYPE}\r\n\r\n"
-        connection.sendall(head.encode())
-        connections.append(connection)
-    wait_for(lambda: begun(metrics(url)) == 8)
-    process.send_signal(signal.SIGTERM)
-    for connection in connections:
-        with connection, connection.makefile("rb") as answer:
-            status, body = answer.read().split(b"\r\n\r\n", 1)
-        assert status.startswith(b"HTTP/1.1 200"), status
-        assert len(wire.decode(body)) == 1000
+    path = f"/v1/snapshots/{snapshot.id}/triplets?count=1000&mix=intra:1"
+    with ExitStack() as stack:
+        connections = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60)) for _ in range(4)]
+        for seed, connection in enumerate(connections):
+            head = f"GET {path}&seed={seed} HTTP/1.1\r\nHost: localhost\r\nAccept: {wire.MEDIA_TYPE}\r\n\r\n"
+            connection.sendall(head.encode())
+        wait_for(lambda: begun(metrics(url)) == 4)
+        process.send_signal(signal.SIGTERM)
+        for connection in connections:
+            with connection.makefile("rb") as answer:
+                status, body = answer.read().split(b"\r\n\r\n", 1)
+            assert status.startswith(b"HTTP/1.1 200"), status
+            assert len(wire.decode(body)) == 1000
     assert process.wait(30) == 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from neo4j.exceptions import (
     ServiceUnavailable,
     TransientError,
 )
+from starlette.types import Receive, Scope, Send
 
 from api import problems
 from api.app import protect
@@ -29,6 +31,7 @@ from api.errors import (
 )
 from api.keys import KeyFile, Keyring
 from api.problems import MEDIA_TYPE, NAMED
+from api.seen import Seen
 from graphdb.errors import DamagedArchive, GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
 from tests.unit.asgi import Response, get
 
@@ -153,6 +156,21 @@ def test_unknown_paths_and_methods_are_problems_too() -> None:
     response = get(an_app(), "/number?value=1", method="DELETE")
     assert_problem(response, 405)
     assert response.headers["allow"] == "GET"
+
+
+def test_a_request_that_the_end_of_the_service_cuts_off_can_be_repeated() -> None:
+    async def hang(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(60)
+
+    async def cut_off(scope: Scope, receive: Receive, send: Send) -> None:
+        request = asyncio.ensure_future(Seen(hang)(scope, receive, send))
+        await asyncio.sleep(0)
+        request.cancel()
+        await request
+
+    response = get(cut_off, "/v1/snapshots")
+    assert_problem(response, 503, "/problems/stopping")
+    assert response.headers["retry-after"] == "1"
 
 
 # Who may ask
