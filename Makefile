@@ -73,7 +73,7 @@ bench-removal: export AFFINITY_BENCH_PATCHES = $(PATCHES)
 bench-removal: install
 	$(BIN)/pytest tests/performance/test_removal.py --override-ini 'addopts=' -s
 
-## Ask the service 500 requests made up from its own description, an operation and phase: docs/http-api.md.
+## Ask the service for up to 500 things an operation, made up from its own description: docs/benchmarks.md.
 fuzz: export AFFINITY_FUZZ_EXAMPLES = 500
 fuzz: install
 	$(BIN)/pytest tests/integration/test_contract.py -s

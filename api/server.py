@@ -37,6 +37,7 @@ def run(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
 
     Raises PortTaken, TlsUnusable, WorkersFailed, and what opening the graph raises.
     """
+    logs.configure(settings.log_format)
     check_tls(settings.tls_cert, settings.tls_key)
     with listen(settings.host, settings.port) as listener, TemporaryDirectory(prefix="affinity-serve-") as runtime:
         # Opened once before uvicorn is: inside it, an error would be a traceback instead of a sentence.

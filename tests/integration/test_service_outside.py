@@ -186,7 +186,7 @@ def test_more_requests_than_it_takes_are_sent_away_and_come_again(graph: Graph) 
     snapshot = publish(graph)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    wait_until_ready(url, graph.start("serve", "--port", str(port), "--in-flight", "1", AFFINITY_CACHE_BYTES="0"))
+    wait_until_ready(url, graph.start("serve", "--port", str(port), "--in-flight", "1"))
 
     def pull(number: int) -> int:
         with TripletClient(url) as client:
@@ -195,6 +195,24 @@ def test_more_requests_than_it_takes_are_sent_away_and_come_again(graph: Graph) 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(pull, range(8))) == [1000] * 8
     assert metrics(url)['affinity_errors_total{type="overloaded"}'] > 0
+
+
+def test_what_is_answered_is_counted(service: str, world: Graph) -> None:
+    path = f"/v1/snapshots/{world.store.snapshot('latest').id}/triplets?seed=77&count=10"
+    before = metrics(service)
+    sizes = [len(get(f"{service}{path}").data) for _ in range(2)]
+    get(f"{service}/v1/snapshots/{'0' * 16}")
+    after = metrics(service)
+    more = {name: count - before.get(name, 0) for name, count in after.items()}
+    assert more["affinity_rows_total"] == 20
+    assert more['affinity_sent_bytes_total{route="/v1/snapshots/{id}/triplets"}'] == sum(sizes)
+    assert more['affinity_requests_total{method="GET",route="/v1/snapshots/{id}/triplets",status="200"}'] == 2
+    assert more['affinity_request_seconds_count{route="/v1/snapshots/{id}/triplets"}'] == 2
+    assert more['affinity_windows_total{result="missed"}'] >= 1
+    assert more['affinity_windows_total{result="hit"}'] >= 2  # the snapshot, and the window of before
+    assert more["affinity_graph_seconds_count"] >= 1
+    assert more['affinity_errors_total{type="snapshot-not-found"}'] == 1
+    assert after["affinity_requests_in_flight"] == 1  # the one that asks
 
 
 # Workers, certificates, the end

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import Counter, Gauge, Histogram
 
 import affinity
+from api import metrics
 from api.problems import NAMED
 from ingest.settings import ClusterSettings, MiningSettings
 from tests.conftest import ROOT
@@ -99,6 +101,13 @@ def test_every_variable_that_the_code_reads_is_explained_and_no_other() -> None:
     read -= {"NEO4J_HOME", "NEO4J_CONF"}
     explained = {name for row in rows(page("operations")) for name in names(row[0]) if name.isupper()}
     assert explained == read
+
+
+def test_the_metrics_of_the_page_are_those_that_the_service_counts() -> None:
+    families = [one for one in vars(metrics).values() if isinstance(one, Counter | Gauge | Histogram)]
+    counted = {one._name + "_total" * isinstance(one, Counter): list(one._labelnames) for one in families}
+    found = {names(row[0])[0]: names(row[1]) for row in rows(page("operations")) if row[0].startswith("`affinity_")}
+    assert found == counted
 
 
 def test_the_problems_of_the_api_are_those_that_it_answers_with() -> None:
