@@ -68,10 +68,11 @@ def test_every_curl_of_the_page_is_answered_and_no_route_is_without_one(service:
     assert {name: told.get(name) for name in defaults} == defaults
 
 
-def test_the_client_example_runs(service: str, tmp_path: Path) -> None:
-    [example] = blocks(page("http-api"), "python")
+@pytest.mark.parametrize(("number", "says"), [(0, "100 "), (1, "[0, 0, 0, 0] 200 200")])
+def test_the_examples_of_the_client_run(number: int, says: str, service: str, tmp_path: Path) -> None:
+    example = blocks(page("http-api"), "python")[number]
     (tmp_path / "example.py").write_text(example.replace("http://127.0.0.1:8477", service))
-    assert shell("python example.py", tmp_path).startswith("100 ")
+    assert shell("python example.py", tmp_path).startswith(says)
 
 
 def test_the_trunk_loads_as_the_page_says(world: Graph, service: str, tmp_path: Path) -> None:
