@@ -1,7 +1,7 @@
 """From positions to rows: what the order says stands there, read from the graph in windows.
 
 A window is 4,000 consecutive positions, read by one query for each kind of pair in it; while it is used up, the next
-one is read.
+two are read.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from graphdb.store import GraphStore
 
 WINDOW = 4_000
 """Positions: a query costs Neo4j as much as hundreds of pairs in it do, and makes who comes first wait for all."""
+AHEAD = 2
+"""Windows: the graph still reads one where another came early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +129,17 @@ class _Reading:
         return [(n, slice(max(first - n * WINDOW, 0), min(end - n * WINDOW, WINDOW))) for n in numbers]
 
     def _read_ahead(self) -> None:
-        """Have the next window read while this one is used up: for whoever reads on, or has read half of it."""
+        """Have the next windows read while this one is used up: for whoever reads on, or has read half of it."""
         number, span = self._spans[-1]
-        if span.stop <= WINDOW // 2 and self.windows.kept(self._key("pairs", number)) is None:
-            return
-        ahead = number + 1
-        self.windows.expect(self._key("pairs", ahead), lambda: self._read_pairs(ahead))
-        window = self.windows.kept(self._key("pairs", ahead))
+        if span.stop > WINDOW // 2 or self.windows.kept(self._key("pairs", number)) is not None:
+            for ahead in range(number + 1, number + 1 + AHEAD):
+                self._expect(ahead)
+
+    def _expect(self, number: int) -> None:
+        self.windows.expect(self._key("pairs", number), lambda: self._read_pairs(number))
+        window = self.windows.kept(self._key("pairs", number))
         if self.query.negatives == "graph" and window is not None:
-            self.windows.expect(self._key("negatives", ahead), lambda: self._draw(ahead, window))
+            self.windows.expect(self._key("negatives", number), lambda: self._draw(number, window))
 
     async def _window(self, number: int) -> Window:
         return await self.windows.get(self._key("pairs", number), lambda: self._read_pairs(number))

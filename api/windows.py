@@ -73,8 +73,8 @@ class Windows:
         return self._kept.get(key)
 
     def expect(self, key: Key, read: Callable[[], Sized]) -> None:
-        """Have it read without waiting: whoever asks for it soon finds it."""
-        if key not in self._kept:
+        """Have it read without waiting: whoever asks for it soon finds it, unless nothing is kept at all."""
+        if self._max_bytes and key not in self._kept:
             self._start(key, read)
 
     def drop(self, snapshot: str) -> None:

@@ -101,6 +101,17 @@ def test_nothing_is_kept_where_there_is_no_room() -> None:
     assert len(graph.asked) == 2
 
 
+def test_nothing_is_read_ahead_where_nothing_is_kept() -> None:
+    graph = Graph()
+
+    async def test(windows: Windows) -> None:
+        windows.expect(("s", 1), graph.reader(("s", 1)))
+        await windows.get(("s", 2), graph.reader(("s", 2)))
+
+    run(test, max_bytes=0)
+    assert graph.asked == [("s", 2)]
+
+
 def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
     asked = []
 
