@@ -48,7 +48,6 @@ STAGES: dict[str, Callable[[Graph], bool]] = {
     "features": lambda graph: any(graph.folder.features.rglob("*.npy")),
     "parents": lambda graph: graph.store.counts()["parents"] > 0,
     "children": lambda graph: inter_segments(graph) > 0,
-    "a first snapshot": lambda graph: bool(graph.store.snapshots()),
 }
 
 
