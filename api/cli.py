@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 MIX = "transitive:7,intra:2"
 """The paper's (Sec. 6)."""
 DataOption = Annotated[Path | None, typer.Option(help="Data folder. Default: AFFINITY_DATA, else the user's.")]
-
-
 MAX_DAYS = 36_500
 keys_app = typer.Typer(help="Keys that open the service.", no_args_is_help=True)
 
@@ -51,6 +49,13 @@ def serve(
         log_format=log_format,
     )
     run(settings, lambda url: announce(url, json))
+
+
+def announce(url: str, as_json: bool) -> None:
+    """Say on stdout where the service listens."""
+    from json import dumps
+
+    typer.echo(dumps({"url": url, "docs": f"{url}/docs"}) if as_json else f"Serving {url} (API: {url}/docs)")
 
 
 @keys_app.command()
@@ -153,10 +158,3 @@ def export(
             pass
     about = {"folder": str(folder), "files": len(files), **order, "format": format}
     typer.echo(dumps(about) if json else f"Epoch {epoch} of snapshot {id}: {len(files)} files in {folder}")
-
-
-def announce(url: str, as_json: bool) -> None:
-    """Say on stdout where the service listens."""
-    from json import dumps
-
-    typer.echo(dumps({"url": url, "docs": f"{url}/docs"}) if as_json else f"Serving {url} (API: {url}/docs)")

@@ -31,12 +31,12 @@ class Export:
 
     snapshot: str
     format: str
-    epoch: int = 0
-    seed: int = 0
-    mix: str = "transitive:7,intra:2"
-    negatives: str = "batch"
-    batch: int = 100
-    pairs: int = 1000
+    epoch: int
+    seed: int
+    mix: str
+    negatives: str
+    batch: int
+    pairs: int
 
     def files(self, first_kind: int) -> list[range]:
         """The positions of each file, as starts of requests; `first_kind` pairs of the mix's first kind are an epoch.
@@ -52,9 +52,10 @@ class Export:
 
 
 def files_of(client: TripletClient, wanted: Export) -> list[range]:
-    """The positions of each file. Raises MixError, and what the client raises."""
-    counts = client.snapshot(wanted.snapshot)["counts"]
-    return wanted.files(counts[Mix.parse(wanted.mix).kinds[0]])
+    """The positions of each file. Raises MixError, MixUnavailable, and what the client raises."""
+    mix, counts = Mix.parse(wanted.mix), client.snapshot(wanted.snapshot)["counts"]
+    mix.require(counts)
+    return wanted.files(counts[mix.kinds[0]])
 
 
 def export(client: TripletClient, wanted: Export, files: Sequence[range], folder: Path) -> Iterator[Path]:
@@ -75,17 +76,17 @@ def export(client: TripletClient, wanted: Export, files: Sequence[range], folder
 
 def claim(folder: Path, wanted: Export) -> None:
     """Make the folder this export's. Raises OtherExport where it is another's."""
-    about = folder / ABOUT
-    if about.exists() and json.loads(about.read_text()) != asdict(wanted):
-        raise OtherExport(folder)
+    about, content = folder / ABOUT, json.dumps(asdict(wanted), indent=2).encode() + b"\n"
     if not about.exists():
         with whole_file(about) as file:
-            file.write(json.dumps(asdict(wanted), indent=2).encode() + b"\n")
+            file.write(content)
+    elif about.read_bytes() != content:
+        raise OtherExport(folder)
 
 
 def fetch(client: TripletClient, wanted: Export, position: int) -> TripletBatch:
-    order = {"seed": wanted.seed, "mix": wanted.mix, "negatives": wanted.negatives}
-    return client.triplets(wanted.snapshot, position=position, count=wanted.batch, **order)  # type: ignore[arg-type]
+    order: dict[str, Any] = {"seed": wanted.seed, "mix": wanted.mix, "negatives": wanted.negatives}
+    return client.triplets(wanted.snapshot, position=position, count=wanted.batch, **order)
 
 
 Row = dict[str, Any]

@@ -15,7 +15,7 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from api.errors import MixError
+from api.errors import MixError, MixUnavailable
 
 KINDS = ("transitive", "intra", "inter")
 MAX_WEIGHT = 1000
@@ -61,6 +61,11 @@ class Mix:
     def block(self) -> int:
         """How many positions hold each kind as often as its weight says."""
         return sum(self.weights)
+
+    def require(self, sizes: Mapping[str, int]) -> None:
+        """Raises MixUnavailable where there are no pairs of a kind that it names; `sizes` says how many there are."""
+        if missing := [kind for kind in self.kinds if not sizes[kind]]:
+            raise MixUnavailable(str(self), missing, self.workable(sizes))
 
     def workable(self, sizes: Mapping[str, int]) -> list[str]:
         """Mixes near this one that only name kinds of which there are pairs."""

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from api.errors import MixUnavailable, NegativesExhausted, TooFewGroups
+from api.errors import NegativesExhausted, TooFewGroups
 from api.negatives import MAX_DRAWS, PATCH_BYTES, Drawn, from_batch, from_graph
 from api.order import Mix, draw, places
 from api.source import Pairs, Source, read_pairs
@@ -89,9 +89,7 @@ async def sample(store: GraphStore, windows: Windows, source: Source, query: Que
 
     Raises MixUnavailable, TooFewGroups, NegativesExhausted, and GraphTooSlow.
     """
-    sizes = source.sizes
-    if missing := [kind for kind in query.mix.kinds if not sizes[kind]]:
-        raise MixUnavailable(str(query.mix), missing, query.mix.workable(sizes))
+    query.mix.require(source.sizes)
     if not source.has_two_groups:
         raise TooFewGroups(source.snapshot.id, source.snapshot.fit)
     return await _Reading(store, windows, source, query).sample()

@@ -85,7 +85,7 @@ class Graph:
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`affinity …` to its end."""
-        done = subprocess.run(command(arguments), env=self.environment, capture_output=True, text=True, timeout=1800)
+        done = subprocess.run(command(arguments), env=self.environment, capture_output=True, text=True, timeout=900)
         assert not check or done.returncode == 0, done.stderr
         return done
 

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 
 from api.client import TripletClient
-from tests.conftest import Graph
+from tests.conftest import Graph, free_port
 
 INTRA = ("--format", "parquet", "--mix", "intra:1", "--pairs", "50")
 
@@ -78,6 +78,16 @@ def test_parquet_holds_the_same_and_an_export_that_was_cut_goes_on(
     export(world, service, tmp_path / "whole", *INTRA)
     assert files[-1].read_bytes() == content
     assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_a_mix_that_the_snapshot_cannot_give_is_refused_with_those_that_work(
+    graph: Graph, clips: list[Path], tmp_path: Path
+) -> None:
+    graph.run("ingest", *map(str, clips[:2]))
+    with graph.service(free_port()) as url:
+        refused = graph.run("export", str(tmp_path / "none"), "--url", url, check=False)
+    assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert "intra:2" in refused.stderr and not (tmp_path / "none").exists()
 
 
 def test_a_folder_of_another_export_is_refused(world: Graph, service: str, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from api.keys import KeyFile
 from api.server import check_tls
 from tests.conftest import Graph, Wait, end, free_port, wait_until_ready
 from tests.integration.test_api_service import assert_problem, get, publish
+from tests.sockets import heard
 
 ASK: dict[str, Any] = {"seed": 0, "mix": "transitive:1", "negatives": "batch", "count": 10}
 
@@ -59,13 +60,7 @@ def converse(url: str, *parts: bytes, seconds: float = 30) -> bytes:
                 connection.sendall(part)
         except (BrokenPipeError, ConnectionResetError):
             pass  # it has heard enough
-        said = b""
-        try:
-            while more := connection.recv(65536):
-                said += more
-        except ConnectionResetError:
-            pass
-        return said
+        return heard(connection)
 
 
 # Keys

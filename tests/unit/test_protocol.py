@@ -15,6 +15,7 @@ from starlette.responses import PlainTextResponse
 from api import protocol
 from api.protocol import MAX_HEAD, BoundedProtocol
 from api.server import listen
+from tests.sockets import heard
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 
@@ -39,24 +40,13 @@ def connect(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), timeout=30)
 
 
-def answer(connection: socket.socket) -> bytes:
-    """What comes until the server hangs up."""
-    said = b""
-    try:
-        while more := connection.recv(65536):
-            said += more
-    except ConnectionResetError:
-        pass
-    return said
-
-
 @pytest.mark.parametrize(
     "sent", [b"", b"GET / HT", GET, GET + b"X-Long: aaa"], ids=["nothing", "line", "host", "header"]
 )
 def test_a_head_that_does_not_come_is_not_waited_for(port: int, sent: bytes) -> None:
     with connect(port) as connection:
         connection.sendall(sent)
-        assert answer(connection) == b""
+        assert heard(connection) == b""
 
 
 def test_a_head_that_comes_in_drops_is_not_waited_for_either(port: int) -> None:
@@ -83,11 +73,11 @@ def test_a_head_may_have_so_many_bytes_and_no_more(port: int) -> None:
     room = MAX_HEAD - 200
     with connect(port) as connection:
         connection.sendall(GET + b"Connection: close\r\nX: " + b"a" * room + b"\r\n\r\n")
-        assert answer(connection).startswith(b"HTTP/1.1 200")
+        assert heard(connection).startswith(b"HTTP/1.1 200")
     for size in (MAX_HEAD, 10 * MAX_HEAD):
         with connect(port) as connection:
             connection.sendall(GET + b"X: " + b"a" * size + b"\r\n\r\n")
-            head, _, body = answer(connection).partition(b"\r\n\r\n")
+            head, _, body = heard(connection).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 431") and b"application/problem+json" in head
         assert json.loads(body)["type"] == "/problems/head-too-large"
 
