@@ -29,6 +29,7 @@ ApiKey = Annotated[str | None, typer.Option(envvar="AFFINITY_API_KEY", help="The
 def train(
     context: typer.Context,
     run: Annotated[str | None, typer.Option(help="The run's name; one that exists goes on. Unset: a new one.")] = None,
+    objective: Annotated[str, option("objective")] = DEFAULTS.objective,
     snapshot: Annotated[str, option("snapshot")] = DEFAULTS.snapshot,
     mix: Annotated[str, option("mix")] = DEFAULTS.mix,
     negatives: Annotated[str, option("negatives")] = DEFAULTS.negatives,

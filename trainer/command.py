@@ -6,14 +6,15 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from api.client import TripletClient
-from trainer.metrics import Summary
+from trainer.metrics import Summary, label
 from trainer.progress import Progress, client_reports
-from trainer.run import Run, unused_name
+from trainer.run import Run, Snapshot, unused_name
 from trainer.settings import Machine, TrainSettings, runs_folder
 from trainer.signals import StopRequest
 
@@ -35,12 +36,12 @@ def run_training(
         machine = run.machine(machine_given)
         patience = min(FIRST_PATIENCE, machine.patience)
         with TripletClient(machine.url, api_key=api_key, patience=patience) as client, client_reports(_say):
-            settings, snapshot = run.settings(settings_given, client.snapshot, _say)
+            settings, snapshot = run.settings(settings_given, partial(find_snapshot, client), _say)
         run.write(settings, snapshot, machine)
         # Torch takes seconds to import, and what can be refused is refused by now.
         from trainer.train import train
 
-        _say(f"Run {run.name}: {settings.trunk} on snapshot {settings.snapshot} ({settings.mix}), in {run.folder}")
+        _say(f"Run {run.name}: {settings.objective} with {settings.trunk} on {snapshot['id']}, in {run.folder}")
         with (
             TripletClient(machine.url, api_key=api_key, patience=machine.patience) as client,
             Progress(settings.steps) as progress,
@@ -54,6 +55,11 @@ def run_training(
         done = summary.steps if summary else 0
         _say(f"Stopped after step {done} of {settings.steps}. To go on: affinity train --run {run.name}")
         return stop.exit_code
+
+
+def find_snapshot(client: TripletClient, settings: TrainSettings) -> Snapshot:
+    """What a new run with these settings is to be trained on. Raises what the client raises."""
+    return client.snapshot(settings.snapshot)
 
 
 def _of(kind: type[TrainSettings] | type[Machine], given: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,11 +76,12 @@ def _report(run: Run, settings: TrainSettings, summary: Summary | None, *, json_
         print(json.dumps({**about, **(asdict(summary) if summary else {"steps": 0})}))
     elif summary is not None:
         seen = ", ".join(f"{count} {kind} ({summary.epochs[kind]:.2f} epochs)" for kind, count in summary.pairs.items())
+        measures = ", ".join(f"{label(name)} {value:.3f}" for name, value in summary.measures_last.items())
         fresh = "each was fresh" if summary.fresh else "some came more than once"
         print(
             f"{summary.steps} steps on {seen} pairs; {fresh}.\n"
-            f"Mean loss {summary.loss_first:.4f} in the first 20 steps, {summary.loss_last:.4f} in the last 20; "
-            f"there D(a,p) {summary.ap_dist_last:.3f} and D(a,n) {summary.an_dist_last:.3f}.\n"
+            f"Mean loss {summary.loss_first:.4f} in the first 20 steps, {summary.loss_last:.4f} in the last 20"
+            f"{f'; there {measures}' if measures else ''}.\n"
             f"{summary.images_per_second:.0f} images/s, {summary.waited_share:.1%} of the time waiting for data.\n"
             f"Trunk: {run.trunk_file}"
         )

@@ -9,9 +9,12 @@ from dataclasses import replace
 
 from api.client import ServiceError
 from api.prefetch import Prefetch
+from trainer.batch import Batch
+from trainer.objectives import KINDS
+from trainer.ranks import Part
 from trainer.settings import Machine
 from trainer.state import TrainState
-from trainer.stream import Batch, BatchLoader, TripletSource
+from trainer.stream import TripletSource
 
 GONE = 410
 """Of HTTP: a snapshot has ended. Its problem details name the successor, as soon as there is one."""
@@ -31,11 +34,13 @@ class Feed:
         state: TrainState,
         machine: Machine,
         *,
+        part: Part,
         pin: bool,
         say: Callable[[str], None],
         save: Callable[[], None],
     ) -> None:
-        self.source, self.state, self.machine, self.pin = source, state, machine, pin
+        self.source, self.state, self.machine = source, state, machine
+        self.part, self.pin = part, pin
         self.say, self.save = say, save
         self._waited = 0.0
         self._batches = self._begin()
@@ -62,7 +67,12 @@ class Feed:
 
     def _begin(self) -> Prefetch[Batch]:
         state, settings = self.state, self.state.settings
-        load = BatchLoader(self.source, replace(settings, snapshot=state.snapshot), pin=self.pin)
+        objective = KINDS[settings.objective].load()(replace(settings, snapshot=state.snapshot), self.source)
+
+        def load(position: int) -> Batch:
+            batch = objective.load(position, self.part)
+            return batch.pin() if self.pin else batch
+
         left = settings.steps - state.step
         positions = range(state.position, state.position + left * settings.batch, settings.batch)
         return Prefetch(load, positions, threads=self.machine.loaders, ahead=2 * self.machine.loaders)

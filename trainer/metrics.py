@@ -9,13 +9,17 @@ import json
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 from trainer.files import write_whole
 
 ENDS = 20
 """Steps at either end whose mean loss a summary shows."""
+
+
+LABELS = {"ap_dist": "D(a,p)", "an_dist": "D(a,n)"}
+"""Mean distances of anchors to positives and to negatives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +30,6 @@ class Metrics:
     position: int
     """Where the next step's pairs begin."""
     loss: float
-    ap_dist: float
-    """Mean D(anchor, positive)."""
-    an_dist: float
-    triplets: int
     images: int
     pairs: Mapping[str, int]
     """Pairs of each kind."""
@@ -38,10 +38,15 @@ class Metrics:
     """Seconds of these that the step waited for data."""
     snapshot: str = ""
     """The snapshot that the pairs are of."""
+    measures: Mapping[str, float] = field(default_factory=dict)
+    """What else the objective tells of a step, such as mean distances; in the file they stand beside the loss."""
 
     @property
     def images_per_second(self) -> float:
         return self.images / self.seconds
+
+
+FIELDS = {field.name for field in fields(Metrics)} - {"measures"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +54,12 @@ class Summary:
     """A whole run, over all its sittings."""
 
     steps: int
-    triplets: int
     loss_first: float
     """Mean loss of the first 20 steps."""
     loss_last: float
     """Mean loss of the last 20 steps."""
-    ap_dist_last: float
-    an_dist_last: float
+    measures_last: Mapping[str, float]
+    """Mean of each measure in the last 20 steps."""
     pairs: Mapping[str, int]
     """Pairs of each kind that were trained on."""
     epochs: Mapping[str, float]
@@ -92,7 +96,7 @@ def read_metrics(path: Path) -> list[Metrics]:
     metrics: list[Metrics] = []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
-            metrics.append(Metrics(**json.loads(line)))
+            metrics.append(_read_line(line))
         except (ValueError, TypeError):
             break
     return metrics
@@ -106,11 +110,12 @@ def summarize(lines: Sequence[Metrics], available: Mapping[str, int]) -> Summary
     seconds = sum(line.seconds for line in lines)
     return Summary(
         steps=lines[-1].step,
-        triplets=sum(line.triplets for line in lines),
         loss_first=_mean([line.loss for line in lines[:ENDS]]),
         loss_last=_mean([line.loss for line in lines[-ENDS:]]),
-        ap_dist_last=_mean([line.ap_dist for line in lines[-ENDS:]]),
-        an_dist_last=_mean([line.an_dist for line in lines[-ENDS:]]),
+        measures_last={
+            name: _mean([line.measures[name] for line in lines[-ENDS:] if name in line.measures])
+            for name in lines[-1].measures
+        },
         pairs=dict(pairs),
         epochs={kind: count / available[kind] for kind, count in pairs.items()},
         fresh=all(count <= available[kind] for kind, count in pairs.items()),
@@ -123,5 +128,18 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
+def label(measure: str) -> str:
+    """A measure's name for people."""
+    return LABELS.get(measure, measure.replace("_", " "))
+
+
 def _line(metrics: Metrics) -> bytes:
-    return json.dumps(asdict(metrics)).encode() + b"\n"
+    content = asdict(metrics)
+    return json.dumps(content | content.pop("measures")).encode() + b"\n"
+
+
+def _read_line(line: str) -> Metrics:
+    """What is no field of every step is a measure."""
+    content = json.loads(line)
+    own = {name: content.pop(name) for name in FIELDS & set(content)}
+    return Metrics(**own, measures=content)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
+
+from trainer.batch import Batch
 
 # T = triplets
 
@@ -17,9 +18,10 @@ class Triplets(NamedTuple):
     positive_idx_T: Tensor
     negative_idx_T: Tensor
 
-    def to(self, device: torch.device) -> Triplets:
-        """The same triplets on a device."""
-        return Triplets(*(index.to(device, non_blocking=True) for index in self))
+    @classmethod
+    def of(cls, batch: Batch) -> Triplets:
+        """The triplets that came with a batch."""
+        return cls(*(batch.targets[name] for name in cls._fields))
 
 
 def given_negatives(triplets: Triplets) -> Triplets:

@@ -46,7 +46,13 @@ class Trunk(nn.Sequential):
         return maps_NCHW
 
 
-class TripletSiamese(nn.Module):
+class Model(nn.Module):
+    """What an objective trains: a trunk, and what it needs beside it. Called with a batch's inputs."""
+
+    trunk: Trunk
+
+
+class TripletSiamese(Model):
     """One trunk and head for anchors, positives and negatives alike: three towers that are one network.
 
     All images of a step go through in one forward, so that a trunk with batch normalization sees them together.

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from trainer.metrics import Metrics
+from trainer.metrics import Metrics, label
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -57,8 +57,9 @@ class Progress:
 
 def describe(metrics: Metrics) -> str:
     """One step in words."""
+    measures = "".join(f"{label(name)} {value:.3f}  " for name, value in metrics.measures.items())
     return (
-        f"loss {metrics.loss:.4f}  D(a,p) {metrics.ap_dist:.3f}  D(a,n) {metrics.an_dist:.3f}  "
+        f"loss {metrics.loss:.4f}  {measures}"
         f"{metrics.images_per_second:.0f} images/s  {metrics.waited / metrics.seconds:.1%} waiting"
     )
 

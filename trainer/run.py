@@ -10,16 +10,17 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from trainer.errors import RunBusy, SettingsDiffer
+from trainer.errors import RunBusy, SettingsDiffer, SettingsError
 from trainer.files import write_whole
+from trainer.objectives import KINDS as OBJECTIVES
+from trainer.objectives import unread
 from trainer.settings import Machine, TrainSettings
 
-KINDS = ("transitive", "intra", "inter")
 WITHOUT_INTER = "intra:1"
 """The mix of a run that names none, where the snapshot has no transitive pairs."""
 
 Snapshot = Mapping[str, Any]
-"""As the service describes one."""
+"""As the service describes one: its `id`, and its `counts` of each kind of pair. A folder is described likewise."""
 
 
 class Run:
@@ -56,19 +57,20 @@ class Run:
         return Machine(**{**self._read().get("machine", {}), **given})
 
     def settings(
-        self, given: Mapping[str, Any], find_snapshot: Callable[[str], Snapshot], say: Callable[[str], None]
+        self, given: Mapping[str, Any], find_snapshot: Callable[[TrainSettings], Snapshot], say: Callable[[str], None]
     ) -> tuple[TrainSettings, Snapshot]:
-        """What to train with, from the settings that were given, and the snapshot.
+        """What to train with, from the settings that were given, and the snapshot that `find_snapshot` finds for them.
 
         A new run takes the defaults for the rest. A run that exists keeps its own, its snapshot among them, and
-        raises SettingsDiffer where one that was given is another.
+        raises SettingsDiffer where one that was given is another. Raises SettingsError where the objective does not
+        read one that was given.
         """
         stored = self._read()
         if stored:
             return resume_settings(self.name, TrainSettings(**stored["settings"]), given), stored["snapshot"]
         # Before the service is asked, so that what cannot be is refused at once.
-        asked = TrainSettings(**given)
-        snapshot = find_snapshot(asked.snapshot)
+        asked = ask_settings(given)
+        snapshot = find_snapshot(asked)
         return begin_settings(asked, "mix" in given, snapshot, say), snapshot
 
     def write(self, settings: TrainSettings, snapshot: Snapshot, machine: Machine) -> None:
@@ -78,20 +80,31 @@ class Run:
 
     def available_pairs(self) -> dict[str, int]:
         """How many pairs of each kind the run's snapshot has."""
-        counts = self._read()["snapshot"]["counts"]
-        return {kind: counts[kind] for kind in KINDS}
+        counts: dict[str, int] = self._read()["snapshot"]["counts"]
+        return counts
 
     def _read(self) -> dict[str, Any]:
         content: dict[str, Any] = json.loads(self.settings_file.read_text()) if self.settings_file.exists() else {}
         return content
 
 
+def ask_settings(given: Mapping[str, Any]) -> TrainSettings:
+    """The settings that a new run is asked for: those given, and its objective's and the common defaults."""
+    settings = TrainSettings(**given)
+    kind = OBJECTIVES[settings.objective]
+    if surplus := sorted(unread(settings.objective) & set(given)):
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in surplus)
+        raise SettingsError(f"The objective {settings.objective} has no use for {names}: leave that out.")
+    return TrainSettings(**{**kind.defaults, **given})
+
+
 def begin_settings(
     asked: TrainSettings, mix_was_given: bool, snapshot: Snapshot, say: Callable[[str], None]
 ) -> TrainSettings:
     """The settings of a new run: its snapshot an id, its mix one that the snapshot can give."""
-    settings = replace(asked, snapshot=snapshot["id"])
-    if not mix_was_given and not snapshot["counts"]["transitive"]:
+    reads = OBJECTIVES[asked.objective].reads
+    settings = replace(asked, snapshot=snapshot["id"]) if "snapshot" in reads else asked
+    if "mix" in reads and not mix_was_given and not snapshot["counts"]["transitive"]:
         say(f"Snapshot {settings.snapshot} has no INTER edges: training on tracks alone (--mix {WITHOUT_INTER}).")
         settings = replace(settings, mix=WITHOUT_INTER)
     return settings

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from trainer.errors import SettingsError
+from trainer.objectives import KINDS
 
 ARCHITECTURES = ("resnet18", "vgg16")
 AUGMENTATIONS = ("mirror", "crop", "color")
@@ -25,6 +26,7 @@ class TrainSettings:
     The defaults are the paper's (Sec. 5 and 6); momentum and weight decay are those of the authors' earlier code.
     """
 
+    objective: str = setting("transitive", f"What is trained for: {', '.join(KINDS)}.")
     snapshot: str = setting("latest", "The snapshot to train on; `latest` is resolved once and kept.")
     mix: str = setting("transitive:7,intra:2", "Kinds of positives and their shares; the paper has 7 M and 2 M.")
     negatives: str = setting("batch", "Negatives from the same `batch` (the paper) or from the whole `graph`.")
@@ -42,6 +44,7 @@ class TrainSettings:
     weight_decay: float = setting(5e-4, "Weight decay of SGD; biases and normalization are spared.")
 
     def __post_init__(self) -> None:
+        check(self.objective in KINDS, f"objective must be one of {', '.join(KINDS)}, not {self.objective!r}")
         check(self.negatives in ("batch", "graph"), f"negatives must be `batch` or `graph`, not {self.negatives!r}")
         check(self.seed >= 0, f"seed must not be negative, but is {self.seed}")
         check(self.steps >= 1, f"steps must be at least 1, but is {self.steps}")

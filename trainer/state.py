@@ -13,7 +13,8 @@ from torch.optim import SGD, Optimizer
 from trainer import checkpoint
 from trainer.checkpoint import Span
 from trainer.errors import SettingsDiffer
-from trainer.model import TripletSiamese
+from trainer.model import Model
+from trainer.objectives import KINDS
 from trainer.run import differing
 from trainer.settings import TrainSettings
 from trainer.weights import initialize_trunk
@@ -25,7 +26,7 @@ class TrainState:
     `saved` the last checkpoint's step."""
 
     settings: TrainSettings
-    model: TripletSiamese
+    model: Model
     optimizer: Optimizer
     step: int = 0
     position: int = 0
@@ -54,7 +55,8 @@ class TrainState:
             say(f"{error}. Going on from the one before it.")
         if content is not None:
             own = {**asdict(self.settings), "steps": content["settings"]["steps"]}
-            if differences := differing(content["settings"], own):
+            # A setting that came after the checkpoint was made had its default then.
+            if differences := differing(asdict(TrainSettings(**content["settings"])), own):
                 raise SettingsDiffer(folder.name, differences)
             checkpoint.restore(content, self.model, self.optimizer)
             self.step = self.saved = content["step"]
@@ -88,10 +90,10 @@ class TrainState:
         self.saved = self.step
 
 
-def build_model(settings: TrainSettings) -> TripletSiamese:
+def build_model(settings: TrainSettings) -> Model:
     """The network as a run begins with it; its seed decides the weights that no file gives."""
     torch.manual_seed(settings.seed)
-    model = TripletSiamese(settings.trunk, settings.image_size, settings.head_widths)
+    model = KINDS[settings.objective].load().build(settings)
     if settings.init:
         initialize_trunk(model.trunk, Path(settings.init))
     return model

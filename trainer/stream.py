@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from api.wire import TripletBatch
 from trainer.augment import Key, augment
+from trainer.batch import Batch
 from trainer.images import decode_image
-from trainer.mining import Triplets
+from trainer.ranks import WHOLE, Part
 from trainer.settings import TrainSettings
 
-# N = images of the batch, C = channels, H = height, W = width, S = side, T = triplets
+# N = images of the batch, R = those of one rank, C = channels, H = height, W = width, S = side, T = triplets
 
 ANCHOR, POSITIVE, NEGATIVE = range(3)
 
@@ -33,30 +32,31 @@ class TripletSource(Protocol):
     ) -> TripletBatch: ...
 
 
-@dataclass(frozen=True)
-class Batch:
-    """The pixels and triplets of one step."""
+class TripletLoader:
+    """Batches of `settings.batch` pairs: one input, N images, and the triplets that index them.
 
-    position: int
-    images_NCHW: Tensor
-    """uint8, RGB, channels last in memory; pinned where a GPU will read it."""
-    triplets: Triplets
-    pairs: dict[str, int]
-    """How many of its pairs are of each kind."""
+    Pure: the same position, the same pixels.
+    """
 
-
-class BatchLoader:
-    """`load(position)`: the batch of `settings.batch` pairs from there. Pure: the same position, the same pixels."""
-
-    def __init__(self, source: TripletSource, settings: TrainSettings, *, pin: bool) -> None:
+    def __init__(self, source: TripletSource, settings: TrainSettings) -> None:
         self.source = source
         self.settings = settings
-        self.pin = pin
 
-    def __call__(self, position: int) -> Batch:
+    def __call__(self, position: int, part: Part = WHOLE) -> Batch:
         """Raises what the client raises, and ImageError."""
+        wire = self.fetch(position)
+        return Batch(
+            position=position,
+            inputs=(self.decode(wire, part.of(len(wire.images))),),
+            targets=index_triplets(wire),
+            pairs=dict(Counter(wire.kind)),
+            images=len(wire.images),
+        )
+
+    def fetch(self, position: int) -> TripletBatch:
+        """What the service has there. Every rank asks for the whole batch: negatives are drawn among its images."""
         settings = self.settings
-        wire = self.source.triplets(
+        return self.source.triplets(
             settings.snapshot,
             seed=settings.seed,
             mix=settings.mix,
@@ -64,26 +64,33 @@ class BatchLoader:
             position=position,
             count=settings.batch,
         )
-        images_NCHW = torch.from_numpy(self._pixels(wire)).permute(0, 3, 1, 2)
-        index = (wire.anchor_idx, wire.positive_idx, wire.negative_idx)
-        return Batch(
-            position=position,
-            images_NCHW=images_NCHW.pin_memory() if self.pin else images_NCHW,
-            triplets=Triplets(*(torch.from_numpy(idx_T) for idx_T in index)),
-            pairs=dict(Counter(wire.kind)),
-        )
 
-    def _pixels(self, wire: TripletBatch) -> NDArray[np.uint8]:
+    def decode(self, wire: TripletBatch, rows: Iterable[int]) -> Tensor:
+        """These images of the batch as uint8, R×3×S×S, changed as the settings say."""
         size, names = self.settings.image_size, self.settings.augmentations
-        images_NSSC = np.empty((len(wire.images), size, size, 3), np.uint8)
-        for index, (data, key) in enumerate(zip(wire.images, _keys(wire, self.settings.seed), strict=True)):
-            image = decode_image(data, f"Image {index} of the pairs from position {wire.position[0]}")
-            images_NSSC[index] = augment(image, size, names, key)
-        return images_NSSC
+        keys = image_keys(wire, self.settings.seed)
+        images_RSSC = np.stack(
+            [
+                augment(
+                    decode_image(wire.images[row], f"Image {row} of the pairs from position {wire.position[0]}"),
+                    size,
+                    names,
+                    keys[row],
+                )
+                for row in rows
+            ]
+        )
+        return torch.from_numpy(images_RSSC).permute(0, 3, 1, 2)
 
 
-def _keys(wire: TripletBatch, seed: int) -> list[Key]:
-    """For each image of the batch, the key of its augmentation: an extra negative has its row's position."""
+def index_triplets(wire: TripletBatch) -> dict[str, Tensor]:
+    """The triplets of a batch, int64 of shape T each."""
+    index = {"anchor": wire.anchor_idx, "positive": wire.positive_idx, "negative": wire.negative_idx}
+    return {f"{name}_idx_T": torch.from_numpy(idx_T) for name, idx_T in index.items()}
+
+
+def image_keys(wire: TripletBatch, seed: int) -> list[Key]:
+    """For each image of the batch, the key of what is drawn for it: an extra negative has its row's position."""
     positions = wire.position.tolist()
     extra = wire.negative_idx >= 2 * len(wire)
     return [

@@ -11,22 +11,19 @@ from functools import partial
 
 import cv2
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from trainer.distance import cosine_distance
 from trainer.errors import LossNotFinite, SettingsError
 from trainer.feed import Feed
-from trainer.loss import triplet_margin_loss
 from trainer.metrics import Metrics, MetricsFile, Summary, read_metrics, summarize
-from trainer.mining import Triplets, given_negatives
+from trainer.objectives import KINDS
 from trainer.progress import Progress
+from trainer.ranks import WHOLE
 from trainer.run import Run
 from trainer.settings import Machine, TrainSettings
 from trainer.state import TrainState
 from trainer.stream import TripletSource
 from trainer.weights import save_trunk
-
-# N = images of the batch, C = channels, H = height, W = width, D = embedding, T = triplets
 
 
 def train(
@@ -44,12 +41,13 @@ def train(
     raises, and LossNotFinite.
     """
     device = prepare_device(machine)
+    objective = KINDS[settings.objective].load()(settings, source)
     state = TrainState.begin(settings, device)
     state.resume(run.folder, progress.say)
     pin, save = device.type == "cuda", partial(state.save, run.folder)
     with (
         closing(MetricsFile(run.metrics_file, state.step)) as metrics_file,
-        closing(Feed(source, state, machine, pin=pin, say=progress.say, save=save)) as batches,
+        closing(Feed(source, state, machine, part=WHOLE, pin=pin, say=progress.say, save=save)) as batches,
     ):
         while state.step < settings.steps:
             started, waited_before = time.perf_counter(), batches.waited
@@ -61,12 +59,8 @@ def train(
             if batch is None:
                 break
 
-            images_NCHW = batch.images_NCHW.to(device, non_blocking=True)
-            triplets = given_negatives(batch.triplets).to(device)
-            with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-                embeddings_ND = state.model(images_NCHW)
-            ap_dist_T, an_dist_T = triplet_distances(embeddings_ND.float(), triplets)
-            loss = triplet_margin_loss(ap_dist_T, an_dist_T, settings.margin)
+            batch = batch.to(device)
+            loss, measures = objective.loss(state.model, forward(state.model, batch.inputs), batch)
             if not math.isfinite(loss.item()):
                 raise LossNotFinite(state.step + 1, batch.position, loss.item(), state.saved)
             state.optimizer.zero_grad()
@@ -79,13 +73,11 @@ def train(
                 snapshot=state.snapshot,
                 position=state.position,
                 loss=loss.item(),
-                ap_dist=ap_dist_T.mean().item(),
-                an_dist=an_dist_T.mean().item(),
-                triplets=len(ap_dist_T),
-                images=len(images_NCHW),
+                images=batch.images,
                 pairs=batch.pairs,
                 seconds=time.perf_counter() - started,
                 waited=batches.waited - waited_before,
+                measures={name: measure.item() for name, measure in measures.items()},
             )
             metrics_file.append(metrics)
             progress.show(metrics)
@@ -96,11 +88,12 @@ def train(
     return finish(run, state)
 
 
-def triplet_distances(embeddings_ND: Tensor, triplets: Triplets) -> tuple[Tensor, Tensor]:
-    """D(a, p) and D(a, n) of each triplet, both of shape T."""
-    a, p, n = triplets
-    anchors_TD = embeddings_ND[a]
-    return cosine_distance(anchors_TD, embeddings_ND[p]), cosine_distance(anchors_TD, embeddings_ND[n])
+def forward(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The model's outputs in float32, one for each input; computed in bfloat16 where that is faster."""
+    device = inputs[0].device.type
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        outputs = model(*inputs)
+    return tuple(output.float() for output in (outputs if isinstance(outputs, tuple) else (outputs,)))
 
 
 def prepare_device(machine: Machine) -> torch.device:
@@ -126,6 +119,6 @@ def finish(run: Run, state: TrainState) -> Summary | None:
         return None
     summary = summarize(lines, run.available_pairs())
     settings = state.settings
-    about = {"run": run.name, "steps": summary.steps, "triplets": summary.triplets}
+    about = {"run": run.name, "steps": summary.steps, "pairs": summary.pairs}
     save_trunk(state.model.trunk, run.trunk_file, {**about, "settings": asdict(settings)})
     return summary

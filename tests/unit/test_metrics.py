@@ -13,13 +13,11 @@ def line(step: int, loss: float = 0.5, transitive: int = 7, intra: int = 2) -> M
         step=step,
         position=step * 9,
         loss=loss,
-        ap_dist=0.2,
-        an_dist=0.3,
-        triplets=9,
         images=20,
         pairs={"transitive": transitive, "intra": intra},
         seconds=2.0,
         waited=0.5,
+        measures={"ap_dist": 0.2, "an_dist": 0.3},
     )
 
 
@@ -57,7 +55,7 @@ def test_a_summary_compares_the_two_ends() -> None:
 
     summary = summarize(lines, {"transitive": 1400, "intra": 100, "inter": 0})
 
-    assert summary.steps == 100 and summary.triplets == 900
+    assert summary.steps == 100 and summary.measures_last == pytest.approx({"ap_dist": 0.2, "an_dist": 0.3})
     assert summary.loss_first == pytest.approx(sum(1 / step for step in range(1, 21)) / 20)
     assert summary.loss_last == pytest.approx(sum(1 / step for step in range(81, 101)) / 20)
     assert summary.images_per_second == 10 and summary.waited_share == 0.25

@@ -83,8 +83,8 @@ def test_one_trainer_at_a_time(tmp_path: Path) -> None:
 
 
 def test_a_run_that_never_began_leaves_its_name_free(tmp_path: Path) -> None:
-    def unreachable(asked: str) -> Mapping[str, Any]:
-        raise ConnectionError(asked)
+    def unreachable(asked: TrainSettings) -> Mapping[str, Any]:
+        raise ConnectionError(asked.snapshot)
 
     with pytest.raises(ConnectionError), Run(tmp_path / "run") as run:
         run.settings({}, unreachable, lambda text: None)

@@ -13,8 +13,9 @@ from tests.unit.toy_service import ToyService
 from trainer.augment import augment
 from trainer.errors import ImageError
 from trainer.images import decode_image
+from trainer.mining import Triplets
 from trainer.settings import TrainSettings
-from trainer.stream import BatchLoader
+from trainer.stream import TripletLoader
 
 SETTINGS = TrainSettings(snapshot="toy", batch=4, image_size=64, seed=3, augment="mirror,crop,color")
 
@@ -29,40 +30,41 @@ class BatchNegatives(ToyService):
 
 
 def test_the_same_position_gives_the_same_pixels_for_ever() -> None:
-    one, other = (BatchLoader(ToyService(), SETTINGS, pin=False)(100) for _ in range(2))
+    one, other = (TripletLoader(ToyService(), SETTINGS)(100) for _ in range(2))
 
-    assert torch.equal(one.images_NCHW, other.images_NCHW)
-    assert one.images_NCHW.shape == (12, 3, 64, 64) and one.images_NCHW.dtype == torch.uint8
-    assert one.images_NCHW.is_contiguous(memory_format=torch.channels_last)
+    (images_NCHW,), (again_NCHW,) = one.inputs, other.inputs
+    assert torch.equal(images_NCHW, again_NCHW)
+    assert images_NCHW.shape == (12, 3, 64, 64) and images_NCHW.dtype == torch.uint8
+    assert images_NCHW.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_pixels_do_not_depend_on_the_batch_they_come_in() -> None:
-    load = BatchLoader(ToyService(), SETTINGS, pin=False)
-    load_pairs = BatchLoader(ToyService(), replace(SETTINGS, batch=2), pin=False)
+    load = TripletLoader(ToyService(), SETTINGS)
+    load_pairs = TripletLoader(ToyService(), replace(SETTINGS, batch=2))
 
-    whole, second_half = load(100).images_NCHW, load_pairs(102).images_NCHW
+    (whole,), (second_half,) = load(100).inputs, load_pairs(102).inputs
 
     assert torch.equal(whole[[2, 3, 6, 7, 10, 11]], second_half)
 
 
 def test_triplets_index_the_images() -> None:
-    batch = BatchLoader(BatchNegatives(), SETTINGS, pin=False)(0)
+    batch = TripletLoader(BatchNegatives(), SETTINGS)(0)
 
-    a, p, n = batch.triplets
+    a, p, n = Triplets.of(batch)
     assert (a.tolist(), p.tolist(), n.tolist()) == ([0, 1, 2, 3], [4, 5, 6, 7], [5, 6, 7, 8])
-    assert len(batch.images_NCHW) == 9
+    assert len(batch.inputs[0]) == batch.images == 9
     assert batch.pairs == {"transitive": 4}
 
 
 def test_an_extra_negative_is_augmented_by_the_position_of_its_row() -> None:
-    batch = BatchLoader(BatchNegatives(), SETTINGS, pin=False)(0)
+    batch = TripletLoader(BatchNegatives(), SETTINGS)(0)
     jpeg = (
         BatchNegatives().triplets("toy", seed=3, mix="transitive:1", negatives="batch", position=0, count=4).images[8]
     )
 
     expected = augment(decode_image(jpeg, "the negative"), 64, SETTINGS.augmentations, (3, 3, 2))
 
-    assert np.array_equal(batch.images_NCHW[8].permute(1, 2, 0).numpy(), expected)
+    assert np.array_equal(batch.inputs[0][8].permute(1, 2, 0).numpy(), expected)
 
 
 def test_an_image_that_is_none_is_named() -> None:
@@ -72,4 +74,4 @@ def test_an_image_that_is_none_is_named() -> None:
             return replace(batch, images=[*batch.images[:2], b"no jpeg", *batch.images[3:]])
 
     with pytest.raises(ImageError, match="Image 2 of the pairs from position 40"):
-        BatchLoader(Broken(), SETTINGS, pin=False)(40)
+        TripletLoader(Broken(), SETTINGS)(40)

@@ -17,7 +17,7 @@ from trainer.evaluate.features import batches
 from trainer.evaluate.holdout import is_held_out
 from trainer.evaluate.interval import Estimate, bootstrap_mean
 from trainer.images import Image, decode_image, resize
-from trainer.model import TripletSiamese
+from trainer.model import Model
 from trainer.stream import TripletSource
 
 PAGE = 100
@@ -124,9 +124,7 @@ def _draw_negatives(patches: list[Patch], num_pairs: int, seed: int) -> NDArray[
     return np.array([random.choice(np.flatnonzero(groups != group)) for group in groups[:num_pairs]])
 
 
-def score_distances(
-    name: str, siamese: TripletSiamese, pairs: HeldOutPairs, *, margin: float, seed: int
-) -> DistanceScore:
+def score_distances(name: str, siamese: Model, pairs: HeldOutPairs, *, margin: float, seed: int) -> DistanceScore:
     """What a network makes of the pairs."""
     embeddings_2PD = embed(siamese, pairs.images_2PSSC)
     anchors_PD, positives_PD = embeddings_2PD.chunk(2)
@@ -147,7 +145,7 @@ def score_distances(
 
 
 @torch.no_grad()
-def embed(siamese: TripletSiamese, images_NSSC: Image) -> torch.Tensor:
+def embed(siamese: Model, images_NSSC: Image) -> torch.Tensor:
     """Embeddings, N×D."""
     siamese.eval()
     return torch.cat([siamese(batch_NCHW) for batch_NCHW in batches(images_NSSC)])

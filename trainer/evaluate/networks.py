@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from trainer import checkpoint
 from trainer.errors import BenchmarkError, RunNotFound
-from trainer.model import TripletSiamese, Trunk
+from trainer.model import Model, Trunk
+from trainer.objectives import KINDS
 from trainer.settings import TrainSettings
 from trainer.state import build_model
 from trainer.weights import load_trunk
@@ -22,11 +25,11 @@ class Network:
     name: str
     settings: TrainSettings
     trunk: Trunk
-    siamese: TripletSiamese | None
-    """None where only a trunk was kept."""
+    siamese: Model | None
+    """Maps images to embeddings; None where only a trunk was kept."""
     steps: int
 
-    def embedding(self) -> TripletSiamese:
+    def embedding(self) -> Model:
         """The whole network. Raises BenchmarkError where there is only the trunk."""
         if self.siamese is None:
             raise BenchmarkError(f"{self.name} holds a trunk without its embedding. Name a run or a checkpoint (.pt).")
@@ -51,16 +54,24 @@ def load_network(name: str, runs: Path) -> Network:
 def untrained(settings: TrainSettings) -> Network:
     """The network as a run with these settings would begin, had it no weights to begin with."""
     with torch.random.fork_rng(devices=[]):
-        siamese = build_model(replace(settings, init=None)).eval()
-    return Network("random", settings, siamese.trunk, siamese, 0)
+        model = build_model(replace(settings, init=None)).eval()
+    return Network("random", settings, model.trunk, model if KINDS[settings.objective].embeds else None, 0)
 
 
 def _load_checkpoint(name: str, content: checkpoint.Checkpoint) -> Network:
     settings = TrainSettings(**content["settings"])
-    siamese = TripletSiamese(settings.trunk, settings.image_size, settings.head_widths)
-    siamese.load_state_dict(content["model"])
-    siamese.eval()
-    return Network(name, settings, siamese.trunk, siamese, content["step"])
+    if not KINDS[settings.objective].embeds:
+        trunk = Trunk(settings.trunk)
+        trunk.load_state_dict(trunk_weights(content["model"]))
+        return Network(name, settings, trunk.eval(), None, content["step"])
+    model = KINDS[settings.objective].load().build(settings).eval()
+    model.load_state_dict(content["model"])
+    return Network(name, settings, model.trunk, model, content["step"])
+
+
+def trunk_weights(model: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The trunk's part of a model's state."""
+    return {name.removeprefix("trunk."): tensor for name, tensor in model.items() if name.startswith("trunk.")}
 
 
 def _load_trunk_file(path: Path) -> Network:

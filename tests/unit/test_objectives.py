@@ -1,0 +1,56 @@
+"""What is promised of every objective, and what tells them apart before torch is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.toy_service import ToyService
+from trainer.errors import SettingsError
+from trainer.model import Trunk
+from trainer.objectives import KINDS, unread
+from trainer.ranks import Part
+from trainer.run import Run
+from trainer.settings import TrainSettings
+from trainer.stream import TripletLoader
+
+TRACKS_ALONE = {"id": "c3d4", "counts": {"transitive": 0, "intra": 100, "inter": 0}}
+
+
+def settle(folder: Path, **given: Any) -> TrainSettings:
+    with Run(folder) as run:
+        return run.settings(given, lambda asked: TRACKS_ALONE, lambda text: None)[0]
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_an_objective_has_a_model_with_a_trunk(name: str) -> None:
+    settings = TrainSettings(objective=name, image_size=32, head="8,4", **KINDS[name].defaults)
+    assert isinstance(KINDS[name].load().build(settings).trunk, Trunk)
+
+
+def test_tracking_is_trained_on_tracks_alone(tmp_path: Path) -> None:
+    assert settle(tmp_path / "run", objective="tracking").mix == "intra:1"
+
+
+def test_a_setting_that_the_objective_does_not_read_is_refused(tmp_path: Path) -> None:
+    assert unread("tracking") >= {"mix"}
+    with pytest.raises(SettingsError, match="tracking has no use for --mix"):
+        settle(tmp_path / "run", objective="tracking", mix="inter:1")
+
+
+@pytest.mark.parametrize(("rows", "world"), [(12, 1), (12, 2), (12, 3), (13, 2), (5, 4), (3, 4)])
+def test_the_parts_of_all_ranks_are_the_batch_in_order(rows: int, world: int) -> None:
+    parts = [Part(rank, world).of(rows) for rank in range(world)]
+    assert len({len(part) for part in parts}) == 1
+    together = [row for part in parts for row in part]
+    assert together[:rows] == list(range(rows)) and set(together[rows:]) <= {rows - 1}
+
+
+def test_a_rank_decodes_its_own_rows_and_knows_all_triplets() -> None:
+    load = TripletLoader(ToyService(), TrainSettings(snapshot="toy", batch=4, image_size=32))
+    whole, second = load(0), load(0, Part(1, 2))
+    assert second.inputs[0].equal(whole.inputs[0][6:])
+    assert all(second.targets[name].equal(index) for name, index in whole.targets.items())
+    assert (second.images, second.pairs) == (whole.images, whole.pairs)

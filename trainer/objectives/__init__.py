@@ -1,0 +1,53 @@
+"""What can be trained for: each objective by its name, as far as it is known before torch is imported.
+
+A new objective is a class like `Objective` (trainer/objectives/objective.py) and an entry in KINDS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from trainer.objectives.objective import Objective
+
+GRAPH = frozenset({"snapshot", "mix", "negatives"})
+RANKING = GRAPH | {"head", "margin"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One objective, before it has settings."""
+
+    implementation: str
+    """Its class, as `module:Name`; imported when it is needed."""
+    reads: frozenset[str]
+    """The settings that it reads beside those that every objective does."""
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    """Settings that it begins with instead of the defaults; those it does not read are kept there."""
+    embeds: bool
+    """Whether its model maps images to embeddings, so that distances can be measured."""
+
+    def load(self) -> type[Objective]:
+        module, _, name = self.implementation.partition(":")
+        loaded: type[Objective] = getattr(import_module(module), name)
+        return loaded
+
+
+KINDS: dict[str, Kind] = {
+    "transitive": Kind(implementation="trainer.objectives.ranking:Ranking", reads=RANKING, embeds=True),
+    "tracking": Kind(
+        implementation="trainer.objectives.ranking:Ranking",
+        reads=RANKING - {"mix"},
+        defaults={"mix": "intra:1"},
+        embeds=True,
+    ),
+}
+"""By the name that `--objective` takes."""
+
+
+def unread(objective: str) -> frozenset[str]:
+    """The settings that other objectives read, and this one does not."""
+    return frozenset().union(*(kind.reads for kind in KINDS.values())) - KINDS[objective].reads
