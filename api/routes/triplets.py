@@ -51,7 +51,7 @@ class TripletQuery(BaseModel):
         "batch", description="From the images of this request, or from the whole snapshot; always of another group."
     )
     position: int = Field(0, ge=0, le=MAX_POSITION, description="Where in the endless order to begin.")
-    count: int = Field(100, ge=1, le=1000, description="How many pairs.")
+    count: int = Field(100, ge=1, le=4096, description="How many pairs.")
 
     def parsed(self) -> sampling.Query:
         return sampling.Query(self.seed, Mix.parse(self.mix), self.negatives, self.position, self.count)
