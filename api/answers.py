@@ -144,6 +144,29 @@ class TripletsAnswer(BaseModel):
     triplets: list[TripletAnswer]
 
 
+class FrameAnswer(BaseModel):
+    """A whole frame: a track of the snapshot starts in it."""
+
+    position: int
+    epoch: int
+    id: str
+    image: str
+
+
+class FramesQueryAnswer(BaseModel):
+    seed: int
+    position: int
+    count: int
+
+
+class FramesAnswer(BaseModel):
+    """What stands at positions [position, position + count) of the order of frames."""
+
+    snapshot: str
+    query: FramesQueryAnswer
+    frames: list[FrameAnswer]
+
+
 class AliveAnswer(BaseModel):
     status: str
 
@@ -166,3 +189,7 @@ class ProblemKindAnswer(BaseModel):
 
 def image_path(id: str) -> str:
     return f"/v1/patches/{id}/image"
+
+
+def frame_path(id: str) -> str:
+    return f"/v1/frames/{id}/image"

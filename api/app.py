@@ -17,7 +17,7 @@ from api.guard import Guard
 from api.keys import Keyring
 from api.limits import Limits, Rates
 from api.problems import Problem
-from api.routes import health, patches, snapshots, triplets
+from api.routes import frames, health, patches, snapshots, triplets
 from api.seen import Seen
 from api.service import Service
 from api.settings import ServiceSettings
@@ -52,7 +52,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         static_url="/docs-assets",
         redirect_slashes=False,
     )
-    for routes in (snapshots, triplets, patches, health):
+    for routes in (snapshots, triplets, frames, patches, health):
         app.include_router(routes.router)
     problems.install(app)
     protect(app, settings.keys, settings.in_flight, settings.runtime or settings.folder.root)

@@ -24,7 +24,8 @@ from urllib.parse import quote
 import numpy as np
 import urllib3
 
-from api import wire
+from api import frame_wire, wire
+from api.frame_wire import FrameBatch
 from api.wire import TripletBatch, WireError, WireVersionError
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ MAX_REDIRECTS = 3
 CONNECTIONS = 16
 
 Answer = TypeVar("Answer")
+Batch = TypeVar("Batch", TripletBatch, FrameBatch)
 
 
 class AddressError(Exception):
@@ -121,6 +123,15 @@ class TripletClient:
 
         return self._get(f"/v1/snapshots/{quote(snapshot, safe='')}/triplets", read, query, wire.MEDIA_TYPE)
 
+    def frames(self, snapshot: str, *, seed: int, position: int, count: int) -> FrameBatch:
+        """The whole frames at positions `[position, position + count)` of their own seeded order: the same for ever."""
+        query = {"seed": seed, "position": position, "count": count}
+
+        def read(body: bytes) -> FrameBatch:
+            return _checked(frame_wire.decode(body), position, count)
+
+        return self._get(f"/v1/snapshots/{quote(snapshot, safe='')}/frames", read, query, wire.MEDIA_TYPE)
+
     def close(self) -> None:
         """Drop the connections, and end the waiting of threads that are between two tries."""
         self._closed.set()
@@ -189,7 +200,7 @@ def _address(url: str) -> str:
     return url.rstrip("/")
 
 
-def _checked(batch: TripletBatch, position: int, count: int) -> TripletBatch:
+def _checked(batch: Batch, position: int, count: int) -> Batch:
     if not np.array_equal(batch.position, np.arange(position, position + count)):
         raise WireError(f"The body holds other positions than {position} to {position + count - 1}.")
     return batch

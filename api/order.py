@@ -105,6 +105,12 @@ def places(seed: int, mix: Mix, sizes: Mapping[str, int], positions: Integers) -
     return Places(kind, index, epoch)
 
 
+def passes(seed: int, kind: str, size: int, positions: Integers) -> tuple[Integers, Integers]:
+    """What stands at `positions` of one kind's own endless sequence of permuted passes over `size` things: the index
+    of each, and the pass that it comes in."""
+    return _pairs(seed, kind, size, positions), positions // size
+
+
 def permute(index: Integers, size: int, keys: Words) -> Integers:
     """Where each index in [0, size) goes in a keyed permutation of that range, in constant memory.
 
@@ -153,7 +159,7 @@ def _arrange(seed: int, mix: Mix, blocks: Integers) -> Integers:
 
 
 def _pairs(seed: int, kind: str, size: int, sequence: Integers) -> Integers:
-    """The pairs at places of a kind's own endless sequence of permuted passes."""
+    """The indices at places of a kind's own endless sequence of permuted passes."""
     number, index = np.divmod(sequence, size)
     passes, which = np.unique(number, return_inverse=True)
     keys = np.array([keyed_words(ROUNDS, seed, kind, one) for one in passes.tolist()], np.uint64).reshape(-1, ROUNDS)

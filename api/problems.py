@@ -18,7 +18,15 @@ from starlette.responses import JSONResponse
 
 from api import errors, metrics
 from api.logs import request_id
-from graphdb.errors import DamagedArchive, GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
+from graphdb.errors import (
+    DamagedArchive,
+    FrameNotFound,
+    FramesNotKept,
+    GraphUnavailable,
+    PatchNotFound,
+    SnapshotGone,
+    SnapshotNotFound,
+)
 
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 1
@@ -119,6 +127,10 @@ KINDS: dict[type[Exception], Kind] = {
         "The snapshot has ended; `successor` names the one to go on with, if any.",
     ),
     PatchNotFound: Kind("patch-not-found", 404, "Patch not found", "The graph holds no patch with this id."),
+    FrameNotFound: Kind("frame-not-found", 404, "Frame not found", "The graph holds no whole frame with this id."),
+    FramesNotKept: Kind(
+        "frames-not-kept", 422, "Frames not kept", "The snapshot has tracks whose whole frames were not kept."
+    ),
     errors.MixError: Kind("mix-unreadable", 422, "Mix unreadable", "A mix is written kind:weight,kind:weight."),
     errors.MixUnavailable: Kind(
         "mix-unavailable", 422, "Mix unavailable", "The snapshot lacks a kind of the mix; `workable` mixes would do."

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TypeVar
 
 from api.errors import ImagesMoving, RowsMissing
+from api.frames import FrameQuery, FrameSample, sample_frames
 from api.sampling import Query, Sample, sample
 from api.settings import ServiceSettings
 from api.source import Source, read_source
@@ -14,6 +19,9 @@ from graphdb.archive import ArchiveReader, shard_files
 from graphdb.errors import DamagedArchive, NotFound, PatchNotFound, ShardGone
 from graphdb.model import Location, PatchDetail, Snapshot
 from graphdb.store import GraphStore
+
+Said = TypeVar("Said")
+Images = TypeVar("Images")
 
 READY_SECONDS = 1.5
 """How long a readiness probe waits for the graph."""
@@ -65,24 +73,28 @@ class Service:
     async def sample(self, snapshot: str, query: Query) -> Sample:
         """The triplets that stand in the snapshot's order where the query says."""
         source = await self._source(snapshot)
-        try:
+        async with self._counted_on(snapshot):
             return await sample(self.store, self._windows, source, query)
-        except KeyError as error:
-            # What the order counts on is not in the graph: the snapshot has ended since it was last asked for.
-            self._windows.drop(snapshot)
-            await self.snapshot(snapshot)
-            raise RowsMissing(snapshot, str(error.args[0])) from error
 
     async def pixels(self, snapshot: str, query: Query) -> tuple[Sample, list[memoryview]]:
         """The same with the JPEGs of its patches. Raises DamagedArchive, and ImagesMoving."""
-        until = time.monotonic() + self.settings.deadline
-        while True:
-            taken = await self.sample(snapshot, query)
-            try:
-                return taken, self.archive.views(taken.patches)
-            except ShardGone as gone:
-                await self._require_moved(gone, until)
-                self._windows.drop(snapshot)
+        return await self._with_images(
+            partial(self.sample, snapshot, query),
+            lambda taken: self.archive.views(taken.patches),
+            partial(self._windows.drop, snapshot),
+        )
+
+    async def frames(self, snapshot: str, query: FrameQuery) -> FrameSample:
+        """The whole frames that stand in the snapshot's order of them where the query says. Raises FramesNotKept."""
+        source = await self._source(snapshot)
+        async with self._counted_on(snapshot):
+            return await sample_frames(self.store, self._windows, source, query)
+
+    async def frame_pixels(self, snapshot: str, query: FrameQuery) -> tuple[FrameSample, list[memoryview]]:
+        """The same with their JPEGs. Raises DamagedArchive, and ImagesMoving."""
+        return await self._with_images(
+            partial(self.frames, snapshot, query), lambda taken: self.archive.views(taken.frames)
+        )
 
     async def patch(self, id: str) -> PatchDetail:
         """One patch and what is joined to it. Raises PatchNotFound."""
@@ -90,13 +102,39 @@ class Service:
 
     async def image(self, id: str) -> bytes:
         """The JPEG of one patch. Raises PatchNotFound, DamagedArchive, and ImagesMoving."""
+        return (await self._with_images(partial(self._location, id), self.archive.read))[1]
+
+    async def frame_image(self, id: str) -> bytes:
+        """The JPEG of a whole frame. Raises FrameNotFound, DamagedArchive, and ImagesMoving."""
+        return (await self._with_images(partial(self._windows.ask, self.store.frame, id), self.archive.read))[1]
+
+    @asynccontextmanager
+    async def _counted_on(self, snapshot: str) -> AsyncIterator[None]:
+        """Around reading what a snapshot counts on: it may have ended since it was last asked for. Raises RowsMissing
+        where it has not."""
+        try:
+            yield
+        except KeyError as error:
+            self._windows.drop(snapshot)
+            await self.snapshot(snapshot)
+            raise RowsMissing(snapshot, str(error.args[0])) from error
+
+    async def _with_images(
+        self,
+        ask: Callable[[], Awaitable[Said]],
+        read: Callable[[Said], Images],
+        forget: Callable[[], None] = lambda: None,
+    ) -> tuple[Said, Images]:
+        """What the graph says, and the images that it leads to; where those were moved meanwhile, the graph is asked
+        again."""
         until = time.monotonic() + self.settings.deadline
         while True:
-            location = await self._location(id)
+            said = await ask()
             try:
-                return self.archive.read(location)
+                return said, read(said)
             except ShardGone as gone:
                 await self._require_moved(gone, until)
+                forget()
 
     async def _require_moved(self, gone: ShardGone, until: float) -> None:
         """Return where looking again leads to images that were moved since the graph was read.

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from graphdb.errors import ArchiveLocked, CannotWrite, DamagedArchive, ShardGone
 from graphdb.files import writing
-from graphdb.model import Location, Patches
+from graphdb.model import Frames, Location, Patches
 
 SHARD_BYTES = 256 * 2**20
 SHARDS = f"{'[0-9]' * 6}.tar"
@@ -209,9 +209,9 @@ class ArchiveReader:
         there: ask the graph again, the image may have moved."""
         return bytes(self._view(*location))
 
-    def views(self, patches: Patches) -> list[memoryview]:
-        """The JPEG bytes of each patch, where they lie: nothing is copied. Raises as `read` does."""
-        columns = (patches.shard.tolist(), patches.offset.tolist(), patches.size.tolist())
+    def views(self, images: Patches | Frames) -> list[memoryview]:
+        """The JPEG bytes of each image, where they lie: nothing is copied. Raises as `read` does."""
+        columns = (images.shard.tolist(), images.offset.tolist(), images.size.tolist())
         return [self._view(shard, offset, size) for shard, offset, size in zip(*columns, strict=True)]
 
     def close(self) -> None:

@@ -17,6 +17,8 @@ GraphdbError
     - SnapshotNotFound
     - SnapshotGone       it was there; a newer one takes its place
     - PatchNotFound
+    - FrameNotFound
+    - FramesNotKept      tracks were mined without the whole frames that they start in
   x ArchiveError
     - ArchiveLocked      another process writes to this data folder
     - DamagedArchive     bytes that the graph points to are not there
@@ -227,6 +229,26 @@ class PatchNotFound(NotFound):
     def __init__(self, id: str) -> None:
         self.id = id
         super().__init__(f"No patch has the id {id!r}. An id reads <video>-<frame>-<x>-<y>-<side>[-e<frames>].")
+
+
+class FrameNotFound(NotFound):
+    """The graph holds no whole frame with this id."""
+
+    def __init__(self, id: str) -> None:
+        self.id = id
+        super().__init__(f"No frame has the id {id!r}. An id reads <video>-<frame>, and not every frame is kept.")
+
+
+class FramesNotKept(NotFound):
+    """Tracks were mined without the whole frames that they start in."""
+
+    def __init__(self, missing: int, tracks: int) -> None:
+        super().__init__(
+            f"Of {tracks} tracks {missing} have no whole frame: large graphs stop keeping them. Ingest with --frames, "
+            "and mine the videos again with --remine."
+            if tracks
+            else "The snapshot has no tracks, and so no frames."
+        )
 
 
 class ArchiveError(GraphdbError):

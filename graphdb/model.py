@@ -234,6 +234,19 @@ class Patches(NamedTuple):
         return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
+class Frames(NamedTuple):
+    """Whole frames as sampling needs them, in columns: the image of row i lies where that of a patch would."""
+
+    id: Texts
+    shard: Texts
+    offset: Integers
+    size: Integers
+
+    def at(self, rows: Integers) -> Frames:
+        """These rows, in this order."""
+        return Frames(self.id[rows], self.shard[rows], self.offset[rows], self.size[rows])
+
+
 @dataclass(frozen=True, slots=True)
 class InterRows:
     """Row i answers key i: A –INTER– B, with A or the end of its track in `a`, and B or the end of its own in `b`."""

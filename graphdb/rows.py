@@ -12,6 +12,7 @@ import numpy as np
 
 from graphdb.model import (
     Counts,
+    Frames,
     Integers,
     Location,
     Patch,
@@ -105,3 +106,9 @@ def patches(row: Row, name: str, ids: Sequence[str], groups: Texts) -> Patches:
     # A few shards hold them all: one string each.
     shard = texts(list(map(intern, shards)))
     return Patches(texts(ids), groups, shard, np.array(offsets, np.int64), np.array(sizes, np.int64))
+
+
+def frames(row: Row) -> Frames:
+    """The frames of a sampling query, in the order of its rows."""
+    shard = texts(list(map(intern, row["shard"])))
+    return Frames(texts(row["id"]), shard, np.array(row["offset"], np.int64), np.array(row["size"], np.int64))

@@ -14,12 +14,21 @@ from neo4j.exceptions import Neo4jError
 
 from graphdb import schema
 from graphdb.bolt import Bolt, run
-from graphdb.errors import NoRoom, PatchNotFound, SchemaCollision, SnapshotGone, SnapshotNotFound
+from graphdb.errors import (
+    FrameNotFound,
+    FramesNotKept,
+    NoRoom,
+    PatchNotFound,
+    SchemaCollision,
+    SnapshotGone,
+    SnapshotNotFound,
+)
 from graphdb.identity import Holding, admit, claim
 from graphdb.model import (
     LABELS,
     ChildCluster,
     Ends,
+    Frames,
     Integers,
     InterEdges,
     InterRows,
@@ -47,6 +56,7 @@ from graphdb.rows import (
     Entity,
     PropertyTypes,
     answered,
+    frames,
     location,
     patch_of,
     patches,
@@ -340,6 +350,22 @@ class GraphStore(Bolt):
         ends = [end_id(id, frames) for id, frames in zip(row["a_id"], row["frames"], strict=True)]
         start, end = patches(row, "a", row["a_id"], groups), patches(row, "b", ends, groups)
         return IntraRows(start.at(order), end.at(order))
+
+    def sample_frames(self, keys: Sequence[int]) -> Frames:
+        """The whole frames that the tracks with these keys start in; row i answers keys[i]. Raises FramesNotKept."""
+        row = self._read("sample_frames", keys=list(keys))[0]
+        if lost := len(keys) - row["tracks"]:
+            raise KeyError(f"{lost} of {len(keys)} INTRA keys are not in the graph")
+        if missing := len(keys) - len(row["i"]):
+            raise FramesNotKept(missing, len(keys))
+        return frames(row).at(np.argsort(row["i"]))
+
+    def frame(self, id: str) -> Location:
+        """Where the image of a whole frame lies. Raises FrameNotFound."""
+        rows = self._read("frame", id=id)
+        if not rows:
+            raise FrameNotFound(id)
+        return location(rows[0])
 
     def patch(self, id: str) -> PatchDetail:
         """One patch with what is joined to it. Raises PatchNotFound."""

@@ -18,9 +18,10 @@ with atheris.instrument_imports(include=["api"]):
     from pydantic import ValidationError
 
     from api.accept import preferred
+    from api.body import Body, _read
     from api.errors import MixError
     from api.routes.triplets import JSON, TripletQuery
-    from api.wire import END_OF_STREAM, MEDIA_TYPE, WireError, _from_arrow, _read, decode
+    from api.wire import END_OF_STREAM, MEDIA_TYPE, SCHEMA, WireError, _from_rows, decode
     from tests.unit.test_decoding import BODY, assert_whole
 
 SEEDS = {
@@ -42,7 +43,7 @@ def wire(body: bytes) -> None:
             assert str(error)
         # Past the digest, which chance does not get right.
         with suppress(WireError, ValueError):
-            assert_whole(_from_arrow(_read(read), "", {}, ""))
+            assert_whole(_from_rows(Body(_read(read, SCHEMA), "", {}, "")))
 
 
 def query(text: bytes) -> None:

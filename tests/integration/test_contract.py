@@ -25,5 +25,5 @@ def test_the_service_keeps_its_description(service: str, tmp_path: Path) -> None
     assert done.returncode == 0, done.stdout[-20_000:]
     tested = re.search(r"(\d+) generated, (\d+) passed", done.stdout)
     assert tested and tested[1] == tested[2]
-    assert re.search(r"Tested: 11\b", done.stdout)
+    assert re.search(r"Tested: 14\b", done.stdout)
     assert "Stateful" in done.stdout

@@ -28,6 +28,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "edges_around": {"video": "v"},
     "end_snapshot": {"id": "s", "successor": "t"},
     "follow_successor": {"id": "s", "successor": "t"},
+    "frame": {"id": "f"},
     "held_by_videos": {"videos": ["v"]},
     **{
         f"move_{things}": {"images": [{"id": "p", "shard": "000001", "offset": 512}]}
@@ -40,6 +41,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "publish_snapshot": {"id": "s", "succeeds": "r"},
     "put_in_force": {"id": "g"},
     "rest_of_snapshot": {"id": "s"},
+    "sample_frames": {"keys": [1]},
     "sample_inter": {"keys": [1], "aEnds": [True], "bEnds": [False], "frames": 30},
     "sample_intra": {"keys": [1], "fit": "f"},
     "segment": {"id": "g"},
