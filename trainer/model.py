@@ -8,6 +8,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from trainer.queue import MemoryQueue
+
 # N = images, C = channels, H = height, W = width, D = embedding
 
 # Of torchvision's models; inputs of later users of the weights are expected to be scaled by these too.
@@ -58,9 +60,12 @@ class TripletSiamese(Model):
     All images of a step go through in one forward, so that a trunk with batch normalization sees them together.
     """
 
-    def __init__(self, architecture: str, image_size: int, head_widths: tuple[int, int] = (4096, 1024)) -> None:
+    def __init__(
+        self, architecture: str, image_size: int, head_widths: tuple[int, int] = (4096, 1024), queue: int = 0
+    ) -> None:
         super().__init__()
         hidden, embedding = head_widths
+        self.queue = MemoryQueue(queue, embedding) if queue else None
         self.trunk = Trunk(architecture)
         flat = self._flat_size(image_size)
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(flat, hidden), nn.ReLU(), nn.Linear(hidden, embedding))

@@ -11,6 +11,8 @@ from trainer.errors import SettingsError
 from trainer.objectives import KINDS
 
 ARCHITECTURES = ("resnet18", "vgg16")
+LOSSES = ("triplet", "infonce", "supcon")
+MINING = ("given", "random", "hard", "half")
 AUGMENTATIONS = ("mirror", "crop", "color")
 
 
@@ -38,7 +40,13 @@ class TrainSettings:
     head: str = setting("4096,1024", "Widths of the two layers after the trunk.")
     init: str | None = setting(None, "File of trunk weights to begin with (.safetensors, or a torch state dict).")
     augment: str = setting("none", f"Any of {','.join(AUGMENTATIONS)}; none, as the paper states none.")
-    margin: float = setting(0.5, "By how much a negative must be farther than the positive.")
+    loss: str = setting("triplet", f"The loss on pairs and negatives: {', '.join(LOSSES)}.")
+    margin: float = setting(0.5, "Of triplet: by how much a negative must be farther than the positive.")
+    sides: str = setting("anchor", "Negatives are held off the `anchor` (the paper's formula) or `both` of a pair.")
+    mining: str = setting("given", f"Of triplet, the negatives: {', '.join(MINING)}.")
+    num_negatives: int = setting(1, "Negatives a pair, where they are mined in the batch.")
+    temperature: float = setting(0.07, "Of infonce and supcon: similarities are divided by this.")
+    queue: int = setting(0, "Embeddings of earlier steps kept as further negatives, unless of the pair's group.")
     lr: float = setting(0.001, "Learning rate of SGD.")
     momentum: float = setting(0.9, "Momentum of SGD.")
     weight_decay: float = setting(5e-4, "Weight decay of SGD; biases and normalization are spared.")
@@ -51,12 +59,24 @@ class TrainSettings:
         check(self.batch >= 1, f"batch must be at least 1, but is {self.batch}")
         check(self.trunk in ARCHITECTURES, f"trunk must be {' or '.join(ARCHITECTURES)}, not {self.trunk!r}")
         check(self.image_size >= 32, f"image-size must be at least 32 (the trunk's stride), but is {self.image_size}")
-        for name in ("lr", "margin"):
+        self._check_loss()
+        for name in ("lr", "margin", "temperature"):
             check(getattr(self, name) > 0, f"{name} must be above zero, but is {getattr(self, name)}")
         for name in ("momentum", "weight_decay"):
             check(0 <= getattr(self, name) < 1, f"{name} must be in [0, 1), but is {getattr(self, name)}")
         self.head_widths  # noqa: B018  (both raise where the text does not parse)
         self.augmentations  # noqa: B018
+
+    def _check_loss(self) -> None:
+        check(self.loss in LOSSES, f"loss must be one of {', '.join(LOSSES)}, not {self.loss!r}")
+        check(self.sides in ("anchor", "both"), f"sides must be `anchor` or `both`, not {self.sides!r}")
+        check(self.mining in MINING, f"mining must be one of {', '.join(MINING)}, not {self.mining!r}")
+        given, triplet = self.mining == "given", self.loss == "triplet"
+        check(given or triplet, f"mining must be given with --loss {self.loss}, which takes all negatives there are")
+        check(self.num_negatives >= 1, f"num-negatives must be at least 1, but is {self.num_negatives}")
+        check(not given or self.num_negatives == 1, "num-negatives must be 1 with --mining given: one comes with each")
+        check(self.queue >= 0, f"queue must not be negative, but is {self.queue}")
+        check(not (self.queue and given and triplet), "queue must be 0 with --mining given, which never looks there")
 
     @property
     def head_widths(self) -> tuple[int, int]:

@@ -14,6 +14,7 @@ from api.wire import TripletBatch
 from trainer.augment import Key, augment
 from trainer.batch import Batch
 from trainer.images import decode_image
+from trainer.neighborhoods import index_images
 from trainer.ranks import WHOLE, Part
 from trainer.settings import TrainSettings
 
@@ -48,7 +49,7 @@ class TripletLoader:
         return Batch(
             position=position,
             inputs=(self.decode(wire, part.of(len(wire.images))),),
-            targets=index_triplets(wire),
+            targets=index_triplets(wire) | index_images(wire),
             pairs=dict(Counter(wire.kind)),
             images=len(wire.images),
         )

@@ -77,7 +77,7 @@ def train(
                 pairs=batch.pairs,
                 seconds=time.perf_counter() - started,
                 waited=batches.waited - waited_before,
-                measures={name: measure.item() for name, measure in measures.items()},
+                measures={name: measure.mean().item() for name, measure in measures.items() if measure.numel()},
             )
             metrics_file.append(metrics)
             progress.show(metrics)

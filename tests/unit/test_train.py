@@ -120,6 +120,36 @@ def test_a_run_that_grows_ends_like_one_that_was_as_long_from_the_start(tmp_path
     assert equal(tmp_path / "whole", tmp_path / "grown")
 
 
+@pytest.mark.parametrize(
+    "ranked",
+    [
+        {"sides": "both", "mining": "half", "num_negatives": 4, "queue": 24},
+        {"mining": "random", "num_negatives": 2},
+        {"loss": "infonce", "sides": "both", "queue": 24},
+        {"loss": "supcon", "queue": 24, "objective": "tracking"},
+    ],
+    ids=lambda given: given.get("loss") or given["mining"],
+)
+def test_every_loss_resumes_exactly_its_queue_included(tmp_path: Path, ranked: dict[str, Any]) -> None:
+    train_run(tmp_path / "whole", 7, **ranked)
+    train_run(tmp_path / "lost", 7, **ranked)
+    (tmp_path / "lost" / "step-000000007.pt").unlink()
+
+    train_run(tmp_path / "lost", 7, **ranked)
+
+    assert equal(tmp_path / "whole", tmp_path / "lost")
+    assert [line.loss for line in read_metrics(tmp_path / "whole" / "metrics.jsonl")] == [
+        line.loss for line in read_metrics(tmp_path / "lost" / "metrics.jsonl")
+    ]
+
+
+def test_the_queue_is_part_of_the_checkpoint(tmp_path: Path) -> None:
+    train_run(tmp_path / "run", 2, loss="infonce", queue=30)
+    content = weights(tmp_path / "run")
+    assert content["queue.filled_Q"].sum() == 24  # 2 steps of 4 anchors, positives and negatives
+    assert len(set(content["queue.groups_Q"].tolist())) > 2
+
+
 def test_the_number_of_loaders_changes_nothing(tmp_path: Path) -> None:
     train_run(tmp_path / "two", 4)
     train_run(tmp_path / "five", 4, machine=Machine(device="cpu", threads=1, loaders=5))

@@ -14,7 +14,7 @@ from trainer.settings import TrainSettings
 from trainer.stream import TripletSource
 
 Measures = Mapping[str, Tensor]
-"""What else is known of a step, by name: scalars, for the metrics."""
+"""What else is known of a step, by name: values of any shape. Their mean goes into the metrics."""
 
 
 class Objective(Protocol):

@@ -1,0 +1,70 @@
+"""Every objective, loss and trunk: on one batch that comes again and again, the loss falls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+
+from tests.unit.toy_service import ToyService
+from trainer.objectives import KINDS
+from trainer.ranks import WHOLE
+from trainer.settings import TrainSettings
+from trainer.state import TrainState
+from trainer.train import forward
+
+SMALL: dict[str, Any] = {"snapshot": "toy", "batch": 8, "image_size": 32, "head": "32,16", "lr": 0.01}
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def losses(steps: int, **given: Any) -> list[float]:
+    """Of some steps on the batch at the first position."""
+    settings = TrainSettings(**{**SMALL, **given})
+    objective = KINDS[settings.objective].load()(settings, ToyService())
+    state = TrainState.begin(settings, torch.device("cpu"))
+    batch = objective.load(0, WHOLE)
+    found = []
+    for _ in range(steps):
+        loss, _ = objective.loss(state.model, forward(state.model, batch.inputs), batch)
+        state.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        state.optimizer.step()
+        found.append(loss.item())
+    return found
+
+
+@pytest.mark.parametrize("trunk", ["vgg16", "resnet18"])
+@pytest.mark.parametrize("objective", ["transitive", "tracking"])
+def test_twenty_steps_of_every_objective_are_finite_and_fall(objective: str, trunk: str) -> None:
+    found = losses(20, objective=objective, trunk=trunk)
+    assert all(map(math.isfinite, found))
+    assert sum(found[-5:]) < sum(found[:5])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"sides": "both"},
+        {"mining": "random", "num_negatives": 4},
+        {"mining": "hard", "num_negatives": 2, "queue": 32},
+        {"mining": "half", "num_negatives": 4, "sides": "both"},
+        {"loss": "infonce"},
+        {"loss": "infonce", "sides": "both", "queue": 32},
+        {"loss": "supcon", "queue": 32},
+    ],
+    ids=lambda given: "-".join(map(str, given.values())),
+)
+def test_every_loss_falls(given: dict[str, Any]) -> None:
+    found = losses(20, **given)
+    assert all(map(math.isfinite, found))
+    assert sum(found[-5:]) < sum(found[:5])

@@ -1,0 +1,40 @@
+"""What training makes small: pure functions of distances and similarities."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+# T = pairs (or triplets), K = negatives a pair, N = images, M = candidates for a negative
+
+
+def triplet_margin_loss(ap_dist_T: Tensor, an_dist_TK: Tensor, valid_TK: Tensor, margin: float) -> Tensor:
+    """The hinge max(0, D(a,p) − D(a,n) + margin) (Sec. 5), averaged over all valid triplets, those at zero included.
+
+    The mean includes the zeros, as the authors' earlier code does: a batch of easy triplets moves the weights little.
+    """
+    hinge_TK = (ap_dist_T[:, None] - an_dist_TK + margin).clamp(min=0)
+    return (hinge_TK * valid_TK).sum() / valid_TK.sum()
+
+
+def infonce_loss(ap_sim_T: Tensor, an_sim_TM: Tensor, negative_TM: Tensor, temperature: float) -> Tensor:
+    """−log of the positive's share of exp(similarity / temperature) among itself and the negatives; mean over pairs.
+
+    `negative_TM` says which candidates are a pair's negatives.
+    """
+    positive_T1 = ap_sim_T[:, None] / temperature
+    negatives_TM = (an_sim_TM / temperature).masked_fill(~negative_TM, -torch.inf)
+    return (torch.cat([positive_T1, negatives_TM], dim=1).logsumexp(dim=1) - positive_T1[:, 0]).mean()
+
+
+def supcon_loss(sim_NM: Tensor, positive_NM: Tensor, negative_NM: Tensor, temperature: float) -> Tensor:
+    """The supervised contrastive loss (L_out of Khosla et al.): InfoNCE with many positives for each image.
+
+    An image's loss is the mean over its positives of −log of their share among all its positives and negatives. The
+    mean is over the images that have a positive.
+    """
+    has_N = positive_NM.any(dim=1)
+    # From here on N is the images that have a positive: the total of one that has nothing would be −inf.
+    logits_NM, positive_NM, negative_NM = sim_NM[has_N] / temperature, positive_NM[has_N], negative_NM[has_N]
+    total_N1 = logits_NM.masked_fill(~(positive_NM | negative_NM), -torch.inf).logsumexp(dim=1, keepdim=True)
+    return ((total_N1 - logits_NM) * positive_NM).sum(dim=1).div(positive_NM.sum(dim=1)).mean()
