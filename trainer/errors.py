@@ -9,7 +9,7 @@ TrainerError
     - DamagedCheckpoint  no checkpoint of the run can be read
   x WeightsError         a file of weights does not fit the trunk
   x ImageError           bytes that are no image
-  x LossNotFinite        the loss became NaN or infinite
+  x LossNotFinite        the loss or its gradient became NaN or infinite
   x BenchmarkError       a folder or a snapshot cannot serve as a benchmark
 """
 
@@ -76,15 +76,15 @@ class ImageError(TrainerError):
 
 
 class LossNotFinite(TrainerError):
-    """The loss became NaN or infinite; the weights were not touched by it."""
+    """The loss or its gradient became NaN or infinite; the weights were not touched by it."""
 
-    def __init__(self, step: int, position: int, loss: float, checkpoint: int | None) -> None:
+    def __init__(self, what: str, step: int, position: int, value: float, checkpoint: int | None) -> None:
         self.step = step
         self.position = position
         self.checkpoint = checkpoint
         good = f"The last good checkpoint is of step {checkpoint}" if checkpoint else "There is no checkpoint yet"
         super().__init__(
-            f"The loss of step {step} (pairs from position {position}) is {loss}, so training stopped. "
+            f"The {what} of step {step} (pairs from position {position}) is {value}, so training stopped. "
             f"{good}. Begin another run with a lower --lr."
         )
 

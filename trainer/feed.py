@@ -50,11 +50,16 @@ class Feed:
         """Seconds that were spent in `take`."""
         return self._waited + self._batches.waited
 
-    def take(self, stop: threading.Event) -> Batch | None:
-        """The next batch; None as soon as `stop` is set. Raises what the client raises, and ImageError."""
+    def take(self, stop: threading.Event) -> list[Batch] | None:
+        """The batches of the next step, all of one snapshot; None as soon as `stop` is set.
+
+        Raises what the client raises, and ImageError.
+        """
         while not stop.is_set():
             try:
-                return self._batches.take(stop)
+                taken = [self._batches.take(stop) for _ in range(self.state.settings.accumulate)]
+                batches = [batch for batch in taken if batch is not None]
+                return batches if len(batches) == len(taken) else None
             except ServiceError as error:
                 if error.status != GONE or not self.machine.follow:
                     raise
@@ -74,7 +79,8 @@ class Feed:
             return batch.pin() if self.pin else batch
 
         left = settings.steps - state.step
-        positions = range(state.position, state.position + left * settings.batch, settings.batch)
+        end = state.position + left * settings.accumulate * settings.batch
+        positions = range(state.position, end, settings.batch)
         return Prefetch(load, positions, threads=self.machine.loaders, ahead=2 * self.machine.loaders)
 
     def _successor(self, error: ServiceError, stop: threading.Event) -> str | None:

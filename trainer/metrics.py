@@ -36,6 +36,9 @@ class Metrics:
     seconds: float
     waited: float
     """Seconds of these that the step waited for data."""
+    lr: float = 0.0
+    grad_norm: float = 0.0
+    """Length of the gradient before it was clipped."""
     snapshot: str = ""
     """The snapshot that the pairs are of."""
     measures: Mapping[str, float] = field(default_factory=dict)

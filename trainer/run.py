@@ -116,7 +116,8 @@ def resume_settings(name: str, stored: TrainSettings, given: Mapping[str, Any]) 
     asked = {key: value for key, value in given.items() if (key, value) != ("snapshot", "latest")}
     steps = asked.pop("steps", stored.steps)
     differences = differing(asdict(stored), asked)
-    if steps < stored.steps:
+    # A cosine is drawn over all steps: with more of them, those already done would have been others.
+    if steps < stored.steps or (steps > stored.steps and stored.schedule == "cosine"):
         differences["steps"] = (stored.steps, steps)
     if differences:
         raise SettingsDiffer(name, differences)

@@ -13,6 +13,8 @@ from trainer.objectives import KINDS
 ARCHITECTURES = ("resnet18", "vgg16")
 LOSSES = ("triplet", "infonce", "supcon")
 MINING = ("given", "random", "hard", "half")
+OPTIMIZERS = ("sgd", "adamw")
+SCHEDULES = ("step", "constant", "cosine")
 AUGMENTATIONS = ("mirror", "crop", "color")
 
 
@@ -47,9 +49,15 @@ class TrainSettings:
     num_negatives: int = setting(1, "Negatives a pair, where they are mined in the batch.")
     temperature: float = setting(0.07, "Of infonce and supcon: similarities are divided by this.")
     queue: int = setting(0, "Embeddings of earlier steps kept as further negatives, unless of the pair's group.")
-    lr: float = setting(0.001, "Learning rate of SGD.")
-    momentum: float = setting(0.9, "Momentum of SGD.")
-    weight_decay: float = setting(5e-4, "Weight decay of SGD; biases and normalization are spared.")
+    optimizer: str = setting("sgd", f"{' or '.join(OPTIMIZERS)}.")
+    lr: float = setting(0.001, "Learning rate.")
+    schedule: str = setting("step", f"Of the learning rate: {', '.join(SCHEDULES)}.")
+    lr_drop: int = setting(100_000, "Of the schedule `step`: steps between two drops, each to a tenth.")
+    warmup: int = setting(0, "Steps in which the learning rate grows from zero.")
+    momentum: float = setting(0.9, "Momentum of SGD; of AdamW, beta 1.")
+    weight_decay: float = setting(5e-4, "Weight decay; biases and normalization are spared.")
+    clip: float = setting(0.0, "Length that a gradient is cut to where it is longer; 0: never.")
+    accumulate: int = setting(1, "Batches a step: their gradients are meaned before the weights move.")
 
     def __post_init__(self) -> None:
         check(self.objective in KINDS, f"objective must be one of {', '.join(KINDS)}, not {self.objective!r}")
@@ -60,6 +68,7 @@ class TrainSettings:
         check(self.trunk in ARCHITECTURES, f"trunk must be {' or '.join(ARCHITECTURES)}, not {self.trunk!r}")
         check(self.image_size >= 32, f"image-size must be at least 32 (the trunk's stride), but is {self.image_size}")
         self._check_loss()
+        self._check_loop()
         for name in ("lr", "margin", "temperature"):
             check(getattr(self, name) > 0, f"{name} must be above zero, but is {getattr(self, name)}")
         for name in ("momentum", "weight_decay"):
@@ -77,6 +86,15 @@ class TrainSettings:
         check(not given or self.num_negatives == 1, "num-negatives must be 1 with --mining given: one comes with each")
         check(self.queue >= 0, f"queue must not be negative, but is {self.queue}")
         check(not (self.queue and given and triplet), "queue must be 0 with --mining given, which never looks there")
+
+    def _check_loop(self) -> None:
+        names = ", ".join(OPTIMIZERS)
+        check(self.optimizer in OPTIMIZERS, f"optimizer must be one of {names}, not {self.optimizer!r}")
+        check(self.schedule in SCHEDULES, f"schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule!r}")
+        check(self.lr_drop >= 1, f"lr-drop must be at least 1, but is {self.lr_drop}")
+        check(self.warmup >= 0, f"warmup must not be negative, but is {self.warmup}")
+        check(self.clip >= 0, f"clip must not be negative, but is {self.clip}")
+        check(self.accumulate >= 1, f"accumulate must be at least 1, but is {self.accumulate}")
 
     @property
     def head_widths(self) -> tuple[int, int]:
@@ -106,6 +124,7 @@ class Machine:
         None, "CPU threads of the network; unset: one a core. Resumes are exact with as many."
     )
     loaders: int = setting(4, "Threads that fetch and decode batches ahead of the network.")
+    compile: bool = setting(False, "Compile the network (torch.compile): slow to start, faster after.")
     checkpoint_every: int = setting(500, "Steps between checkpoints; the last two are kept.")
     patience: float = setting(600.0, "Seconds that a service may be gone before the trainer gives up.")
     follow: bool = setting(False, "Where the snapshot has ended, go on in its successor instead of stopping.")

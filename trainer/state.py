@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
-from torch import nn
-from torch.optim import SGD, Optimizer
+from torch.optim import Optimizer
 
 from trainer import checkpoint
 from trainer.checkpoint import Span
 from trainer.errors import SettingsDiffer
 from trainer.model import Model
 from trainer.objectives import KINDS
+from trainer.optimize import build_optimizer
 from trainer.run import differing
 from trainer.settings import TrainSettings
 from trainer.weights import initialize_trunk
@@ -97,12 +97,3 @@ def build_model(settings: TrainSettings) -> Model:
     if settings.init:
         initialize_trunk(model.trunk, Path(settings.init))
     return model
-
-
-def build_optimizer(model: nn.Module, settings: TrainSettings) -> Optimizer:
-    """SGD; biases and normalization, the parameters of one dimension, do not decay."""
-    decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
-    spared = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": spared, "weight_decay": 0.0}]
-    # Fused: one pass over the weights instead of four, 2.5 times as fast on two cores.
-    return SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=True)

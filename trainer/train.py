@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from contextlib import closing
@@ -11,9 +10,8 @@ from functools import partial
 
 import cv2
 import torch
-from torch import Tensor, nn
 
-from trainer.errors import LossNotFinite, SettingsError
+from trainer.errors import SettingsError
 from trainer.feed import Feed
 from trainer.metrics import Metrics, MetricsFile, Summary, read_metrics, summarize
 from trainer.objectives import KINDS
@@ -22,6 +20,7 @@ from trainer.ranks import WHOLE
 from trainer.run import Run
 from trainer.settings import Machine, TrainSettings
 from trainer.state import TrainState
+from trainer.step import do_step
 from trainer.stream import TripletSource
 from trainer.weights import save_trunk
 
@@ -44,40 +43,31 @@ def train(
     objective = KINDS[settings.objective].load()(settings, source)
     state = TrainState.begin(settings, device)
     state.resume(run.folder, progress.say)
+    network = torch.compile(state.model) if machine.compile else state.model
     pin, save = device.type == "cuda", partial(state.save, run.folder)
     with (
         closing(MetricsFile(run.metrics_file, state.step)) as metrics_file,
-        closing(Feed(source, state, machine, part=WHOLE, pin=pin, say=progress.say, save=save)) as batches,
+        closing(Feed(source, state, machine, part=WHOLE, pin=pin, say=progress.say, save=save)) as feed,
     ):
         while state.step < settings.steps:
-            started, waited_before = time.perf_counter(), batches.waited
+            started, waited_before = time.perf_counter(), feed.waited
             try:
-                batch = batches.take(stop)
+                batches = feed.take(stop)
             except Exception:
                 save()
                 raise
-            if batch is None:
+            if batches is None:
                 break
 
-            batch = batch.to(device)
-            loss, measures = objective.loss(state.model, forward(state.model, batch.inputs), batch)
-            if not math.isfinite(loss.item()):
-                raise LossNotFinite(state.step + 1, batch.position, loss.item(), state.saved)
-            state.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            state.optimizer.step()
-            state.advance(settings.batch)
+            done = do_step(objective, state, network, [batch.to(device) for batch in batches])
 
             metrics = Metrics(
                 step=state.step,
                 snapshot=state.snapshot,
                 position=state.position,
-                loss=loss.item(),
-                images=batch.images,
-                pairs=batch.pairs,
+                **asdict(done),
                 seconds=time.perf_counter() - started,
-                waited=batches.waited - waited_before,
-                measures={name: measure.mean().item() for name, measure in measures.items() if measure.numel()},
+                waited=feed.waited - waited_before,
             )
             metrics_file.append(metrics)
             progress.show(metrics)
@@ -86,14 +76,6 @@ def train(
                 save()
     save()
     return finish(run, state)
-
-
-def forward(model: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The model's outputs in float32, one for each input; computed in bfloat16 where that is faster."""
-    device = inputs[0].device.type
-    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-        outputs = model(*inputs)
-    return tuple(output.float() for output in (outputs if isinstance(outputs, tuple) else (outputs,)))
 
 
 def prepare_device(machine: Machine) -> torch.device:

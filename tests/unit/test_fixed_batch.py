@@ -14,7 +14,7 @@ from trainer.objectives import KINDS
 from trainer.ranks import WHOLE
 from trainer.settings import TrainSettings
 from trainer.state import TrainState
-from trainer.train import forward
+from trainer.step import do_step
 
 SMALL: dict[str, Any] = {"snapshot": "toy", "batch": 8, "image_size": 32, "head": "32,16", "lr": 0.01}
 
@@ -33,14 +33,7 @@ def losses(steps: int, **given: Any) -> list[float]:
     objective = KINDS[settings.objective].load()(settings, ToyService())
     state = TrainState.begin(settings, torch.device("cpu"))
     batch = objective.load(0, WHOLE)
-    found = []
-    for _ in range(steps):
-        loss, _ = objective.loss(state.model, forward(state.model, batch.inputs), batch)
-        state.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        state.optimizer.step()
-        found.append(loss.item())
-    return found
+    return [do_step(objective, state, state.model, [batch]).loss for _ in range(steps)]
 
 
 @pytest.mark.parametrize("trunk", ["vgg16", "resnet18"])

@@ -127,10 +127,11 @@ def test_a_run_that_grows_ends_like_one_that_was_as_long_from_the_start(tmp_path
         {"mining": "random", "num_negatives": 2},
         {"loss": "infonce", "sides": "both", "queue": 24},
         {"loss": "supcon", "queue": 24, "objective": "tracking"},
+        {"optimizer": "adamw", "schedule": "cosine", "warmup": 2, "clip": 1.0, "accumulate": 2},
     ],
-    ids=lambda given: given.get("loss") or given["mining"],
+    ids=lambda given: given.get("loss") or given.get("mining") or given["optimizer"],
 )
-def test_every_loss_resumes_exactly_its_queue_included(tmp_path: Path, ranked: dict[str, Any]) -> None:
+def test_every_loss_and_option_resumes_exactly_the_queue_included(tmp_path: Path, ranked: dict[str, Any]) -> None:
     train_run(tmp_path / "whole", 7, **ranked)
     train_run(tmp_path / "lost", 7, **ranked)
     (tmp_path / "lost" / "step-000000007.pt").unlink()
@@ -251,6 +252,12 @@ def test_a_run_that_followed_and_was_resumed_ends_like_one_that_was_not_interrup
     for steps in (4, 6, 9):
         train_run(tmp_path / "resumed", steps, Ends(16), machine=FOLLOWING)
     assert equal(tmp_path / "whole", tmp_path / "resumed")
+
+
+def test_a_step_of_several_batches_is_of_one_snapshot(tmp_path: Path) -> None:
+    train_run(tmp_path / "run", 4, Ends(12), machine=FOLLOWING, accumulate=2)
+    lines = read_metrics(tmp_path / "run" / "metrics.jsonl")
+    assert [(line.snapshot, line.position) for line in lines] == [("toy", 8), ("next", 8), ("next", 16), ("next", 24)]
 
 
 def test_a_run_that_does_not_follow_stops_with_what_the_service_says(tmp_path: Path) -> None:

@@ -41,6 +41,12 @@ def test_the_defaults_are_those_of_the_paper() -> None:
         {"num_negatives": 4},
         {"temperature": 0.0},
         {"queue": 64},
+        {"optimizer": "adam"},
+        {"schedule": "linear"},
+        {"lr_drop": 0},
+        {"warmup": -1},
+        {"clip": -1.0},
+        {"accumulate": 0},
     ],
     ids=str,
 )

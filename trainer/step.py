@@ -1,0 +1,88 @@
+"""One step: forward, loss, backward, and the weights moved, unless something is no number."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from trainer.batch import Batch
+from trainer.errors import LossNotFinite
+from trainer.objectives.objective import Objective
+from trainer.optimize import learning_rate, set_learning_rate
+from trainer.state import TrainState
+
+Network = Callable[..., Any]
+"""A model as it is to be called."""
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step did."""
+
+    loss: float
+    """Mean over its batches."""
+    lr: float
+    grad_norm: float
+    """Length of the gradient before it was clipped."""
+    measures: Mapping[str, float]
+    """Mean over its batches of each measure's mean."""
+    pairs: Mapping[str, int]
+    images: int
+
+
+def do_step(objective: Objective, state: TrainState, network: Network, batches: Sequence[Batch]) -> StepResult:
+    """Move the weights by the mean gradient of the batches, which are on the device of the model.
+
+    `network` is the state's model as it is to be called: compiled, or shared by ranks. Raises LossNotFinite, before
+    the weights are touched.
+    """
+    settings, optimizer = state.settings, state.optimizer
+    losses: list[float] = []
+    told: list[Mapping[str, float]] = []
+    optimizer.zero_grad()
+    for batch in batches:
+        loss, measures = objective.loss(state.model, forward(network, batch.inputs), batch)
+        losses.append(_finite("loss", loss.item(), batch, state))
+        told.append({name: measure.mean().item() for name, measure in measures.items() if measure.numel()})
+        (loss / len(batches)).backward()  # type: ignore[no-untyped-call]
+    gradients = [parameter.grad for parameter in state.model.parameters() if parameter.grad is not None]
+    norm = nn.utils.get_total_norm(gradients)
+    _finite("gradient", norm.item(), batches[0], state)
+    if settings.clip:
+        nn.utils.clip_grads_with_norm_(state.model.parameters(), settings.clip, norm)
+    rate = learning_rate(settings, state.step)
+    set_learning_rate(optimizer, rate)
+    optimizer.step()
+    state.advance(settings.batch * len(batches))
+    return StepResult(
+        loss=sum(losses) / len(losses),
+        lr=rate,
+        grad_norm=norm.item(),
+        measures={name: _mean([one[name] for one in told if name in one]) for one in told for name in one},
+        pairs=dict(sum((Counter(batch.pairs) for batch in batches), Counter())),
+        images=sum(batch.images for batch in batches),
+    )
+
+
+def forward(network: Network, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """The network's outputs in float32, one for each input; computed in bfloat16 where that is faster."""
+    device = inputs[0].device.type
+    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+        outputs = network(*inputs)
+    return tuple(output.float() for output in (outputs if isinstance(outputs, tuple) else (outputs,)))
+
+
+def _finite(what: str, value: float, batch: Batch, state: TrainState) -> float:
+    if not math.isfinite(value):
+        raise LossNotFinite(what, state.step + 1, batch.position, value, state.saved)
+    return value
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
