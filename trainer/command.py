@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from api.client import TripletClient
+from trainer.errors import SettingsError
 from trainer.metrics import Summary, label
-from trainer.progress import Progress, client_reports
+from trainer.progress import Progress, Silence, client_reports
+from trainer.ranks import Part, from_first, join_ranks
 from trainer.run import Run, Snapshot, unused_name
 from trainer.settings import Machine, TrainSettings, runs_folder
 from trainer.signals import StopRequest
@@ -32,12 +34,32 @@ def run_training(
     settings_given, machine_given = _of(TrainSettings, given), _of(Machine, given)
     if init := settings_given.get("init"):
         settings_given["init"] = str(Path(init).absolute())
+    with join_ranks() as part:
+        if part.first:
+            return _lead(runs, name, settings_given, machine_given, part, api_key=api_key, json_output=json_output)
+        return _follow(runs, part, api_key=api_key)
+
+
+def _lead(
+    runs: Path,
+    name: str | None,
+    settings_given: Mapping[str, Any],
+    machine_given: Mapping[str, Any],
+    part: Part,
+    *,
+    api_key: str | None,
+    json_output: bool,
+) -> int:
+    """What the first rank does, which is mostly the only one: settle the run, train it, say what came of it."""
     with Run(runs / (name or unused_name(runs, settings_given.get("trunk", TrainSettings.trunk)))) as run:
         machine = run.machine(machine_given)
+        if machine.follow and part.world > 1:
+            raise SettingsError("The ranks of a run cannot follow a snapshot that ended: leave --follow out.")
         patience = min(FIRST_PATIENCE, machine.patience)
         with TripletClient(machine.url, api_key=api_key, patience=patience) as client, client_reports(_say):
             settings, snapshot = run.settings(settings_given, partial(find_snapshot, client), _say)
         run.write(settings, snapshot, machine)
+        from_first((run.name, settings, machine), part)
         # Torch takes seconds to import, and what can be refused is refused by now.
         from trainer.train import train
 
@@ -48,13 +70,25 @@ def run_training(
             client_reports(progress.say),
             StopRequest() as stop,
         ):
-            summary = train(run, settings, machine, client, progress, stop.event)
+            summary = train(run, settings, machine, client, progress, stop.event, part)
         _report(run, settings, summary, json_output=json_output)
         if not stop.signum:
             return 0
         done = summary.steps if summary else 0
         _say(f"Stopped after step {done} of {settings.steps}. To go on: affinity train --run {run.name}")
         return stop.exit_code
+
+
+def _follow(runs: Path, part: Part, *, api_key: str | None) -> int:
+    """What the other ranks do: train with what the first one settled, in silence."""
+    from trainer.train import train
+
+    settled: tuple[str, TrainSettings, Machine] | None = from_first(None, part)
+    assert settled is not None
+    name, settings, machine = settled
+    with TripletClient(machine.url, api_key=api_key, patience=machine.patience) as client, StopRequest() as stop:
+        train(Run(runs / name), settings, machine, client, Silence(settings.steps), stop.event, part)
+    return stop.exit_code if stop.signum else 0
 
 
 def find_snapshot(client: TripletClient, settings: TrainSettings) -> Snapshot:
@@ -76,7 +110,7 @@ def _report(run: Run, settings: TrainSettings, summary: Summary | None, *, json_
         print(json.dumps({**about, **(asdict(summary) if summary else {"steps": 0})}))
     elif summary is not None:
         seen = ", ".join(f"{count} {kind} ({summary.epochs[kind]:.2f} epochs)" for kind, count in summary.pairs.items())
-        measures = ", ".join(f"{label(name)} {value:.3f}" for name, value in summary.measures_last.items())
+        measures = " and ".join(f"{label(name)} {value:.3f}" for name, value in summary.measures_last.items())
         fresh = "each was fresh" if summary.fresh else "some came more than once"
         print(
             f"{summary.steps} steps on {seen} pairs; {fresh}.\n"

@@ -55,6 +55,16 @@ class Progress:
             self.say(f"step {metrics.step}/{self.total}  {text}")
 
 
+class Silence(Progress):
+    """Of the ranks that the first one speaks for."""
+
+    def say(self, text: str) -> None:
+        pass
+
+    def show(self, metrics: Metrics) -> None:
+        pass
+
+
 def describe(metrics: Metrics) -> str:
     """One step in words."""
     measures = "".join(f"{label(name)} {value:.3f}  " for name, value in metrics.measures.items())

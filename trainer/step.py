@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from trainer.batch import Batch
 from trainer.errors import LossNotFinite
+from trainer.network import Network
 from trainer.objectives.objective import Objective
 from trainer.optimize import learning_rate, set_learning_rate
 from trainer.state import TrainState
-
-Network = Callable[..., Any]
-"""A model as it is to be called."""
 
 
 @dataclass(frozen=True)
@@ -39,15 +35,14 @@ class StepResult:
 def do_step(objective: Objective, state: TrainState, network: Network, batches: Sequence[Batch]) -> StepResult:
     """Move the weights by the mean gradient of the batches, which are on the device of the model.
 
-    `network` is the state's model as it is to be called: compiled, or shared by ranks. Raises LossNotFinite, before
-    the weights are touched.
+    `network` is the state's model as it is called. Raises LossNotFinite, before the weights are touched.
     """
     settings, optimizer = state.settings, state.optimizer
     losses: list[float] = []
     told: list[Mapping[str, float]] = []
     optimizer.zero_grad()
     for batch in batches:
-        loss, measures = objective.loss(state.model, forward(network, batch.inputs), batch)
+        loss, measures = objective.loss(state.model, network(batch.inputs), batch)
         losses.append(_finite("loss", loss.item(), batch, state))
         told.append({name: measure.mean().item() for name, measure in measures.items() if measure.numel()})
         (loss / len(batches)).backward()  # type: ignore[no-untyped-call]
@@ -68,14 +63,6 @@ def do_step(objective: Objective, state: TrainState, network: Network, batches: 
         pairs=dict(sum((Counter(batch.pairs) for batch in batches), Counter())),
         images=sum(batch.images for batch in batches),
     )
-
-
-def forward(network: Network, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """The network's outputs in float32, one for each input; computed in bfloat16 where that is faster."""
-    device = inputs[0].device.type
-    with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
-        outputs = network(*inputs)
-    return tuple(output.float() for output in (outputs if isinstance(outputs, tuple) else (outputs,)))
 
 
 def _finite(what: str, value: float, batch: Batch, state: TrainState) -> float:

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from tests.unit.toy_service import ToyService
+from trainer.network import Network
 from trainer.objectives import KINDS
 from trainer.ranks import WHOLE
 from trainer.settings import TrainSettings
@@ -32,8 +33,8 @@ def losses(steps: int, **given: Any) -> list[float]:
     settings = TrainSettings(**{**SMALL, **given})
     objective = KINDS[settings.objective].load()(settings, ToyService())
     state = TrainState.begin(settings, torch.device("cpu"))
-    batch = objective.load(0, WHOLE)
-    return [do_step(objective, state, state.model, [batch]).loss for _ in range(steps)]
+    network, batch = Network(state.model), objective.load(0, WHOLE)
+    return [do_step(objective, state, network, [batch]).loss for _ in range(steps)]
 
 
 @pytest.mark.parametrize("trunk", ["vgg16", "resnet18"])

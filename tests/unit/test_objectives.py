@@ -40,14 +40,6 @@ def test_a_setting_that_the_objective_does_not_read_is_refused(tmp_path: Path) -
         settle(tmp_path / "run", objective="tracking", mix="inter:1")
 
 
-@pytest.mark.parametrize(("rows", "world"), [(12, 1), (12, 2), (12, 3), (13, 2), (5, 4), (3, 4)])
-def test_the_parts_of_all_ranks_are_the_batch_in_order(rows: int, world: int) -> None:
-    parts = [Part(rank, world).of(rows) for rank in range(world)]
-    assert len({len(part) for part in parts}) == 1
-    together = [row for part in parts for row in part]
-    assert together[:rows] == list(range(rows)) and set(together[rows:]) <= {rows - 1}
-
-
 def test_a_rank_decodes_its_own_rows_and_knows_all_triplets() -> None:
     load = TripletLoader(ToyService(), TrainSettings(snapshot="toy", batch=4, image_size=32))
     whole, second = load(0), load(0, Part(1, 2))

@@ -16,6 +16,7 @@ from tests.unit.toy_service import ToyService
 from trainer.batch import Batch
 from trainer.errors import LossNotFinite, SettingsDiffer
 from trainer.model import Model
+from trainer.network import Network
 from trainer.objectives.ranking import Ranking
 from trainer.optimize import build_optimizer, learning_rate
 from trainer.ranks import WHOLE
@@ -67,7 +68,7 @@ def step(settings: TrainSettings, positions: list[int]) -> tuple[TrainState, flo
     """The state after one step on these positions, and the length of its gradient."""
     state = TrainState.begin(settings, CPU)
     objective = Ranking(settings, ToyService())
-    done = do_step(objective, state, state.model, [objective.load(position, WHOLE) for position in positions])
+    done = do_step(objective, state, Network(state.model), [objective.load(position, WHOLE) for position in positions])
     return state, done.grad_norm
 
 
@@ -107,5 +108,5 @@ class Steep(Ranking):
 def test_a_gradient_that_is_no_number_leaves_the_weights_alone(tmp_path: Path) -> None:
     state, objective = TrainState.begin(SETTINGS, CPU), Steep(SETTINGS, ToyService())
     with pytest.raises(LossNotFinite, match="The gradient of step 1"):
-        do_step(objective, state, state.model, [objective.load(0, WHOLE)])
+        do_step(objective, state, Network(state.model), [objective.load(0, WHOLE)])
     assert not moved(state).any()

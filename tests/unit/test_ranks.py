@@ -1,0 +1,67 @@
+"""Several processes that train as one, each with its share of every batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.unit.ranked import train_on_ranks, train_steps
+from trainer import checkpoint
+from trainer.metrics import Metrics, read_metrics
+from trainer.ranks import Part
+
+
+@pytest.fixture(autouse=True)
+def settled_torch() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four steps of a run on one rank."""
+    folder = tmp_path_factory.mktemp("alone")
+    train_steps(folder, 4)
+    return folder
+
+
+@pytest.mark.parametrize(("rows", "world"), [(12, 1), (12, 2), (12, 3), (13, 2), (5, 4), (3, 4)])
+def test_the_parts_of_all_ranks_are_the_batch_in_order(rows: int, world: int) -> None:
+    parts = [Part(rank, world).of(rows) for rank in range(world)]
+    assert len({len(part) for part in parts}) == 1
+    together = [row for part in parts for row in part]
+    assert together[:rows] == list(range(rows)) and set(together[rows:]) <= {rows - 1}
+
+
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
+def test_a_batch_gives_the_same_losses_on_one_rank_and_on_two_also_when_the_world_changes(
+    alone: Path, tmp_path: Path, before: int, after: int
+) -> None:
+    for world, steps in ((before, 2), (after, 4)):
+        if world == 1:
+            train_steps(tmp_path, steps)
+        else:
+            train_on_ranks(tmp_path, steps, world)
+
+    mine, its = (read_metrics(folder / "metrics.jsonl") for folder in (tmp_path, alone))
+
+    def told(lines: list[Metrics]) -> list[object]:
+        return [(line.step, line.position, line.images, line.pairs) for line in lines]
+
+    assert told(mine) == told(its) and len(mine) == 4
+    # A sum over two ranks is rounded otherwise than a sum over one.
+    assert [line.loss for line in mine] == pytest.approx([line.loss for line in its], rel=1e-4)
+    assert [line.grad_norm for line in mine] == pytest.approx([line.grad_norm for line in its], rel=1e-3)
+    same_weights(tmp_path, alone)
+
+
+def same_weights(one: Path, other: Path) -> None:
+    (mine, _), (its, _) = checkpoint.load_latest(one), checkpoint.load_latest(other)
+    assert mine is not None and its is not None
+    for name, tensor in mine["model"].items():
+        torch.testing.assert_close(tensor, its["model"][name], rtol=1e-3, atol=1e-4)

@@ -1,0 +1,37 @@
+"""A model as it is called: compiled, in bfloat16, its batch shared out among ranks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from trainer.model import Model
+from trainer.ranks import WHOLE, Part, gather
+
+
+class Network:
+    """Maps this rank's rows of a batch's inputs to all ranks' outputs: one for each input, in float32.
+
+    Batch normalization sees the images of all ranks on GPUs, and those of its own rank elsewhere.
+    """
+
+    def __init__(self, model: Model, part: Part = WHOLE, *, compiled: bool = False) -> None:
+        self.part = part
+        self._call: Any = model
+        if part.world > 1:
+            if next(model.parameters()).is_cuda:
+                nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+            # Buffers are the same on all ranks, as all see the same outputs; the first rank's are those kept.
+            self._call = DistributedDataParallel(model, broadcast_buffers=False)
+        if compiled:
+            self._call = torch.compile(self._call)
+
+    def __call__(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        device = inputs[0].device.type
+        with torch.autocast(device, torch.bfloat16, enabled=device == "cuda"):
+            outputs = self._call(*inputs)
+        outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+        return tuple(gather(output.float(), self.part) for output in outputs)

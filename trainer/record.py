@@ -1,0 +1,74 @@
+"""What a training leaves: a line of metrics a step, checkpoints, and at the end the trunk. The first rank's work."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from trainer.metrics import Metrics, MetricsFile, Summary, read_metrics, summarize
+from trainer.progress import Progress
+from trainer.run import Run
+from trainer.settings import Machine
+from trainer.state import TrainState
+from trainer.step import StepResult
+from trainer.weights import save_trunk
+
+
+class Record:
+    """Of one run, from where its state is."""
+
+    def __init__(self, run: Run, state: TrainState, machine: Machine, progress: Progress) -> None:
+        self.run, self.state, self.machine, self.progress = run, state, machine, progress
+        self._file = MetricsFile(run.metrics_file, state.step)
+
+    def add(self, done: StepResult, *, seconds: float, waited: float) -> None:
+        """The step just done."""
+        state = self.state
+        metrics = Metrics(
+            step=state.step,
+            snapshot=state.snapshot,
+            position=state.position,
+            **asdict(done),
+            seconds=seconds,
+            waited=waited,
+        )
+        self._file.append(metrics)
+        self.progress.show(metrics)
+        if state.step % self.machine.checkpoint_every == 0:
+            self.save()
+
+    def save(self) -> None:
+        """Write a checkpoint, unless the last one is of this step; the lines of its steps first."""
+        self._file.sync()
+        self.state.save(self.run.folder)
+
+    def finish(self) -> Summary | None:
+        """Sum the run up, and write its trunk as others load it. None where not one step was done."""
+        lines = read_metrics(self.run.metrics_file)
+        if not lines:
+            return None
+        summary = summarize(lines, self.run.available_pairs())
+        about = {"run": self.run.name, "steps": summary.steps, "pairs": summary.pairs}
+        save_trunk(self.state.model.trunk, self.run.trunk_file, {**about, "settings": asdict(self.state.settings)})
+        return summary
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class NoRecord(Record):
+    """Of the other ranks, which leave the same to the first."""
+
+    def __init__(self) -> None:
+        pass
+
+    def add(self, done: StepResult, *, seconds: float, waited: float) -> None:
+        pass
+
+    def save(self) -> None:
+        pass
+
+    def finish(self) -> Summary | None:
+        return None
+
+    def close(self) -> None:
+        pass
