@@ -82,6 +82,25 @@ def train(
     raise typer.Exit(code)
 
 
+def export_weights(
+    network: Annotated[str, typer.Argument(help="A run, a checkpoint (.pt) or a trunk (.safetensors).")],
+    file: Annotated[Path, typer.Argument(help="Where to write: a .pth or .safetensors; its card comes beside it.")],
+    trunk_only: Annotated[
+        bool, typer.Option("--trunk-only", help="Leave out torchvision's classifier, which nobody trained.")
+    ] = False,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Write a trunk as a plain state dict of torchvision or timm, which loads there with strict=True."""
+    from json import dumps
+
+    from trainer.export import export_weights
+    from trainer.settings import runs_folder
+
+    tensors = export_weights(network, file, runs_folder(data), trunk_only=trunk_only)
+    print(dumps({"file": str(file), "tensors": tensors}) if json else f"{len(tensors)} tensors in {file}")
+
+
 @evaluate_app.command()
 def knn(
     folder: Annotated[Path, typer.Argument(help="A folder of labelled images: one folder a class.")],

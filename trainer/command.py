@@ -17,7 +17,7 @@ from trainer.metrics import Summary, label
 from trainer.progress import Progress, Silence, client_reports
 from trainer.ranks import Part, from_first, join_ranks
 from trainer.run import Run, Snapshot, unused_name
-from trainer.settings import Machine, TrainSettings, runs_folder
+from trainer.settings import COMMON_TRUNKS, Machine, TrainSettings, runs_folder
 from trainer.signals import StopRequest
 
 FIRST_PATIENCE = 30.0
@@ -58,6 +58,10 @@ def _lead(
         patience = min(FIRST_PATIENCE, machine.patience)
         with TripletClient(machine.url, api_key=api_key, patience=patience) as client, client_reports(_say):
             settings, snapshot = run.settings(settings_given, partial(find_snapshot, client), _say)
+        if settings.trunk not in COMMON_TRUNKS:
+            from trainer.trunk import Trunk
+
+            Trunk(settings.trunk, settings.image_size)
         run.write(settings, snapshot, machine)
         from_first((run.name, settings, machine), part)
         # Torch takes seconds to import, and what can be refused is refused by now.

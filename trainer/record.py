@@ -48,7 +48,7 @@ class Record:
             return None
         summary = summarize(lines, self.run.available_pairs())
         about = {"run": self.run.name, "steps": summary.steps, "pairs": summary.pairs}
-        save_trunk(self.state.model.trunk, self.run.trunk_file, {**about, "settings": asdict(self.state.settings)})
+        save_trunk(self.state.model.exported(), self.run.trunk_file, {**about, "settings": asdict(self.state.settings)})
         return summary
 
     def close(self) -> None:

@@ -131,7 +131,7 @@ def differing(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, 
 
 def unused_name(runs: Path, trunk: str) -> str:
     """A name for a run that was given none: `<trunk>-<n>`, the first that is free."""
-    number = 1
+    number, trunk = 1, trunk.replace(":", "-")
     while (runs / f"{trunk}-{number}").exists():
         number += 1
     return f"{trunk}-{number}"

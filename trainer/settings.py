@@ -10,7 +10,8 @@ from typing import Any
 from trainer.errors import SettingsError
 from trainer.objectives import KINDS
 
-ARCHITECTURES = ("resnet18", "vgg16")
+COMMON_TRUNKS = ("resnet18", "vgg16")
+"""Known to be there without a look."""
 LOSSES = ("triplet", "infonce", "supcon")
 MINING = ("given", "random", "hard", "half")
 OPTIMIZERS = ("sgd", "adamw")
@@ -37,7 +38,7 @@ class TrainSettings:
     seed: int = setting(0, "Decides the order of the pairs, the first weights and the augmentation.")
     steps: int = setting(200_000, "Steps to have done at the end; may grow when a run is resumed.")
     batch: int = setting(100, "Pairs a step (two images and one negative each).")
-    trunk: str = setting("resnet18", f"The convolutional trunk: {' or '.join(ARCHITECTURES)} (the paper's).")
+    trunk: str = setting("resnet18", "The trunk: vgg16 (the paper's), another of torchvision by name, or timm:NAME.")
     image_size: int = setting(96, "Side of the square the network sees, in pixels.")
     head: str = setting("4096,1024", "Widths of the two layers after the trunk.")
     init: str | None = setting(None, "File of trunk weights to begin with (.safetensors, or a torch state dict).")
@@ -65,7 +66,7 @@ class TrainSettings:
         check(self.seed >= 0, f"seed must not be negative, but is {self.seed}")
         check(self.steps >= 1, f"steps must be at least 1, but is {self.steps}")
         check(self.batch >= 1, f"batch must be at least 1, but is {self.batch}")
-        check(self.trunk in ARCHITECTURES, f"trunk must be {' or '.join(ARCHITECTURES)}, not {self.trunk!r}")
+        check(bool(self.trunk), "trunk must be a network of torchvision by name, or timm:NAME")
         check(self.image_size >= 32, f"image-size must be at least 32 (the trunk's stride), but is {self.image_size}")
         self._check_loss()
         self._check_loop()

@@ -1,4 +1,4 @@
-"""A trunk outside the trainer: safetensors with the names of torchvision, and a JSON card that says what they are."""
+"""A trunk outside the trainer: a file with the library's names, and a JSON card that says what they are."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from torch import Tensor
 
 from trainer.errors import WeightsError
 from trainer.files import write_whole
-from trainer.model import CLASSIFIER, RGB_MEAN, RGB_STD, Trunk
+from trainer.revision import code_revision, code_version
+from trainer.trunk import TIMM, Trunk
 
 
 def save_trunk(trunk: Trunk, path: Path, about: Mapping[str, Any]) -> None:
@@ -24,27 +25,56 @@ def save_trunk(trunk: Trunk, path: Path, about: Mapping[str, Any]) -> None:
     `about` says how the weights were trained: the run's `settings`, its `steps`, and what else readers should know.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trunk.state_dict().items()}
-    card = {
-        "library": "torchvision",
-        "architecture": trunk.architecture,
+    write_whole(path, lambda file: file.write(safetensors.torch.save(tensors)))
+    write_card(path, make_card(trunk, about))
+
+
+def make_card(trunk: Trunk, about: Mapping[str, Any]) -> dict[str, Any]:
+    """What readers of a trunk's weights need to know."""
+    settings = about["settings"]
+    return {
+        "library": trunk.library,
+        "architecture": trunk.name,
         # Put an Identity in this part's place, and the file loads with strict=True.
-        "without": CLASSIFIER[trunk.architecture],
+        "without": trunk.classifier[0] if trunk.classifier else None,
         # An image is RGB in [0, 1]; subtract the mean, divide by the std.
-        "input": {"size": about["settings"]["image_size"], "mean": RGB_MEAN, "std": RGB_STD},
-        "versions": {"torch": torch.__version__, "torchvision": torchvision.__version__},
+        "input": {
+            "size": settings["image_size"],
+            "mean": [round(value / 255, 6) for value in trunk.mean.flatten().tolist()],
+            "std": [round(value / 255, 6) for value in trunk.std.flatten().tolist()],
+        },
+        "objective": settings.get("objective"),
+        "snapshot": settings.get("snapshot"),
+        "versions": {
+            "affinity-graph": code_version(),
+            "revision": code_revision(),
+            "torch": torch.__version__,
+            "torchvision": torchvision.__version__,
+        },
         **about,
     }
-    write_whole(path, lambda file: file.write(safetensors.torch.save(tensors)))
+
+
+def write_card(path: Path, card: Mapping[str, Any]) -> None:
+    """Write the card of a file of weights."""
     write_whole(path.with_suffix(".json"), lambda file: file.write(json.dumps(card, indent=2).encode() + b"\n"))
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card of a file of weights. Raises WeightsError."""
+    try:
+        card: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
+        card["architecture"], card["library"], card["input"]["size"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"The card {path.with_suffix('.json')} of the weights cannot be read: {error}.") from error
+    return card
 
 
 def load_trunk(path: Path) -> tuple[Trunk, dict[str, Any]]:
     """A trunk that `save_trunk` wrote, and its card. Raises WeightsError."""
-    try:
-        card = json.loads(path.with_suffix(".json").read_text())
-        trunk = Trunk(card["architecture"])
-    except (OSError, ValueError, KeyError) as error:
-        raise WeightsError(f"The card {path.with_suffix('.json')} of the weights cannot be read: {error}.") from error
+    card = read_card(path)
+    prefix = TIMM if card["library"] == "timm" else ""
+    trunk = Trunk(prefix + card["architecture"], card["input"]["size"])
     initialize_trunk(trunk, path)
     return trunk, card
 
@@ -54,15 +84,16 @@ def initialize_trunk(trunk: Trunk, path: Path) -> None:
 
     Raises WeightsError where a name or a shape of the rest is not the trunk's.
     """
-    classifier = CLASSIFIER[trunk.architecture] + "."
-    tensors = {name: tensor for name, tensor in _read(path).items() if not name.startswith(classifier)}
+    classifier = tuple(f"{part}." for part in trunk.classifier)
+    tensors = {name: tensor for name, tensor in read_weights(path).items() if not name.startswith(classifier)}
     try:
         trunk.load_state_dict(tensors)
     except RuntimeError as error:
         raise WeightsError(f"The weights in {path} are not those of {trunk.architecture}: {error}") from error
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Names to tensors. Raises WeightsError."""
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)

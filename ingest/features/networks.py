@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from graphdb.model import digest
 from ingest.errors import UnknownExtractor
 from ingest.features.extractor import normalize
+from ingest.features.packages import needed
 from ingest.features.weights import fill, read_card, weights_digest
 
 SIZE = 96
@@ -96,7 +97,10 @@ def trunk(path: Path) -> NetworkExtractor:
     """A trunk that `affinity train` exported, at the size it was trained with."""
     card = read_card(path)
     wanted = Input(card["input"]["size"], tuple(card["input"]["mean"]), tuple(card["input"]["std"]))
-    return _extractor("trunk", card["architecture"], *_of_torchvision(card["architecture"], path), wanted, path)
+    architecture = card["architecture"]
+    if card["library"] == "timm":
+        return _extractor("trunk", f"timm:{architecture}", *_of_timm(architecture, path, wanted.size), wanted, path)
+    return _extractor("trunk", architecture, *_of_torchvision(architecture, path), wanted, path)
 
 
 def of_torchvision(architecture: str, weights: Path | None) -> NetworkExtractor:
@@ -128,21 +132,33 @@ def _of_torchvision(architecture: str, weights: Path | None) -> tuple[nn.Module,
 
 def of_timm(architecture: str, weights: Path | None) -> NetworkExtractor:
     """A network of timm by name: its last map, or of a transformer the vector that it pools from its tokens."""
-    import timm
     from timm.data.config import resolve_model_data_config
+
+    network, maps = _of_timm(architecture, weights)
+    config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
+    size = config["input_size"][-1] if network.pretrained_cfg.get("fixed_input_size") else SIZE
+    return _extractor(
+        "timm", architecture, network, maps, Input(size, tuple(config["mean"]), tuple(config["std"])), weights
+    )
+
+
+def _of_timm(architecture: str, weights: Path | None, size: int | None = None) -> tuple[Any, Maps]:
+    """The network without its classifier, and what computes the map; `size` where it is made for images of one size."""
+    needed("timm", f"timm:{architecture}")
+    import timm
 
     if not timm.is_model(architecture):
         raise UnknownExtractor(f"timm:{architecture}", ["timm:NAME, with a name of timm.list_models()"])
+    about = timm.get_pretrained_cfg(architecture)
+    fixed = about is not None and about.fixed_input_size
     with seeded():
-        network: Any = timm.create_model(architecture, pretrained=False, num_classes=0).eval()
-    about = network.pretrained_cfg
+        sized: dict[str, Any] = {"img_size": size} if size and fixed else {}
+        network: Any = timm.create_model(architecture, pretrained=False, num_classes=0, **sized).eval()
     if weights:
-        fill(network, architecture, weights, (about.get("classifier") or "head",))
-    config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
-    size = config["input_size"][-1] if about.get("fixed_input_size") else SIZE
-    wanted = Input(size, tuple(config["mean"]), tuple(config["std"]))
-    maps = network.forward_features if len(_shape(network.forward_features, size)) == 4 else network
-    return _extractor("timm", architecture, network, maps, wanted, weights)
+        fill(network, architecture, weights, (network.pretrained_cfg.get("classifier") or "head",))
+    side = network.pretrained_cfg["input_size"][-1] if fixed and not size else size or SIZE
+    maps = network.forward_features if len(_shape(network.forward_features, side)) == 4 else network
+    return network, maps
 
 
 def _extractor(
@@ -155,7 +171,7 @@ def _extractor(
     network.eval().requires_grad_(False)
     dims = int(np.prod(_shape(maps, wanted.size)))
     network.to(device).to(memory_format=torch.channels_last)
-    library = import_module("torchvision" if kind == "trunk" else kind)
+    library = import_module("timm" if "timm" in (kind, architecture.partition(":")[0]) else "torchvision")
     return NetworkExtractor(
         maps=maps,
         input=wanted,

@@ -39,7 +39,7 @@ def read_card(path: Path) -> dict[str, Any]:
     try:
         card = json.loads(card_path.read_text())
         known = {name: card[name] for name in ("library", "architecture", "without", "input")}
-        if known["library"] != "torchvision" or not {"size", "mean", "std"} <= set(known["input"]):
+        if known["library"] not in ("torchvision", "timm") or not {"size", "mean", "std"} <= set(known["input"]):
             raise ValueError("it is not a card that `affinity train` writes")
     except (OSError, ValueError, KeyError, TypeError) as error:
         reason = f"it has no {error}" if isinstance(error, KeyError) else str(error)

@@ -63,7 +63,7 @@ def says(text: str, value: Any) -> bool:
     ("name", "of"),
     [
         ("ingest", ["ingest"]),
-        ("training", ["train"]),
+        ("training", ["train", "export-weights"]),
         ("evaluation", ["evaluate knn", "evaluate distances"]),
         ("operations", ["serve", "keys create", "keys list", "keys revoke"]),
     ],

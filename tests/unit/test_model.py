@@ -5,8 +5,9 @@ import torch
 import torchvision
 from torch import nn
 
-from trainer.model import CLASSIFIER, TripletSiamese, Trunk
-from trainer.settings import ARCHITECTURES
+from trainer.model import TripletSiamese
+from trainer.settings import COMMON_TRUNKS
+from trainer.trunk import Trunk
 
 
 def images(count: int, size: int) -> torch.Tensor:
@@ -14,7 +15,7 @@ def images(count: int, size: int) -> torch.Tensor:
     return torch.randint(0, 256, (count, 3, size, size), dtype=torch.uint8, generator=generator)
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", COMMON_TRUNKS)
 def test_a_map_is_512_by_3_by_3_at_96_pixels(architecture: str) -> None:
     map_NCHW = Trunk(architecture).eval()(images(1, 96))
 
@@ -26,14 +27,14 @@ def test_the_trunk_of_vgg16_ends_with_pool5() -> None:
     last = torchvision.models.vgg16(weights=None).features[30]
 
     assert isinstance(last, nn.MaxPool2d)
-    assert len(list(Trunk("vgg16").get_submodule("features").children())) == 31
+    assert len(list(Trunk("vgg16").get_submodule("net.features").children())) == 31
 
 
-@pytest.mark.parametrize("architecture", ARCHITECTURES)
+@pytest.mark.parametrize("architecture", COMMON_TRUNKS)
 def test_a_trunk_is_the_torchvision_network_without_its_classifier(architecture: str) -> None:
     trunk = Trunk(architecture).eval()
     net = torchvision.models.get_model(architecture, weights=None)
-    setattr(net, CLASSIFIER[architecture], nn.Identity())
+    setattr(net, trunk.classifier[0], nn.Identity())
     net.avgpool = nn.Identity()
     net.load_state_dict(trunk.state_dict(), strict=True)
     scaled_NCHW = torchvision.transforms.functional.normalize(

@@ -21,7 +21,7 @@ from ingest.features.gray import gray
 from tests.hiding import without
 from tests.unit.test_features import photographs
 from trainer.evaluate.features import trunk_features
-from trainer.model import Trunk
+from trainer.trunk import Trunk
 from trainer.weights import save_trunk
 
 CARD = {"settings": {"image_size": 96}, "steps": 1}

@@ -9,12 +9,12 @@ import pytest
 
 from tests.unit.toy_service import ToyService
 from trainer.errors import SettingsError
-from trainer.model import Trunk
 from trainer.objectives import KINDS, unread
 from trainer.ranks import Part
 from trainer.run import Run
 from trainer.settings import TrainSettings
 from trainer.stream import TripletLoader
+from trainer.trunk import Trunk
 
 TRACKS_ALONE = {"id": "c3d4", "counts": {"transitive": 0, "intra": 100, "inter": 0}}
 

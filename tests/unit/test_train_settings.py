@@ -22,7 +22,7 @@ def test_the_defaults_are_those_of_the_paper() -> None:
 @pytest.mark.parametrize(
     "given",
     [
-        {"trunk": "resnet999"},
+        {"trunk": ""},
         {"negatives": "none"},
         {"batch": 0},
         {"steps": 0},

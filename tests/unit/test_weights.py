@@ -10,7 +10,7 @@ import torchvision
 from torch import nn
 
 from trainer.errors import WeightsError
-from trainer.model import Trunk
+from trainer.trunk import Trunk
 from trainer.weights import initialize_trunk, load_trunk, save_trunk
 
 ABOUT = {"settings": {"image_size": 96}, "steps": 7}

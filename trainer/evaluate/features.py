@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.images import Image
-from trainer.model import Trunk
+from trainer.trunk import Trunk
 
 HOG_SIDE = 96
 BATCH = 64

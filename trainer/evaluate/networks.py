@@ -11,10 +11,11 @@ from torch import Tensor
 
 from trainer import checkpoint
 from trainer.errors import BenchmarkError, RunNotFound
-from trainer.model import Model, Trunk
+from trainer.model import Model
 from trainer.objectives import KINDS
 from trainer.settings import TrainSettings
 from trainer.state import build_model
+from trainer.trunk import Trunk
 from trainer.weights import load_trunk
 
 
@@ -61,7 +62,7 @@ def untrained(settings: TrainSettings) -> Network:
 def _load_checkpoint(name: str, content: checkpoint.Checkpoint) -> Network:
     settings = TrainSettings(**content["settings"])
     if not KINDS[settings.objective].embeds:
-        trunk = Trunk(settings.trunk)
+        trunk = Trunk(settings.trunk, settings.image_size)
         trunk.load_state_dict(trunk_weights(content["model"]))
         return Network(name, settings, trunk.eval(), None, content["step"])
     model = KINDS[settings.objective].load().build(settings).eval()

@@ -1,0 +1,53 @@
+"""`affinity export-weights`: a network's trunk as a plain state dict of its library."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import safetensors.torch
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from trainer.errors import WeightsError
+from trainer.evaluate.networks import load_network
+from trainer.files import write_whole
+from trainer.trunk import Trunk
+from trainer.weights import make_card, write_card
+
+SUFFIXES = (".safetensors", ".pth", ".pt")
+SEED = 0
+"""Of the classifier, which nobody trained."""
+
+
+def export_weights(name: str, path: Path, runs: Path, *, trunk_only: bool) -> list[str]:
+    """Write the trunk of a run, a checkpoint or a trunk to `path`, with its card beside it; the names of its tensors.
+
+    The file loads with strict=True into the network as its library makes it. Of torchvision's the classifier is in it,
+    with random weights, unless `trunk_only`; of timm's it is left out (num_classes=0). Raises RunNotFound and
+    WeightsError.
+    """
+    if path.suffix not in SUFFIXES:
+        raise WeightsError(f"The weights are written as {', '.join(SUFFIXES)}, by the file's name; {path} is none.")
+    network = load_network(name, runs)
+    tensors = {key: tensor.contiguous() for key, tensor in network.trunk.state_dict().items()}
+    if not trunk_only and network.trunk.library == "torchvision":
+        tensors |= _classifier(network.trunk)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix == ".safetensors":
+        write_whole(path, lambda file: file.write(safetensors.torch.save(tensors)))
+    else:
+        write_whole(path, lambda file: torch.save(tensors, file))
+    about = {"run": network.name, "steps": network.steps, "settings": asdict(network.settings)}
+    write_card(path, make_card(network.trunk, about))
+    return list(tensors)
+
+
+def _classifier(trunk: Trunk) -> dict[str, Tensor]:
+    """The parts that the trunk was made without, as torchvision makes them."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(SEED)
+        whole: nn.Module = torchvision.models.get_model(trunk.name, weights=None)
+    prefixes = tuple(f"{part}." for part in trunk.classifier)
+    return {name: tensor.detach() for name, tensor in whole.state_dict().items() if name.startswith(prefixes)}
