@@ -30,6 +30,8 @@ from api.wire import TripletBatch, WireError, WireVersionError
 
 log = logging.getLogger(__name__)
 
+PIECE = 2**16
+"""Bytes of a body that are read at a time: of larger ones, each costs pages of memory that are fresh."""
 FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 15.0
 MAX_CONNECT = 5.0
@@ -87,12 +89,14 @@ class TripletClient:
 
     Every answer is whole or an error. What may pass (no connection, HTTP 429 and 5xx, a short body, a digest that
     does not match) is tried again, with growing and jittered pauses, until `patience` seconds are over. `timeout`
-    bounds each wait for the service, in seconds. Raises AddressError where `url` is not http:// or https://.
+    bounds each wait for the service, in seconds; an answer that comes in drops is waited for until both are over.
+    Raises AddressError where `url` is not http:// or https://.
     """
 
     def __init__(self, url: str, *, api_key: str | None = None, timeout: float = 30.0, patience: float = 600.0) -> None:
         self.url = _address(url)
         self.patience = patience
+        self._timeout = timeout
         self._closed = threading.Event()
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         # The loop below retries whole answers; urllib3 would retry only what happens before the body.
@@ -119,7 +123,7 @@ class TripletClient:
         query = {"seed": seed, "mix": mix, "negatives": negatives, "position": position, "count": count}
 
         def read(body: bytes) -> TripletBatch:
-            return _checked(wire.decode(body), position, count)
+            return _checked(wire.decode(body), snapshot, query)
 
         return self._get(f"/v1/snapshots/{quote(snapshot, safe='')}/triplets", read, query, wire.MEDIA_TYPE)
 
@@ -128,7 +132,7 @@ class TripletClient:
         query = {"seed": seed, "position": position, "count": count}
 
         def read(body: bytes) -> FrameBatch:
-            return _checked(frame_wire.decode(body), position, count)
+            return _checked(frame_wire.decode(body), snapshot, query)
 
         return self._get(f"/v1/snapshots/{quote(snapshot, safe='')}/frames", read, query, wire.MEDIA_TYPE)
 
@@ -152,10 +156,11 @@ class TripletClient:
     ) -> Answer:
         url = f"{self.url}{path}"
         begun = time.monotonic()
+        until = begun + self.patience + self._timeout
         pause = FIRST_PAUSE
         while True:
             try:
-                return read(self._try(url, query, accept))
+                return read(self._try(url, query, accept, until))
             except WireVersionError:
                 raise
             except (_TryAgain, WireError, urllib3.exceptions.HTTPError) as error:
@@ -167,16 +172,32 @@ class TripletClient:
                 self._closed.wait(wait)
                 pause = min(2 * pause, LONGEST_PAUSE)
 
-    def _try(self, url: str, query: Mapping[str, Any] | None, accept: str) -> bytes:
+    def _try(self, url: str, query: Mapping[str, Any] | None, accept: str, until: float) -> bytes:
         headers = {"Accept": accept, **self._headers}
-        response = self._pool.request("GET", url, fields=dict(query or {}), headers=headers)
+        response = self._pool.request("GET", url, fields=dict(query or {}), headers=headers, preload_content=False)
+        body = _body(response, until)
         if response.status == 200:
-            return response.data
+            return body
         if response.status == 429 or response.status >= 500:
-            problem = _problem(response.data)
+            problem = _problem(body)
             reason = f"HTTP {response.status}: {problem.get('detail', response.reason)}{_request(problem)}"
             raise _TryAgain(reason, _seconds(response.headers.get("Retry-After")))
-        raise ServiceError(url, response.status, _problem(response.data))
+        raise ServiceError(url, response.status, _problem(body))
+
+
+def _body(response: urllib3.BaseHTTPResponse, until: float) -> bytes:
+    """All of it, of which each piece came in time."""
+    pieces = []
+    try:
+        while piece := response.read1(PIECE):
+            pieces.append(piece)
+            if time.monotonic() > until:
+                raise _TryAgain(f"{sum(map(len, pieces))} bytes of the answer came in time, not all of it")
+        response.release_conn()
+    except BaseException:
+        response.close()  # what is left of it must not be taken for the next answer
+        raise
+    return b"".join(pieces)
 
 
 def _words(error: Exception) -> str:
@@ -200,9 +221,15 @@ def _address(url: str) -> str:
     return url.rstrip("/")
 
 
-def _checked(batch: Batch, position: int, count: int) -> Batch:
+def _checked(batch: Batch, snapshot: str, query: Mapping[str, Any]) -> Batch:
+    """The batch, if it is what was asked for: answers can change places on their way, too."""
+    position, count = query["position"], query["count"]
     if not np.array_equal(batch.position, np.arange(position, position + count)):
         raise WireError(f"The body holds other positions than {position} to {position + count - 1}.")
+    # A mix can be written in several ways.
+    same = all(batch.query.get(name) == query[name] for name in query if name != "mix")
+    if snapshot not in (batch.snapshot, "latest") or not same:
+        raise WireError(f"The body answers another request, to snapshot {batch.snapshot}: {dict(batch.query)}.")
     return batch
 
 

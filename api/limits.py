@@ -9,7 +9,7 @@ import struct
 import time
 from pathlib import Path
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.guard import needed_scope
 from api.problems import BUSY, RATE, problem
@@ -73,6 +73,21 @@ class Limits:
             return await problem(BUSY)(scope, receive, send)
         self._in_flight += 1
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, until_read(send))
         finally:
             self._in_flight -= 1
+
+
+def until_read(send: Send) -> Send:
+    """A request is under way until its answer was read, as the answer takes memory until then.
+
+    The server returns at once from the last part of a body, however large, and waits before any other.
+    """
+
+    async def send_and_wait(message: Message) -> None:
+        if message.get("body") and not message.get("more_body"):
+            await send({**message, "more_body": True})
+            message = {"type": "http.response.body"}
+        await send(message)
+
+    return send_and_wait

@@ -1,4 +1,4 @@
-"""HTTP as uvicorn reads it, with bounds on what a stranger may send before anything is known of the request."""
+"""HTTP as uvicorn speaks it, with bounds on what a stranger may send, and on how long an answer waits to be read."""
 
 from __future__ import annotations
 
@@ -13,15 +13,22 @@ MAX_HEAD = 32_768
 """Bytes of a request's first line and headers."""
 HEAD_SECONDS = 20.0
 """Seconds that they may take to come."""
+READ_SECONDS = 30.0
+READ_BYTES = 2**16
+"""Whoever reads less than so much of an answer in so many seconds is left: it holds memory, and one of few places."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Refuses a head that is too large, hangs up on one that does not come, and says both in our own shape."""
+    """Refuses a head that is too large, hangs up on one that does not come, and says both in our own shape.
+
+    Hangs up, too, on whoever does not read what it asked for.
+    """
 
     _head_bytes = 0
     _in_head = True
     _is_too_large = False
     _late: asyncio.TimerHandle | None = None
+    _stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -29,6 +36,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
+        self._watch_no_more()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -51,6 +59,15 @@ class BoundedProtocol(HttpToolsProtocol):
             raise ValueError("too large")  # to the parser, which has the request refused
         super().on_headers_complete()
 
+    def pause_writing(self) -> None:
+        """So much of an answer waits that the other side has to read first."""
+        super().pause_writing()
+        self._watch_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._watch_no_more()
+
     def send_400_response(self, msg: str) -> None:
         """What uvicorn answers to bytes that are no request."""
         self.transport.write(_raw(LARGE if self._is_too_large else MALFORMED))
@@ -65,6 +82,20 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_head = False
         if self._late:
             self._late.cancel()
+
+    def _watch_reading(self) -> None:
+        unread = self.transport.get_write_buffer_size()
+        self._stalled = self.loop.call_later(READ_SECONDS, self._hang_up_unless_read, unread)
+
+    def _hang_up_unless_read(self, unread: int) -> None:
+        if unread - self.transport.get_write_buffer_size() < READ_BYTES:
+            self.transport.abort()  # to close would wait for what is not read
+        else:
+            self._watch_reading()
+
+    def _watch_no_more(self) -> None:
+        if self._stalled:
+            self._stalled.cancel()
 
 
 def _raw(kind: Kind) -> bytes:

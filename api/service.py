@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from api.errors import ImagesMoving, RowsMissing
 from api.frames import FrameQuery, FrameSample, sample_frames
+from api.readers import Readers
 from api.sampling import Query, Sample, sample
 from api.settings import ServiceSettings
 from api.source import Source, read_source
@@ -25,6 +26,8 @@ Images = TypeVar("Images")
 
 READY_SECONDS = 1.5
 """How long a readiness probe waits for the graph."""
+LOST_AFTER = 2.0
+"""Deadlines that a call on the graph may last; nobody waits for it any more by then."""
 ALIVE_FOR = 1.0
 """Seconds until the graph is asked again whether a snapshot that is being read has ended."""
 AGAIN_AFTER = 0.05
@@ -40,13 +43,21 @@ class Service:
         self.settings = settings
         self.store = GraphStore.connect(settings.folder, timeout=settings.query_seconds)
         self.archive = ArchiveReader(settings.folder.archive)
-        self._windows = Windows(settings.cache_bytes, deadline=settings.deadline, readers=settings.readers)
+        lost_after = LOST_AFTER * settings.deadline
+        readers = Readers(settings.readers, lost_after=lost_after, reconnect=self.store.reconnect)
+        self._windows = Windows(settings.cache_bytes, deadline=settings.deadline, readers=readers)
+        # A connection and a thread of its own: whoever asks for readiness waits behind nobody's triplets.
+        self._probe_store = GraphStore.reach(settings.folder, timeout=READY_SECONDS)
+        probe = Readers(1, lost_after=READY_SECONDS, reconnect=self._probe_store.reconnect)
+        self._probe = Windows(0, deadline=READY_SECONDS, readers=probe)
         self._alive: dict[str, float] = {}
         self._stamped: dict[str, float] = {}
 
     def close(self) -> None:
         self._windows.close()
+        self._probe.close()
         self.store.close()
+        self._probe_store.close()
         self.archive.close()
 
     async def ready(self) -> int:
@@ -54,10 +65,10 @@ class Service:
 
         Raises GraphTooSlow after READY_SECONDS, DamagedArchive, and what the graph raises.
         """
-        return await self._windows.ask(self._look, deadline=READY_SECONDS)
+        return await self._probe.ask(self._look)
 
     def _look(self) -> int:
-        snapshots = self.store.snapshots()
+        snapshots = self._probe_store.snapshots()
         if snapshots and not shard_files(self.settings.folder.archive):
             raise DamagedArchive(f"There is no shard in {self.settings.folder.archive}.")
         return len(snapshots)

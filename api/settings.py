@@ -39,7 +39,7 @@ class ServiceSettings:
     workers: int = 1
     """Processes that answer, each with windows of its own."""
     in_flight: int = 64
-    """Requests under way at a time, in each worker; the service answers 503 to more."""
+    """Requests whose answers were not read yet, in each worker; the service answers 503 to more."""
     tls_cert: Path | None = None
     """PEM: the certificate, and those that vouch for it. None speaks plain HTTP."""
     tls_key: Path | None = None

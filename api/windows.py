@@ -29,29 +29,29 @@ Key = tuple[Any, ...]
 
 
 class Windows:
-    """An LRU of immutable things from the graph, bounded in bytes, and the few threads that read them.
+    """An LRU of immutable things from the graph, bounded in bytes, and the few threads that read them for it.
 
     Belongs to one event loop. However many ask for one thing at a time, the graph is asked once. Every wait ends
     after `deadline` seconds with GraphTooSlow.
     """
 
-    def __init__(self, max_bytes: int, *, deadline: float, readers: int) -> None:
+    def __init__(self, max_bytes: int, *, deadline: float, readers: Readers) -> None:
         self._max_bytes = max_bytes
         self._deadline = deadline
         self._kept: OrderedDict[Key, Sized] = OrderedDict()
         self._nbytes = 0
         self._under_way: dict[Key, asyncio.Task[Any]] = {}
         self._notes: set[asyncio.Task[None]] = set()
-        self._readers = Readers(readers)
+        self._readers = readers
 
     @property
     def nbytes(self) -> int:
         """About how much memory is in use, in bytes."""
         return self._nbytes
 
-    async def ask(self, read: Callable[..., Answer], *arguments: Any, deadline: float | None = None) -> Answer:
+    async def ask(self, read: Callable[..., Answer], *arguments: Any) -> Answer:
         """The result of a call on the graph. Nothing is kept."""
-        return await self._wait(self._run(read, *arguments), deadline or self._deadline)
+        return await self._wait(self._run(read, *arguments))
 
     def tell(self, write: Callable[..., None], *arguments: Any) -> None:
         """A call on the graph that nobody waits for."""
@@ -66,7 +66,7 @@ class Windows:
             self._kept.move_to_end(key)
             kept: Kept = self._kept[key]  # type: ignore[assignment]
             return kept
-        return await self._wait(asyncio.shield(self._start(key, read)), self._deadline)
+        return await self._wait(asyncio.shield(self._start(key, read)))
 
     def kept(self, key: Key) -> Any:
         """What `key` names if it was read and is still there, else None."""
@@ -109,11 +109,11 @@ class Windows:
     async def _run(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
         return await asyncio.wrap_future(self._readers.submit(partial(call, *arguments)))
 
-    async def _wait(self, answer: Awaitable[Answer], deadline: float) -> Answer:
+    async def _wait(self, answer: Awaitable[Answer]) -> Answer:
         try:
-            return await asyncio.wait_for(answer, deadline)
+            return await asyncio.wait_for(answer, self._deadline)
         except TimeoutError:
-            raise GraphTooSlow(deadline) from None
+            raise GraphTooSlow(self._deadline) from None
 
     def _noted(self, note: asyncio.Task[None]) -> None:
         self._notes.discard(note)

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import copy
+from functools import partial
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,6 +22,8 @@ from graphdb.rows import Row
 
 RETRY_SECONDS = 60.0
 """How long a query is tried again at most: a server went away, or two transactions were in each other's way."""
+CONNECT_SECONDS = 10.0
+"""How long a server may take to let us in."""
 FETCHED = 10_000
 """Rows that a server sends at a time where a whole graph is read."""
 
@@ -42,16 +46,29 @@ class Bolt:
         """The folder of a local server, on whose disk room is kept."""
         # Labels and properties that an empty graph does not know yet are no news to us.
         logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)
+        patience = min(timeout, RETRY_SECONDS)
+        self._connect = partial(
+            GraphDatabase.driver,
+            uri,
+            auth=(user, password),
+            notifications_min_severity=NotificationMinimumSeverity.OFF,
+            connection_timeout=min(patience, CONNECT_SECONDS),
+            connection_acquisition_timeout=patience,
+            max_transaction_retry_time=patience,
+        )
         try:
-            self._driver: Driver = GraphDatabase.driver(
-                uri,
-                auth=(user, password),
-                notifications_min_severity=NotificationMinimumSeverity.OFF,
-                connection_timeout=10,
-                max_transaction_retry_time=min(timeout, RETRY_SECONDS),
-            )
+            self._driver: Driver = self._connect()
         except (ConfigurationError, ValueError) as error:
             raise GraphUnavailable(uri, str(error)) from error
+
+    def reconnect(self) -> None:
+        """Drop every connection, those in use too: whoever waits on one gets GraphUnavailable, and the next call dials.
+
+        The driver listens for two minutes to a connection whose other end is gone without a word.
+        """
+        dropped, self._driver = self._driver, self._connect()
+        # Aside: it says goodbye on each, which may block where nobody reads.
+        Thread(target=dropped.close, name="hang up", daemon=True).start()
 
     def close(self) -> None:
         self._driver.close()
@@ -86,8 +103,14 @@ class Bolt:
         query = queries.query(name, self._timeout)
         if routing is RoutingControl.WRITE:
             self._require_room()
+        driver = self._driver
         with self._answering():
-            done = self._driver.execute_query(query, parameters, routing_=routing, database_=self._database)
+            try:
+                done = driver.execute_query(query, parameters, routing_=routing, database_=self._database)
+            except (DriverError, Neo4jError) as error:
+                if driver is not self._driver:
+                    raise GraphUnavailable(self.uri, "the connection was given up") from error
+                raise
             return list(done.records)
 
     def _stream(self, name: str, **parameters: Any) -> Iterator[Any]:

@@ -26,6 +26,8 @@ from graphdb.model import Patches, start_of
 router = APIRouter(prefix="/v1/snapshots", tags=["triplets"])
 
 JSON = "application/json"
+MAX_COUNT = 4096
+"""Pairs of a request: some 33 MB of images."""
 FORMS: Responses = {
     200: {
         "model": TripletsAnswer,
@@ -51,7 +53,7 @@ class TripletQuery(BaseModel):
         "batch", description="From the images of this request, or from the whole snapshot; always of another group."
     )
     position: int = Field(0, ge=0, le=MAX_POSITION, description="Where in the endless order to begin.")
-    count: int = Field(100, ge=1, le=4096, description="How many pairs.")
+    count: int = Field(100, ge=1, le=MAX_COUNT, description="How many pairs.")
 
     def parsed(self) -> sampling.Query:
         return sampling.Query(self.seed, Mix.parse(self.mix), self.negatives, self.position, self.count)

@@ -19,7 +19,7 @@ from api.errors import KeysUnreadable, MixError
 from api.keys import KeyFile
 from api.logs import SANE, id_of
 from api.order import MAX_POSITION, Mix
-from api.routes.triplets import JSON, TripletQuery
+from api.routes.triplets import JSON, MAX_COUNT, TripletQuery
 from api.wire import TripletBatch, WireError, decode, encode
 from tests.unit.test_wire import a_batch
 
@@ -98,7 +98,7 @@ def test_a_query_is_refused_or_in_range_and_says_itself(asked: dict[str, str]) -
     except (ValidationError, MixError) as error:
         assert str(error)
         return
-    assert 0 <= query.seed < 2**63 and 0 <= query.position <= MAX_POSITION and 1 <= query.count <= 1000
+    assert 0 <= query.seed < 2**63 and 0 <= query.position <= MAX_POSITION and 1 <= query.count <= MAX_COUNT
     assert query.negatives in ("batch", "graph") and set(asked) <= set(query.as_dict())
     assert Mix.parse(str(query.mix)) == query.mix
     assert TripletQuery.model_validate(query.as_dict()).parsed() == query

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.limits import Limits, Rates
@@ -72,6 +73,9 @@ class Slow:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
 
+SCOPE: Scope = {"type": "http", "method": "GET", "path": "/v1/snapshots", "headers": [], "query_string": b""}
+
+
 async def ask(app: ASGIApp) -> Message:
     """How the answer to a request begins."""
     sent: list[Message] = []
@@ -79,8 +83,7 @@ async def ask(app: ASGIApp) -> Message:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": "/v1/snapshots", "headers": [], "query_string": b""}
-    await app(scope, nothing, send)
+    await app(dict(SCOPE), nothing, send)
     return sent[0]
 
 
@@ -113,3 +116,33 @@ def test_a_full_service_answers_probes_and_metrics(tmp_path: Path, path: str) ->
     full = Limits(up, 0, Rates(tmp_path))
     assert get(full, path).status == 200
     assert get(full, "/v1/snapshots").status == 503
+
+
+def test_a_request_is_under_way_until_its_answer_was_read(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        was_read = asyncio.Event()
+        sent: list[Message] = []
+
+        async def send(message: Message) -> None:
+            """As the server does it: at once, unless something before it was not read yet."""
+            if any(before.get("body") for before in sent):
+                await was_read.wait()
+            sent.append(message)
+
+        async def large(scope: Scope, receive: Receive, send: Send) -> None:
+            await Response(b"large")(scope, receive, send)
+
+        app = Limits(large, 1, Rates(tmp_path))
+        reading = asyncio.ensure_future(app(dict(SCOPE), nothing, send))
+        while len(sent) < 2:
+            await asyncio.sleep(0)
+        assert (await ask(app))["status"] == 503
+        was_read.set()
+        await reading
+        assert (await ask(app))["status"] == 200
+        assert [(message.get("body"), message.get("more_body", False)) for message in sent[1:]] == [
+            (b"large", True),
+            (None, False),
+        ]
+
+    asyncio.run(scenario())

@@ -1,4 +1,6 @@
-"""What a stranger may send before anything is known of the request has bounds, in bytes and in time."""
+"""What a stranger may send before anything is known of the request has bounds, in bytes and in time; so has how long
+an answer waits to be read.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 import pytest
 import uvicorn
 from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
 
 from api import protocol
 from api.protocol import MAX_HEAD, BoundedProtocol
@@ -20,12 +23,23 @@ from tests.sockets import heard
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
 
 
+LARGE = 2**24
+"""Bytes; more than the system takes off the server's hands."""
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Says `up`, or much."""
+    said = "up" if scope["path"] == "/" else "a" * LARGE
+    await PlainTextResponse(said)(scope, receive, send)
+
+
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A live server that says `up`, and waits a fifth of a second for a head."""
+    """A live server that waits a fifth of a second for a head, and for the next part of an answer to be read."""
     with pytest.MonkeyPatch.context() as patch, listen("127.0.0.1", 0) as listener:
         patch.setattr(protocol, "HEAD_SECONDS", 0.2)
-        config = uvicorn.Config(PlainTextResponse("up"), http=BoundedProtocol, log_level="critical", lifespan="off")
+        patch.setattr(protocol, "READ_SECONDS", 0.2)
+        config = uvicorn.Config(app, http=BoundedProtocol, log_level="critical", lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
@@ -93,3 +107,23 @@ def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(port: int) 
         except (BrokenPipeError, ConnectionResetError):
             pass
     assert sent < 2**24  # what the system's own buffers hold is beyond us
+
+
+MUCH = b"GET /much HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+
+
+def test_whoever_does_not_read_its_answer_is_left(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(MUCH)
+        time.sleep(1)
+        assert len(heard(connection)) < LARGE
+
+
+def test_whoever_reads_slowly_gets_all_of_its_answer(port: int) -> None:
+    with connect(port) as connection:
+        connection.sendall(MUCH)
+        received = 0
+        while more := connection.recv(2**18):
+            received += len(more)
+            time.sleep(0.01)
+        assert received > LARGE

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from api.errors import GraphTooSlow
+from api.readers import Readers
 from api.windows import Key, Windows
 
 
@@ -41,7 +42,8 @@ class Graph:
 
 def run(test: Callable[[Windows], Coroutine[Any, Any, None]], max_bytes: int = 1000, deadline: float = 10) -> None:
     async def main() -> None:
-        windows = Windows(max_bytes, deadline=deadline, readers=2)
+        readers = Readers(2, lost_after=60, reconnect=lambda: None)
+        windows = Windows(max_bytes, deadline=deadline, readers=readers)
         try:
             await test(windows)
         finally:
@@ -204,9 +206,9 @@ def test_a_note_that_fails_is_logged_and_disturbs_nobody(caplog: pytest.LogCaptu
 
 def test_a_reading_that_hangs_does_not_keep_the_process_from_ending() -> None:
     script = (
-        "import asyncio, time; from api.windows import Windows\n"
+        "import asyncio, time; from api.readers import Readers; from api.windows import Windows\n"
         "async def main() -> None:\n"
-        "    windows = Windows(0, deadline=1, readers=1)\n"
+        "    windows = Windows(0, deadline=1, readers=Readers(1, lost_after=60, reconnect=print))\n"
         "    windows.tell(time.sleep, 600)\n"
         "    await asyncio.sleep(0.1)\n"
         "    windows.close()\n"
