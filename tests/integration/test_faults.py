@@ -29,10 +29,11 @@ from graphdb.server import LocalServer
 from tests.conftest import Graph, Wait, end, free_port, open_graph, wait_until_ready
 from tests.integration.faulty_proxy import WELL, Fault, FaultyProxy
 from tests.integration.test_api_service import publish
+from trainer.batch import Batch
 from trainer.feed import Feed
+from trainer.ranks import WHOLE
 from trainer.settings import Machine, TrainSettings
 from trainer.state import TrainState
-from trainer.stream import Batch
 
 QUERY_SECONDS, DEADLINE = 1.0, 2.0
 """Those of the service here."""
@@ -194,16 +195,21 @@ def test_an_answer_that_comes_slowly_is_waited_for(
         assert place.pull(client, 0) == truth(0)
 
 
+MACHINE = Machine(loaders=2)
+TRAINED = 20
+"""Batches."""
+
+
 @contextmanager
 def feed(place: Place, url: str) -> Iterator[Feed]:
     """What a trainer takes its batches from."""
     settings = TrainSettings(
-        snapshot=place.snapshot, mix=ORDER["mix"], seed=5, steps=20, batch=100, image_size=32, head="4,4"
+        snapshot=place.snapshot, mix=ORDER["mix"], seed=5, steps=TRAINED, batch=100, image_size=32, head="4,4"
     )
     state = TrainState.begin(settings, torch.device("cpu"))
     with (
         place.client(url, timeout=0.5) as client,
-        closing(Feed(client, state, Machine(loaders=2), pin=False, say=print, save=lambda: None)) as batches,
+        closing(Feed(client, state, MACHINE, part=WHOLE, pin=False, say=print, save=lambda: None)) as batches,
     ):
         yield batches
 
@@ -211,19 +217,17 @@ def feed(place: Place, url: str) -> Iterator[Feed]:
 def test_a_trainer_gets_its_batches_in_order_whatever_befalls_them(place: Place, well: str, proxy: FaultyProxy) -> None:
     def take(url: str, faults: list[Fault]) -> list[Batch]:
         with feed(place, url) as batches:
-            taken = []
-            for _ in range(20):
+            taken: list[Batch] = []
+            while len(taken) < TRAINED:
                 if faults:
                     proxy.fault = faults.pop(0)
-                batch = batches.take(threading.Event())
-                assert batch is not None
-                taken.append(batch)
+                taken += batches.take(threading.Event()) or []
             return taken
 
     faults = [replace(fault, times=1) for fault in FAULTS.values()]
     for befallen, whole in zip(take(proxy.url, [*faults, WELL]), take(well, []), strict=True):
         assert befallen.position == whole.position
-        assert torch.equal(befallen.images_NCHW, whole.images_NCHW)
+        assert torch.equal(befallen.inputs[0], whole.inputs[0])
 
 
 def test_a_trainer_that_waits_for_a_silent_service_stops_when_it_is_told(place: Place, proxy: FaultyProxy) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api import client, wire
+from api import body, client, wire
 from api.client import AddressError, ServiceError, ServiceUnavailable, TripletClient
 
 ASK: dict[str, Any] = {"seed": 7, "mix": "transitive:7,intra:2", "negatives": "batch", "position": 90, "count": 4}
@@ -217,7 +217,7 @@ def test_a_refusal_is_raised_at_once_with_its_problem_details() -> None:
 
 def test_another_version_of_the_format_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(wire, "VERSION", "2")
+        patch.setattr(body, "VERSION", "2")
         other = a_body()
     with (
         serving(reply(200, other)) as server,
