@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from urllib.parse import unquote, urlsplit
 
 PACKAGE = "affinity-graph"
-EXTRAS = ("graphdb", "ingest", "api", "trainer", "networks", "ray")
+EXTRAS = ("graphdb", "ingest", "api", "trainer", "networks", "ray", "tensorboard")
 """Each is named after the room that it is for, or after what a room does with it."""
 IMPORTED_AS = {
     "faiss-cpu": "faiss",

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from trainer.settings import Machine, TrainSettings, sentence
+from trainer.settings import INSTANCE_PATTERN, Machine, TrainSettings, sentence
 from trainer.threads import share_cores
 
 DEFAULTS, MACHINE = TrainSettings(), Machine()
@@ -66,6 +66,11 @@ def train(
     checkpoint_every: Annotated[int, option("checkpoint_every", Machine)] = MACHINE.checkpoint_every,
     patience: Annotated[float, option("patience", Machine)] = MACHINE.patience,
     follow: Annotated[bool, option("follow", Machine)] = MACHINE.follow,
+    evaluate_every: Annotated[int, option("evaluate_every", Machine)] = MACHINE.evaluate_every,
+    evaluate_on: Annotated[str | None, option("evaluate_on", Machine)] = MACHINE.evaluate_on,
+    evaluate_pairs: Annotated[str | None, option("evaluate_pairs", Machine)] = MACHINE.evaluate_pairs,
+    hold_out: Annotated[float, option("hold_out", Machine)] = MACHINE.hold_out,
+    tensorboard: Annotated[bool, option("tensorboard", Machine)] = MACHINE.tensorboard,
     data: Data = None,
     json: Json = False,
 ) -> None:
@@ -113,7 +118,7 @@ def knn(
     ] = None,
     instance_pattern: Annotated[
         str, typer.Option(help="Regular expression whose first group is the instance in a file's stem.")
-    ] = r"(.+)_",
+    ] = INSTANCE_PATTERN,
     k: Annotated[int, typer.Option(help="Neighbors that vote.")] = 20,
     temperature: Annotated[float, typer.Option(help="A neighbor's vote weighs exp(cosine / temperature).")] = 0.07,
     seed: Annotated[int, typer.Option(help="Decides the bootstrap, and the random weights.")] = 0,
@@ -152,7 +157,7 @@ def distances(
     data: Data = None,
     json: Json = False,
 ) -> None:
-    """Mean D(A, B') and D(A, C) on the transitive pairs of held-out videos, trained and untrained."""
+    """Mean D(A, A'), D(A, B') and D(A, C) on pairs of held-out videos, trained and untrained."""
     share_cores()
     from trainer.evaluate.command import run_distances
 
@@ -160,7 +165,7 @@ def distances(
         checkpoint,
         snapshot=snapshot,
         hold_out=hold_out,
-        pairs=pairs,
+        wanted=pairs,
         seed=seed,
         url=url,
         api_key=api_key,

@@ -58,6 +58,10 @@ def _lead(
         patience = min(FIRST_PATIENCE, machine.patience)
         with TripletClient(machine.url, api_key=api_key, patience=patience) as client, client_reports(_say):
             settings, snapshot = run.settings(settings_given, partial(find_snapshot, client), _say)
+        if machine.tensorboard:
+            from trainer.board import check_tensorboard
+
+            check_tensorboard()
         if settings.trunk not in COMMON_TRUNKS:
             from trainer.trunk import Trunk
 

@@ -18,8 +18,16 @@ ENDS = 20
 """Steps at either end whose mean loss a summary shows."""
 
 
-LABELS = {"ap_dist": "D(a,p)", "an_dist": "D(a,n)"}
-"""Mean distances of anchors to positives and to negatives."""
+LABELS = {
+    "ap_dist": "D(a,p)",
+    "an_dist": "D(a,n)",
+    "aa_dist": "D(A,A')",
+    "ab_dist": "D(A,B')",
+    "ac_dist": "D(A,C)",
+    "knn": "k-NN",
+    "knn_top1": "1-NN",
+}
+"""Mean distances of anchors to positives and to negatives; what evaluations find."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,34 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from trainer.metrics import Metrics, MetricsFile, Summary, read_metrics, summarize
+from trainer.board import Board
+from trainer.evaluate.during import Evaluator
+from trainer.evaluations import append_evaluation, cut_evaluations
+from trainer.metrics import Metrics, MetricsFile, Summary, label, read_metrics, summarize
 from trainer.progress import Progress
 from trainer.run import Run
 from trainer.settings import Machine
 from trainer.state import TrainState
-from trainer.step import StepResult
+from trainer.step import Look, StepResult
 from trainer.weights import save_trunk
 
 
 class Record:
     """Of one run, from where its state is."""
 
-    def __init__(self, run: Run, state: TrainState, machine: Machine, progress: Progress) -> None:
+    look: Look | None = None
+    """What wants to see every step from inside."""
+
+    def __init__(
+        self, run: Run, state: TrainState, machine: Machine, progress: Progress, evaluator: Evaluator | None
+    ) -> None:
         self.run, self.state, self.machine, self.progress = run, state, machine, progress
+        self._evaluator = evaluator
         self._file = MetricsFile(run.metrics_file, state.step)
+        cut_evaluations(run.evaluations_file, state.step)
+        self._board = Board(run.folder / "tensorboard", state.step) if machine.tensorboard else None
+        if self._board:
+            self.look = self._board.look
 
     def add(self, done: StepResult, *, seconds: float, waited: float) -> None:
         """The step just done."""
@@ -33,8 +46,19 @@ class Record:
         )
         self._file.append(metrics)
         self.progress.show(metrics)
+        if self._board:
+            self._board.add(metrics)
+        if self._evaluator and state.step % self.machine.evaluate_every == 0:
+            self._evaluate(self._evaluator)
         if state.step % self.machine.checkpoint_every == 0:
             self.save()
+
+    def _evaluate(self, evaluator: Evaluator) -> None:
+        step, found = self.state.step, evaluator(self.state.model)
+        append_evaluation(self.run.evaluations_file, {"step": step, **found})
+        self.progress.say(f"step {step}  " + "  ".join(f"{label(name)} {value:.3f}" for name, value in found.items()))
+        if self._board:
+            self._board.evaluated(step, found)
 
     def save(self) -> None:
         """Write a checkpoint, unless the last one is of this step; the lines of its steps first."""
@@ -53,6 +77,8 @@ class Record:
 
     def close(self) -> None:
         self._file.close()
+        if self._board:
+            self._board.close()
 
 
 class NoRecord(Record):

@@ -30,6 +30,7 @@ class Run:
         self.folder = folder
         self.settings_file = folder / "settings.json"
         self.metrics_file = folder / "metrics.jsonl"
+        self.evaluations_file = folder / "evaluations.jsonl"
         self.trunk_file = folder / "trunk.safetensors"
         self._lock = FileLock(folder / "lock")
 

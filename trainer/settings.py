@@ -16,6 +16,8 @@ LOSSES = ("triplet", "infonce", "supcon")
 MINING = ("given", "random", "hard", "half")
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("step", "constant", "cosine")
+INSTANCE_PATTERN = r"(.+)_"
+"""Its first group is the instance in the stem of a labeled image's file."""
 AUGMENTATIONS = ("mirror", "crop", "color")
 
 
@@ -130,7 +132,19 @@ class Machine:
     patience: float = setting(600.0, "Seconds that a service may be gone before the trainer gives up.")
     follow: bool = setting(False, "Where the snapshot has ended, go on in its successor instead of stopping.")
 
+    evaluate_every: int = setting(0, "Steps between two evaluations in the middle of the training; 0: none.")
+    evaluate_on: str | None = setting(None, "Labeled folder whose nearest neighbors are then looked at.")
+    evaluate_pairs: str | None = setting(None, "Snapshot of all videos, whose held-out pairs are then measured.")
+    hold_out: float = setting(0.25, "Share of the videos that `affinity ingest --hold-out` kept out of training.")
+    tensorboard: bool = setting(False, "Write curves, spreads and the hardest triplets for TensorBoard.")
+
     def __post_init__(self) -> None:
+        check(self.evaluate_every >= 0, f"evaluate-every must not be negative, but is {self.evaluate_every}")
+        check(
+            not self.evaluate_every or bool(self.evaluate_on or self.evaluate_pairs),
+            "evaluate-every needs something to look at: name it with --evaluate-on or --evaluate-pairs",
+        )
+        check(0 < self.hold_out < 1, f"hold-out must be between 0 and 1, but is {self.hold_out}")
         check(self.threads is None or self.threads >= 1, f"threads must be at least 1, but is {self.threads}")
         check(self.loaders >= 1, f"loaders must be at least 1, but is {self.loaders}")
         check(self.checkpoint_every >= 1, f"checkpoint-every must be at least 1, but is {self.checkpoint_every}")

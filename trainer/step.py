@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
 from trainer.batch import Batch
 from trainer.errors import LossNotFinite
 from trainer.network import Network
-from trainer.objectives.objective import Objective
+from trainer.objectives.objective import Measures, Objective
 from trainer.optimize import learning_rate, set_learning_rate
 from trainer.state import TrainState
 
@@ -32,7 +32,13 @@ class StepResult:
     images: int
 
 
-def do_step(objective: Objective, state: TrainState, network: Network, batches: Sequence[Batch]) -> StepResult:
+Look = Callable[[int, Batch, tuple[Tensor, ...], Measures], None]
+"""Is shown the number of a step, its last batch, the outputs and the measures, before the weights move."""
+
+
+def do_step(
+    objective: Objective, state: TrainState, network: Network, batches: Sequence[Batch], look: Look | None = None
+) -> StepResult:
     """Move the weights by the mean gradient of the batches, which are on the device of the model.
 
     `network` is the state's model as it is called. Raises LossNotFinite, before the weights are touched.
@@ -42,10 +48,13 @@ def do_step(objective: Objective, state: TrainState, network: Network, batches: 
     told: list[Mapping[str, float]] = []
     optimizer.zero_grad()
     for batch in batches:
-        loss, measures = objective.loss(state.model, network(batch.inputs), batch)
+        outputs = network(batch.inputs)
+        loss, measures = objective.loss(state.model, outputs, batch)
         losses.append(_finite("loss", loss.item(), batch, state))
         told.append({name: measure.mean().item() for name, measure in measures.items() if measure.numel()})
         (loss / len(batches)).backward()  # type: ignore[no-untyped-call]
+    if look:
+        look(state.step + 1, batch, outputs, measures)
     gradients = [parameter.grad for parameter in state.model.parameters() if parameter.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
     _finite("gradient", norm.item(), batches[0], state)

@@ -10,6 +10,7 @@ import cv2
 import torch
 
 from trainer.errors import SettingsError
+from trainer.evaluate.during import Evaluator
 from trainer.feed import Feed
 from trainer.metrics import Summary
 from trainer.network import Network
@@ -44,9 +45,10 @@ def train(
     state = TrainState.begin(settings, device)
     state.resume(run.folder, progress.say)
     network = Network(state.model, part, compiled=machine.compile)
+    evaluator = Evaluator(machine, settings, source) if machine.evaluate_every and part.first else None
     pin = device.type == "cuda"
     with (
-        closing(Record(run, state, machine, progress) if part.first else NoRecord()) as record,
+        closing(Record(run, state, machine, progress, evaluator) if part.first else NoRecord()) as record,
         closing(Feed(source, state, machine, part=part, pin=pin, say=progress.say, save=record.save)) as feed,
     ):
         while state.step < settings.steps:
@@ -58,7 +60,7 @@ def train(
                 raise
             if any_rank(batches is None, part) or batches is None:
                 break
-            done = do_step(objective, state, network, [batch.to(device) for batch in batches])
+            done = do_step(objective, state, network, [batch.to(device) for batch in batches], record.look)
             record.add(done, seconds=time.perf_counter() - started, waited=feed.waited - waited_before)
         record.save()
         return record.finish()

@@ -1,19 +1,22 @@
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import numpy as np
 import pytest
 import torch
 
+from api.wire import TripletBatch
 from tests.unit.toy_service import GROUPS, VIDEOS, ToyService, patch_id
 from trainer.distance import cosine_distance
 from trainer.errors import BenchmarkError
-from trainer.evaluate.distances import collect_pairs, embed, score_distances
+from trainer.evaluate.distances import HeldOut, collect_held_out, collect_pairs, embed, mean_distances, score_distances
 from trainer.evaluate.holdout import is_held_out
 from trainer.model import TripletSiamese
 
 
 def collect(service: ToyService, total: int = 250, hold_out: float = 0.5, wanted: int = 1000) -> object:
-    return collect_pairs(service, "toy", total, hold_out=hold_out, wanted=wanted, seed=0, size=32)
+    return collect_pairs(service, "toy", "transitive", total, hold_out=hold_out, wanted=wanted, seed=0, size=32)
 
 
 def test_the_video_alone_decides_what_is_held_out() -> None:
@@ -31,7 +34,7 @@ def test_half_of_the_toy_videos_are_held_out_at_one_half() -> None:
 
 def test_pairs_are_read_once_through_the_epoch() -> None:
     service = ToyService()
-    pairs = collect_pairs(service, "toy", 250, hold_out=0.5, wanted=1000, seed=0, size=32)
+    pairs = collect_pairs(service, "toy", "transitive", 250, hold_out=0.5, wanted=1000, seed=0, size=32)
 
     assert service.positions == [0, 100, 200]
     assert pairs.seen == 250
@@ -41,14 +44,14 @@ def test_pairs_are_read_once_through_the_epoch() -> None:
 
 def test_reading_ends_when_there_are_enough() -> None:
     service = ToyService()
-    pairs = collect_pairs(service, "toy", 10_000, hold_out=0.5, wanted=10, seed=0, size=32)
+    pairs = collect_pairs(service, "toy", "transitive", 10_000, hold_out=0.5, wanted=10, seed=0, size=32)
 
     assert len(pairs) == 10 and service.positions == [0]
 
 
 def test_a_negative_is_a_held_out_patch_of_another_group() -> None:
     service = ToyService()
-    pairs = collect_pairs(service, "toy", 100, hold_out=0.5, wanted=1000, seed=0, size=96)
+    pairs = collect_pairs(service, "toy", "transitive", 100, hold_out=0.5, wanted=1000, seed=0, size=96)
     batch = service.triplets("toy", seed=0, mix="transitive:1", negatives="batch", position=0, count=100)
     kept = [i for i in range(100) if is_held_out(batch.anchor_id[i], 0.5) and is_held_out(batch.positive_id[i], 0.5)]
     groups = [batch.anchor_group[i] for i in kept] + [batch.positive_group[i] for i in kept]
@@ -71,17 +74,39 @@ def test_no_negative_is_to_be_had_from_a_single_pair() -> None:
 def test_the_score_is_the_mean_over_the_pairs() -> None:
     torch.manual_seed(0)
     siamese = TripletSiamese("resnet18", 32, (16, 8))
-    pairs = collect_pairs(ToyService(), "toy", 100, hold_out=0.5, wanted=1000, seed=0, size=32)
+    pairs = collect_pairs(ToyService(), "toy", "transitive", 100, hold_out=0.5, wanted=1000, seed=0, size=32)
 
-    score = score_distances("untrained", siamese, pairs, margin=0.5, seed=0)
+    tracks = collect_pairs(ToyService(), "toy", "intra", 100, hold_out=0.5, wanted=20, seed=1, size=32)
+    held_out = HeldOut(tracks, pairs)
+
+    score = score_distances("untrained", siamese, held_out, margin=0.5, seed=0)
 
     embeddings_2PD = embed(siamese, pairs.images_2PSSC)
     anchors_PD, positives_PD = embeddings_2PD[: len(pairs)], embeddings_2PD[len(pairs) :]
     ab_P = cosine_distance(anchors_PD, positives_PD).numpy()
     ac_P = cosine_distance(anchors_PD, embeddings_2PD[pairs.negative_idx_P]).numpy()
+    starts_QD, ends_QD = embed(siamese, tracks.images_2PSSC).chunk(2)
+    assert score.aa_dist.mean == pytest.approx(cosine_distance(starts_QD, ends_QD).mean().item(), abs=1e-6)
     assert score.ab_dist.mean == pytest.approx(ab_P.mean(), abs=1e-6)
     assert score.ac_dist.mean == pytest.approx(ac_P.mean(), abs=1e-6)
     assert score.gap.mean == pytest.approx((ac_P - ab_P).mean(), abs=1e-6)
     assert score.gap.low < score.gap.mean < score.gap.high
     assert score.closer.mean == np.mean(ab_P < ac_P)
     assert score.loss.mean == pytest.approx(np.maximum(0, ab_P - ac_P + 0.5).mean(), abs=1e-6)
+    means = {"aa_dist": score.aa_dist.mean, "ab_dist": score.ab_dist.mean, "ac_dist": score.ac_dist.mean}
+    assert mean_distances(siamese, held_out) == pytest.approx(means)
+
+
+def test_tracks_and_transitive_pairs_are_collected_side_by_side() -> None:
+    class Kinds(ToyService):
+        mixes: ClassVar[list[str]] = []
+
+        def triplets(self, *args: Any, **query: Any) -> TripletBatch:
+            self.mixes.append(query["mix"])
+            return super().triplets(*args, **query)
+
+    service = Kinds(transitive=100, intra=50)
+    counts = service.description["counts"]
+    held_out = collect_held_out(service, "toy", counts, hold_out=0.5, wanted=1000, seed=0, size=32)
+    assert service.mixes == ["intra:1", "transitive:1"]
+    assert (held_out.tracks.seen, held_out.pairs.seen) == (50, 100)

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from api.client import TripletClient
 from trainer.errors import BenchmarkError
-from trainer.evaluate.distances import collect_pairs, score_distances
+from trainer.evaluate.distances import collect_held_out, score_distances
 from trainer.evaluate.features import HOG_SIDE, hog_features, pixel_features, trunk_features
 from trainer.evaluate.knn import chance, score_features
 from trainer.evaluate.labelled import LabelledImages, read_labelled
@@ -90,7 +90,7 @@ def run_distances(
     *,
     snapshot: str,
     hold_out: float,
-    pairs: int,
+    wanted: int,
     seed: int,
     url: str,
     api_key: str | None,
@@ -104,12 +104,12 @@ def run_distances(
         about = client.snapshot(snapshot)
         if about["id"] == network.settings.snapshot:
             _warn(f"{name} was trained on this very snapshot, so its held-out videos were not held out of training.")
-        held_out = collect_pairs(
+        held_out = collect_held_out(
             client,
             about["id"],
-            about["counts"]["transitive"],
+            about["counts"],
             hold_out=hold_out,
-            wanted=pairs,
+            wanted=wanted,
             seed=seed,
             size=network.settings.image_size,
         )
@@ -119,7 +119,8 @@ def run_distances(
         score_distances(network.name, trained, held_out, margin=margin, seed=seed),
     ]
     if json_output:
-        counts = {"pairs": len(held_out), "videos": held_out.num_videos, "seen": held_out.seen}
+        pairs = held_out.pairs
+        counts = {"pairs": len(pairs), "tracks": len(held_out.tracks), "videos": pairs.num_videos, "seen": pairs.seen}
         about = {"snapshot": about["id"], "hold_out": hold_out, "run": network.name, **counts}
         print(json.dumps({**about, "networks": [asdict(score) for score in scores]}))
         return

@@ -1,8 +1,11 @@
-"""Is D(A, B') below D(A, C) on videos that training never saw? The invariance that the graph is for (Sec. 5)."""
+"""Is D(A, B') below D(A, C) on videos that training never saw? The invariance that the graph is for (Sec. 5).
+
+D(A, A') joins the two ends of a track, D(A, B') two things, D(A, C) what the graph keeps apart.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -40,7 +43,7 @@ class Patch(NamedTuple):
 
 @dataclass(frozen=True)
 class HeldOutPairs:
-    """P transitive pairs A, B' of held-out videos. Each has a C, a patch of one of these pairs of another group."""
+    """P pairs A, B' of held-out videos, all of one kind. Each has a C: a patch of these pairs, of another group."""
 
     images_2PSSC: Image
     """The anchors, then the positives."""
@@ -59,11 +62,23 @@ class HeldOutPairs:
         return len(np.unique(self.videos_P))
 
 
+@dataclass(frozen=True)
+class HeldOut:
+    """What an evaluation of distances looks at."""
+
+    tracks: HeldOutPairs
+    """INTRA pairs A, A'."""
+    pairs: HeldOutPairs
+    """Transitive pairs A, B'."""
+
+
 @dataclass(frozen=True, slots=True)
 class DistanceScore:
     """Mean distances of one network; intervals by bootstrap over the anchors' videos."""
 
     name: str
+    aa_dist: Estimate
+    """D(A, A')."""
     ab_dist: Estimate
     """D(A, B')."""
     ac_dist: Estimate
@@ -77,9 +92,9 @@ class DistanceScore:
 
 
 def collect_pairs(
-    source: TripletSource, snapshot: str, total: int, *, hold_out: float, wanted: int, seed: int, size: int
+    source: TripletSource, snapshot: str, kind: str, total: int, *, hold_out: float, wanted: int, seed: int, size: int
 ) -> HeldOutPairs:
-    """The first `wanted` pairs of held-out videos in one epoch of `total` transitive pairs, at size × size pixels.
+    """The first `wanted` pairs of held-out videos in one epoch of `total` pairs of a kind, at size × size pixels.
 
     A negative is drawn from the patches of all these pairs, so that its video is held out too. Raises BenchmarkError
     where no pair, or no negative, is to be had.
@@ -88,11 +103,11 @@ def collect_pairs(
     seen = 0
     while seen < total and len(pairs) < wanted:
         count = min(PAGE, total - seen)
-        pairs += islice(_held_out(source, snapshot, seed, seen, count, hold_out), wanted - len(pairs))
+        pairs += islice(_held_out(source, snapshot, kind, seed, seen, count, hold_out), wanted - len(pairs))
         seen += count
     if not pairs:
         raise BenchmarkError(
-            f"None of the {total} transitive pairs of snapshot {snapshot} joins two videos that --hold-out {hold_out} "
+            f"None of the {total} {kind} pairs of snapshot {snapshot} joins two videos that --hold-out {hold_out} "
             "keeps out of training. Hold out more, or ingest more videos."
         )
     patches = [anchor for anchor, _ in pairs] + [positive for _, positive in pairs]
@@ -101,10 +116,28 @@ def collect_pairs(
     return HeldOutPairs(pixels, _draw_negatives(patches, len(pairs), seed), videos_P, seen)
 
 
+def collect_held_out(
+    source: TripletSource,
+    snapshot: str,
+    counts: Mapping[str, int],
+    *,
+    hold_out: float,
+    wanted: int,
+    seed: int,
+    size: int,
+) -> HeldOut:
+    """Pairs of both kinds, at most `wanted` of each; `counts` says how many the snapshot has. Raises BenchmarkError."""
+    tracks, pairs = (
+        collect_pairs(source, snapshot, kind, counts[kind], hold_out=hold_out, wanted=wanted, seed=seed, size=size)
+        for kind in ("intra", "transitive")
+    )
+    return HeldOut(tracks, pairs)
+
+
 def _held_out(
-    source: TripletSource, snapshot: str, seed: int, position: int, count: int, hold_out: float
+    source: TripletSource, snapshot: str, kind: str, seed: int, position: int, count: int, hold_out: float
 ) -> Iterator[tuple[Patch, Patch]]:
-    batch = source.triplets(snapshot, seed=seed, mix="transitive:1", negatives="batch", position=position, count=count)
+    batch = source.triplets(snapshot, seed=seed, mix=f"{kind}:1", negatives="batch", position=position, count=count)
     for i, (a, p) in enumerate(zip(batch.anchor_idx, batch.positive_idx, strict=True)):
         if is_held_out(batch.anchor_id[i], hold_out) and is_held_out(batch.positive_id[i], hold_out):
             yield (
@@ -124,18 +157,18 @@ def _draw_negatives(patches: list[Patch], num_pairs: int, seed: int) -> NDArray[
     return np.array([random.choice(np.flatnonzero(groups != group)) for group in groups[:num_pairs]])
 
 
-def score_distances(name: str, siamese: Model, pairs: HeldOutPairs, *, margin: float, seed: int) -> DistanceScore:
+def score_distances(name: str, siamese: Model, held_out: HeldOut, *, margin: float, seed: int) -> DistanceScore:
     """What a network makes of the pairs."""
-    embeddings_2PD = embed(siamese, pairs.images_2PSSC)
-    anchors_PD, positives_PD = embeddings_2PD.chunk(2)
-    ab_P = cosine_distance(anchors_PD, positives_PD).double().numpy()
-    ac_P = cosine_distance(anchors_PD, embeddings_2PD[torch.from_numpy(pairs.negative_idx_P)]).double().numpy()
+    pairs, tracks = held_out.pairs, held_out.tracks
+    ab_P, ac_P = pair_distances(siamese, pairs)
+    aa_Q, _ = pair_distances(siamese, tracks)
 
     def estimate(values_P: NDArray[np.float64]) -> Estimate:
         return bootstrap_mean(values_P, pairs.videos_P, seed)
 
     return DistanceScore(
         name=name,
+        aa_dist=bootstrap_mean(aa_Q, tracks.videos_P, seed),
         ab_dist=estimate(ab_P),
         ac_dist=estimate(ac_P),
         gap=estimate(ac_P - ab_P),
@@ -144,8 +177,25 @@ def score_distances(name: str, siamese: Model, pairs: HeldOutPairs, *, margin: f
     )
 
 
+def mean_distances(siamese: Model, held_out: HeldOut) -> dict[str, float]:
+    """The mean D(A, A'), D(A, B') and D(A, C) alone: the invariance score."""
+    aa_Q, _ = pair_distances(siamese, held_out.tracks)
+    ab_P, ac_P = pair_distances(siamese, held_out.pairs)
+    return {"aa_dist": float(aa_Q.mean()), "ab_dist": float(ab_P.mean()), "ac_dist": float(ac_P.mean())}
+
+
+def pair_distances(siamese: Model, pairs: HeldOutPairs) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """D to the positive and D to the negative of each pair, both of shape P."""
+    embeddings_2PD = embed(siamese, pairs.images_2PSSC)
+    anchors_PD, positives_PD = embeddings_2PD.chunk(2)
+    positive_P = cosine_distance(anchors_PD, positives_PD)
+    negative_P = cosine_distance(anchors_PD, embeddings_2PD[torch.from_numpy(pairs.negative_idx_P)])
+    return positive_P.double().numpy(), negative_P.double().numpy()
+
+
 @torch.no_grad()
 def embed(siamese: Model, images_NSSC: Image) -> torch.Tensor:
-    """Embeddings, N×D."""
+    """Embeddings, N×D, on the CPU."""
     siamese.eval()
-    return torch.cat([siamese(batch_NCHW) for batch_NCHW in batches(images_NSSC)])
+    device = siamese.trunk.mean.device
+    return torch.cat([siamese(batch_NCHW.to(device)).cpu() for batch_NCHW in batches(images_NSSC)])

@@ -33,7 +33,7 @@ def hog_features(images_NSSC: Image) -> NDArray[np.float32]:
 def trunk_features(trunk: Trunk, images_NSSC: Image) -> NDArray[np.float32]:
     """The trunk's last map, flattened: at 96×96 the 4608 values that pool5 has in the paper (Sec. 6.1)."""
     trunk.eval()
-    maps = [trunk(batch_NCHW).flatten(1) for batch_NCHW in batches(images_NSSC)]
+    maps = [trunk(batch_NCHW.to(trunk.mean.device)).flatten(1).cpu() for batch_NCHW in batches(images_NSSC)]
     return torch.cat(maps).numpy()
 
 

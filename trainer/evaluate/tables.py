@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
-from trainer.evaluate.distances import DistanceScore, HeldOutPairs
+from trainer.evaluate.distances import DistanceScore, HeldOut
 from trainer.evaluate.knn import PRECISION_AT, KnnScore
 from trainer.evaluate.labelled import LabelledImages
 
@@ -40,16 +40,23 @@ def class_table(images: LabelledImages, scores: Sequence[KnnScore]) -> Table:
     return table
 
 
-def distance_table(pairs: HeldOutPairs, scores: Sequence[DistanceScore]) -> Table:
+def distance_table(held_out: HeldOut, scores: Sequence[DistanceScore]) -> Table:
     """One network a row."""
     table = Table(
-        title=f"{len(pairs)} transitive pairs of {pairs.num_videos} held-out videos",
+        title=f"{len(held_out.pairs)} transitive pairs of {held_out.pairs.num_videos} held-out videos, "
+        f"{len(held_out.tracks)} tracks of {held_out.tracks.num_videos}",
         caption="Mean [95 % interval, bootstrap over videos]; C is a patch of another group, also of a held-out video",
     )
-    for heading in ("network", "D(A, B')", "D(A, C)", "difference", "D(A, B') < D(A, C)", "loss"):
+    for heading in ("network", "D(A, A')", "D(A, B')", "D(A, C)", "difference", "D(A, B') < D(A, C)", "loss"):
         table.add_column(heading, justify="left" if heading == "network" else "right")
     for score in scores:
         table.add_row(
-            score.name, str(score.ab_dist), str(score.ac_dist), str(score.gap), str(score.closer), str(score.loss)
+            score.name,
+            str(score.aa_dist),
+            str(score.ab_dist),
+            str(score.ac_dist),
+            str(score.gap),
+            str(score.closer),
+            str(score.loss),
         )
     return table

@@ -1,0 +1,114 @@
+"""What can be watched while a network is trained: evaluations, curves, the hardest triplets. None of it disturbs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.unit.test_train import MACHINE, equal, train_run
+from tests.unit.toy_service import ToyService, draw_patch
+from trainer.board import hardest_triplets, picture_hardest
+from trainer.errors import BenchmarkError, SettingsError
+from trainer.evaluations import append_evaluation, cut_evaluations, read_evaluations
+from trainer.settings import Machine, TrainSettings
+from trainer.stream import TripletLoader
+
+
+@pytest.fixture(autouse=True)
+def settled_torch() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.use_deterministic_algorithms(False)
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    """Two classes of three instances with two views each."""
+    for group in range(2):
+        folder = tmp_path / "labelled" / f"class-{group}"
+        folder.mkdir(parents=True)
+        for instance in range(3):
+            for view in range(2):
+                (folder / f"{instance}_{view}.jpg").write_bytes(draw_patch(group, 9, instance, view))
+    return tmp_path / "labelled"
+
+
+def watched(labelled: Path, **given: Any) -> Machine:
+    on: dict[str, Any] = {"evaluate_every": 2, "evaluate_on": str(labelled), "evaluate_pairs": "toy", "hold_out": 0.5}
+    return replace(MACHINE, **on, **given)
+
+
+def test_evaluations_come_every_so_many_steps_and_change_nothing(tmp_path: Path, labelled: Path) -> None:
+    train_run(tmp_path / "watched", 5, machine=watched(labelled))
+    train_run(tmp_path / "alone", 5)
+
+    found = read_evaluations(tmp_path / "watched" / "evaluations.jsonl")
+    assert [one["step"] for one in found] == [2, 4]
+    assert set(found[0]) == {"step", "knn", "knn_top1", "precision", "aa_dist", "ab_dist", "ac_dist"}
+    assert 0 <= found[1]["knn"] <= 1 and 0 <= found[1]["ab_dist"] <= 2
+    assert equal(tmp_path / "watched", tmp_path / "alone")
+
+
+def test_a_resume_forgets_evaluations_of_steps_that_were_lost(tmp_path: Path) -> None:
+    path = tmp_path / "evaluations.jsonl"
+    for step in (2, 4, 6):
+        append_evaluation(path, {"step": step, "knn": 0.5})
+    path.write_text(path.read_text() + '{"step": 8, "kn')
+
+    cut_evaluations(path, 4)
+
+    assert [one["step"] for one in read_evaluations(path)] == [2, 4]
+
+
+def test_a_folder_that_cannot_serve_is_refused_before_the_first_step(tmp_path: Path) -> None:
+    machine = replace(MACHINE, evaluate_every=2, evaluate_on=str(tmp_path))
+    with pytest.raises(BenchmarkError, match="classes"):
+        train_run(tmp_path / "run", 5, machine=machine)
+    assert not (tmp_path / "run" / "metrics.jsonl").exists()
+
+
+def test_an_evaluation_of_nothing_is_refused() -> None:
+    with pytest.raises(SettingsError, match="--evaluate-on or --evaluate-pairs"):
+        Machine(evaluate_every=5)
+
+
+def test_tensorboard_has_curves_spreads_and_the_hardest_triplets(tmp_path: Path, labelled: Path) -> None:
+    train_run(tmp_path / "run", 3, machine=watched(labelled, tensorboard=True), mining="half", num_negatives=2)
+    train_run(tmp_path / "run", 4, machine=watched(labelled, tensorboard=True))
+
+    board = EventAccumulator(str(tmp_path / "run" / "tensorboard"), size_guidance={"images": 0}).Reload()
+    tags = board.Tags()
+    assert {"loss", "learning rate", "images per second", "waiting for data", "mean/an_dist"} <= set(tags["scalars"])
+    assert {"held out/knn", "held out/aa_dist", "held out/ac_dist"} <= set(tags["scalars"])
+    assert [point.step for point in board.Scalars("loss")] == [1, 2, 3, 4]
+    assert set(tags["histograms"]) == {"ap_dist", "an_dist"}
+    (picture,) = board.Images("hardest triplets")
+    assert (picture.width, picture.height) == (3 * 32, 4 * 32)  # four pairs of 32 pixels
+
+
+def test_the_hardest_triplet_is_the_one_whose_negative_is_nearest_beside_its_positive() -> None:
+    batch = TripletLoader(ToyService(), TrainSettings(snapshot="toy", batch=4, image_size=32))(0)
+    embeddings_ND = torch.eye(batch.images)
+    embeddings_ND[4:8] = embeddings_ND[:4]  # each positive where its anchor is
+    embeddings_ND[6] = -embeddings_ND[2]  # but that of pair 2
+
+    found = hardest_triplets(batch, embeddings_ND)
+
+    assert found[0][:2] == [2, 6] and len(found) == 4
+    groups_N = batch.targets["group_N"]
+    assert all(groups_N[negative] != groups_N[anchor] for anchor, _, negative in found)
+    picture = picture_hardest(batch, embeddings_ND)
+    assert picture is not None and picture.shape == (3, 4 * 32, 3 * 32)
+    assert picture[:, :32, :32].equal(batch.inputs[0][2])
+
+
+def test_a_rank_that_holds_no_whole_triplet_pictures_none() -> None:
+    batch = TripletLoader(ToyService(), TrainSettings(snapshot="toy", batch=4, image_size=32))(0)
+    assert picture_hardest(replace(batch, inputs=(batch.inputs[0][:4],)), torch.rand(batch.images, 5)) is None
