@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install demo test check bench bench-clustering bench-extractors bench-loaders bench-publishing bench-sampling \
-	bench-removal fuzz real-video lock clean
+.PHONY: install demo test check bench bench-clustering bench-extractors bench-kills bench-loaders bench-memory \
+	bench-publishing bench-removal bench-sampling fuzz real-video lock clean
 
 ## Build .venv with everything pinned in constraints.txt.
 install: $(STAMP)
@@ -72,6 +72,17 @@ bench-extractors: install
 bench-removal: export AFFINITY_BENCH_PATCHES = $(PATCHES)
 bench-removal: install
 	$(BIN)/pytest tests/performance/test_removal.py --override-ini 'addopts=' -s
+
+## Memory of the service over so many batches, with 64 readers, and with readers that do not read: make bench-memory.
+bench-memory: export AFFINITY_BENCH_BATCHES = $(BATCHES)
+bench-memory: install
+	$(BIN)/pytest tests/performance/test_service_memory.py --override-ini 'addopts=' -s
+
+## Twenty kills of trainer, service and Neo4j in one run, at moments that the seed draws: make bench-kills KILLS=20 SEED=1.
+bench-kills: export AFFINITY_BENCH_KILLS = $(KILLS)
+bench-kills: export AFFINITY_BENCH_SEED = $(SEED)
+bench-kills: install
+	$(BIN)/pytest tests/performance/test_kills.py --override-ini 'addopts=' -s
 
 ## Ask the service for up to 500 things an operation, made up from its own description: docs/benchmarks.md.
 fuzz: export AFFINITY_FUZZ_EXAMPLES = 500

@@ -4,6 +4,7 @@ same.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 import urllib3
+from scipy import stats
 
 from api import wire
 from api.client import TripletClient
@@ -210,3 +212,48 @@ def test_a_batch_is_little_more_than_its_images(client: TripletClient, truth: Tr
     batch = pull(client, truth, 0, 100)
     body, _ = wire.encode(batch)
     assert len(body) <= 1.05 * sum(map(len, batch.images))
+
+
+def test_negatives_of_the_graph_are_equally_likely_wherever_they_are_allowed(
+    client: TripletClient, truth: Truth
+) -> None:
+    size = Counter(truth.group.values())
+    drawn: Counter[str] = Counter()
+    expected: Counter[str] = Counter()
+    for position in range(0, 5 * 4096, 4096):
+        batch = pull(client, truth, position, 4096, negatives="graph")
+        drawn.update(batch.negative_id)
+        for group, times in Counter(batch.anchor_group).items():
+            share = times / (len(truth.group) - size[group])
+            expected.update({id: share for id, of in truth.group.items() if of != group})
+    ids = list(truth.group)
+    assert min(expected.values()) > 5  # as few as the test of chi-square may expect
+    assert stats.chisquare([drawn[id] for id in ids], [expected[id] for id in ids]).pvalue > 1e-3
+
+
+def test_negatives_of_the_batch_are_equally_likely_wherever_they_are_allowed(
+    client: TripletClient, truth: Truth
+) -> None:
+    ranks: list[float] = []
+    for position in range(0, 4000, 100):
+        batch = pull(client, truth, position, 100)
+        groups = np.array([*batch.anchor_group, *batch.positive_group])
+        for group, negative in zip(batch.anchor_group, batch.negative_idx.tolist(), strict=True):
+            if negative < len(groups):
+                allowed = np.flatnonzero(groups != group)
+                ranks.append((np.searchsorted(allowed, negative) + 0.5) / len(allowed))
+    assert len(ranks) > 3000
+    assert stats.chisquare(np.histogram(ranks, bins=20, range=(0, 1))[0]).pvalue > 1e-3
+
+
+def test_the_order_of_an_epoch_is_a_fair_shuffle_and_each_seed_another(client: TripletClient, truth: Truth) -> None:
+    """Where a pair stands says nothing of which one it is, nor of where another seed has it."""
+    place = {pair: number for number, pair in enumerate(sorted(truth.pairs["transitive"]))}
+    orders = []
+    for seed in (1, 2):
+        batches = [pull(client, truth, at, 4096, seed=seed, mix="transitive:1") for at in range(0, len(place), 4096)]
+        orders.append([place[pair] for batch in batches for _, pair in pairs_of(batch)][: len(place)])
+    assert all(sorted(order) == list(range(len(place))) for order in orders)
+    for left, right in ((range(len(place)), orders[0]), (range(len(place)), orders[1]), orders):
+        table = np.histogram2d(left, right, bins=8)[0]
+        assert stats.chi2_contingency(table).pvalue > 1e-3

@@ -7,6 +7,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -190,6 +191,26 @@ def test_more_requests_than_it_takes_are_sent_away_and_come_again(graph: Graph) 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(pull, range(8))) == [1000] * 8
     assert metrics(url)['affinity_errors_total{type="overloaded"}'] > 0
+
+
+def test_an_answer_that_is_not_read_keeps_its_place_until_it_is(graph: Graph) -> None:
+    snapshot = publish(graph)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    wait_until_ready(url, graph.start("serve", "--port", str(port), "--in-flight", "1"))
+    path = f"/v1/snapshots/{snapshot.id}/triplets?count=4096&mix=intra:1"
+    with socket.socket() as slow:
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # what the system keeps is not the service's
+        slow.connect(("127.0.0.1", port))
+        slow.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\nAccept: {wire.MEDIA_TYPE}\r\n\r\n".encode())
+        head = slow.recv(1000)
+        assert head.startswith(b"HTTP/1.1 200")
+        for _ in range(5):
+            assert_problem(get(f"{url}/v1/snapshots"), 503, "overloaded")
+            time.sleep(0.1)
+        said = head + heard(slow)
+    assert len(wire.decode(said.partition(b"\r\n\r\n")[2])) == 4096
+    assert get(f"{url}/v1/snapshots").status == 200
 
 
 def test_what_is_answered_is_counted(service: str, world: Graph) -> None:

@@ -1,0 +1,145 @@
+"""Memory of the service that no file stands for: over 10,000 batches, with 64 readers at a time, and with readers that
+do not read.
+
+`AFFINITY_BENCH_BATCHES` batches (10,000 where it is not set): `make bench-memory BATCHES=1000`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from itertools import count, islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import urllib3
+
+from api import wire
+from api.client import TripletClient
+from api.stream import TripletStream
+from tests.conftest import Graph, end, free_port, neo4j, open_graph, wait_until_ready
+from tests.performance.graphs import Shape, publish_with_pixels
+
+BATCHES = int(os.environ.get("AFFINITY_BENCH_BATCHES") or 10_000)
+WARM = 1_000
+"""Batches until what is kept of the graph fills the memory that it is given."""
+CACHE = 2**24
+READERS = 64
+WITHIN = 1.1
+"""How much of its level after that the service may take."""
+PATCHES = 10_000
+LOOK_EVERY = 100
+LARGEST = 4096
+MEBI = 2**20
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
+    root = tmp_path_factory.mktemp("graph")
+    with neo4j(root / "neo4j") as server:
+        graph = open_graph(root, server)
+        publish_with_pixels(graph, Shape(PATCHES))
+        yield graph
+        graph.close()
+
+
+@contextmanager
+def serving(graph: Graph, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """A service that keeps little of the graph, and its process."""
+    port = free_port()
+    process = graph.start("serve", "--port", str(port), *options, AFFINITY_CACHE_BYTES=str(CACHE))
+    url = f"http://127.0.0.1:{port}"
+    try:
+        wait_until_ready(url, process)
+        yield url, process
+    finally:
+        end(process)
+
+
+def own(process: subprocess.Popen[str]) -> float:
+    """MiB of a process that no file stands for: what it has mapped of the archive is not counted."""
+    found = re.search(r"RssAnon:\s*(\d+)", Path(f"/proc/{process.pid}/status").read_text())
+    assert found
+    return int(found[1]) / 1024
+
+
+def test_ten_thousand_batches(graph: Graph) -> None:
+    snapshot = graph.store.snapshot("latest").id
+    with serving(graph) as (url, process), TripletClient(url) as client:
+        with TripletStream(client, snapshot) as stream:
+            for _ in islice(stream, WARM):
+                pass
+            level, seen = own(process), []
+            begun = time.perf_counter()
+            for number, _ in enumerate(islice(stream, BATCHES)):
+                if number % LOOK_EVERY == 0:
+                    seen.append(own(process))
+            seconds = time.perf_counter() - begun
+        print(
+            f"\n{BATCHES:,} batches in {seconds:,.0f} s: {level:.1f} MiB after {WARM:,}, then {min(seen):.1f} to "
+            f"{max(seen):.1f} MiB, {seen[-1]:.1f} at the end"
+        )
+        assert max(seen) <= WITHIN * level
+
+
+def test_many_readers(graph: Graph) -> None:
+    snapshot = graph.store.snapshot("latest").id
+    positions = count(0, 100)
+
+    with serving(graph) as (url, process), ExitStack() as stack:
+        clients = [stack.enter_context(TripletClient(url)) for _ in range(READERS)]
+        query: dict[str, Any] = {"seed": 0, "mix": "transitive:7,intra:2", "negatives": "batch", "count": 100}
+
+        def pull(client: TripletClient) -> None:
+            for _ in range(4):
+                client.triplets(snapshot, position=next(positions), **query)
+
+        def round() -> float:
+            """All readers take some batches; what the service held at the most."""
+            with ThreadPoolExecutor(READERS) as threads:
+                pulls = [threads.submit(pull, client) for client in clients]
+                most = 0.0
+                while not all(one.done() for one in pulls):
+                    most = max(most, own(process))
+                    time.sleep(0.02)
+                for one in pulls:
+                    one.result()
+            return most
+
+        level = max(round() for _ in range(3))
+        seen = [round() for _ in range(6)]
+        print(f"\n{READERS} readers: {level:.1f} MiB in the first rounds, then {min(seen):.1f} to {max(seen):.1f} MiB")
+        assert max(seen) <= WITHIN * level
+
+
+def test_readers_that_do_not_read(graph: Graph) -> None:
+    """As many answers wait as there are places; all else is sent away."""
+    places, sleepers = 2, 16
+    path = f"/v1/snapshots/{graph.store.snapshot('latest').id}/triplets?count={LARGEST}"
+    with serving(graph, "--in-flight", str(places)) as (url, process), ExitStack() as stack:
+        answer = urllib3.request("GET", url + path, headers={"Accept": wire.MEDIA_TYPE})
+        assert answer.status == 200
+        body = len(answer.data) / MEBI
+        level = own(process)
+        port = urlsplit(url).port
+        for number in range(sleepers):
+            sleeper = stack.enter_context(socket.create_connection(("127.0.0.1", port or 0)))
+            request = f"GET {path}&seed={number} HTTP/1.1\r\nHost: localhost\r\nAccept: {wire.MEDIA_TYPE}\r\n\r\n"
+            sleeper.sendall(request.encode())
+            time.sleep(1)
+        most = own(process)
+        refused = urllib3.request("GET", f"{url}/v1/snapshots", retries=False)
+        print(
+            f"\n{sleepers} readers that do not read {body:.1f} MiB each, {places} places: "
+            f"{level:.1f} MiB before, {most:.1f} MiB with them; others are answered {refused.status}"
+        )
+        assert refused.status == 503
+        assert most - level <= 1.5 * places * body
