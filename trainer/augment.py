@@ -6,6 +6,7 @@ The key is (seed, position in the order, role in the triplet), so that a resumed
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,29 +24,49 @@ HUE = np.pi / 10
 """Colors turn about the gray axis by up to ± this."""
 
 
-def augment(image: Image, size: int, names: Collection[str], key: Key) -> Image:
-    """The image at size × size × 3, changed as `names` (mirror, crop, color) say.
+class Draws(NamedTuple):
+    """What a key decides. Every draw is made whatever is on: switching one change on leaves the others as they were."""
 
-    Every draw is made whatever is on: switching one change on leaves the others as they were.
-    """
+    mirrored: bool
+    scale: float
+    """Side of the crop, as a share of the image."""
+    across: float
+    down: float
+    """Where the crop lies in the room that it has, from 0 to 1."""
+    color_matrix: NDArray[np.float64]
+    """A 3×4 affine map of RGB."""
+
+
+def draw(key: Key) -> Draws:
+    """The same for ever."""
     random = np.random.default_rng(key)
-    mirrored = random.random() < 0.5
-    scale, across, down = random.uniform(SMALLEST_CROP, 1), random.random(), random.random()
-    color_matrix = _draw_color_matrix(random)
+    return Draws(
+        mirrored=random.random() < 0.5,
+        scale=random.uniform(SMALLEST_CROP, 1),
+        across=random.random(),
+        down=random.random(),
+        color_matrix=_draw_color_matrix(random),
+    )
+
+
+def augment(image: Image, size: int, names: Collection[str], key: Key) -> Image:
+    """The image at size × size × 3, changed as `names` (mirror, crop, color) say."""
+    drawn = draw(key)
     if "crop" in names:
-        image = _crop(image, scale, across, down)
+        top, left, side = crop_box(image.shape[0], image.shape[1], drawn)
+        image = image[top : top + side, left : left + side]
     image = resize(image, size)
-    if "mirror" in names and mirrored:
+    if "mirror" in names and drawn.mirrored:
         image = image[:, ::-1]
     if "color" in names:
-        image = np.asarray(cv2.transform(np.ascontiguousarray(image), color_matrix), np.uint8)
+        image = np.asarray(cv2.transform(np.ascontiguousarray(image), drawn.color_matrix), np.uint8)
     return image
 
 
-def _crop(image: Image, scale: float, across: float, down: float) -> Image:
-    side = round(scale * image.shape[0])
-    left, top = round(across * (image.shape[1] - side)), round(down * (image.shape[0] - side))
-    return image[top : top + side, left : left + side]
+def crop_box(height: int, width: int, drawn: Draws) -> tuple[int, int, int]:
+    """Top, left and side of the crop."""
+    side = round(drawn.scale * height)
+    return round(drawn.down * (height - side)), round(drawn.across * (width - side)), side
 
 
 def _draw_color_matrix(random: np.random.Generator) -> NDArray[np.float64]:

@@ -27,7 +27,8 @@ class Batch:
         """The same in page-locked memory, from where a GPU copies while the CPU goes on."""
         return replace(
             self,
-            inputs=tuple(tensor.pin_memory() for tensor in self.inputs),
+            # What was decoded on a GPU is there already.
+            inputs=tuple(tensor if tensor.is_cuda else tensor.pin_memory() for tensor in self.inputs),
             targets={name: tensor.pin_memory() for name, tensor in self.targets.items()},
         )
 

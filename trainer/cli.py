@@ -40,6 +40,7 @@ def train(
     image_size: Annotated[int, option("image_size")] = DEFAULTS.image_size,
     head: Annotated[str, option("head")] = DEFAULTS.head,
     init: Annotated[str | None, option("init")] = DEFAULTS.init,
+    decode: Annotated[str, option("decode")] = DEFAULTS.decode,
     augment: Annotated[str, option("augment")] = DEFAULTS.augment,
     loss: Annotated[str, option("loss")] = DEFAULTS.loss,
     margin: Annotated[float, option("margin")] = DEFAULTS.margin,

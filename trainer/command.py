@@ -34,6 +34,8 @@ def run_training(
     settings_given, machine_given = _of(TrainSettings, given), _of(Machine, given)
     if init := settings_given.get("init"):
         settings_given["init"] = str(Path(init).absolute())
+    if folder := machine_given.get("evaluate_on"):
+        machine_given["evaluate_on"] = str(Path(folder).absolute())
     with join_ranks() as part:
         if part.first:
             return _lead(runs, name, settings_given, machine_given, part, api_key=api_key, json_output=json_output)

@@ -30,7 +30,7 @@ def setting(default: Any, sentence: str) -> Any:
 class TrainSettings:
     """What decides the weights. A run keeps these for life; only `steps` may grow.
 
-    The defaults are the paper's (Sec. 5 and 6); momentum and weight decay are those of the authors' earlier code.
+    The defaults are the paper's (Sec. 5 and 6); what it leaves open of SGD is that of the authors' earlier code.
     """
 
     objective: str = setting("transitive", f"What is trained for: {', '.join(KINDS)}.")
@@ -44,6 +44,9 @@ class TrainSettings:
     image_size: int = setting(96, "Side of the square the network sees, in pixels.")
     head: str = setting("4096,1024", "Widths of the two layers after the trunk.")
     init: str | None = setting(None, "File of trunk weights to begin with (.safetensors, or a torch state dict).")
+    decode: str = setting(
+        "cpu", "Who decodes JPEGs: the `cpu`, in threads, or the `gpu` (nvJPEG; pixels differ a little)."
+    )
     augment: str = setting("none", f"Any of {','.join(AUGMENTATIONS)}; none, as the paper states none.")
     loss: str = setting("triplet", f"The loss on pairs and negatives: {', '.join(LOSSES)}.")
     margin: float = setting(0.5, "Of triplet: by how much a negative must be farther than the positive.")
@@ -69,6 +72,7 @@ class TrainSettings:
         check(self.steps >= 1, f"steps must be at least 1, but is {self.steps}")
         check(self.batch >= 1, f"batch must be at least 1, but is {self.batch}")
         check(bool(self.trunk), "trunk must be a network of torchvision by name, or timm:NAME")
+        check(self.decode in ("cpu", "gpu"), f"decode must be `cpu` or `gpu`, not {self.decode!r}")
         check(self.image_size >= 32, f"image-size must be at least 32 (the trunk's stride), but is {self.image_size}")
         self._check_loss()
         self._check_loop()

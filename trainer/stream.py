@@ -15,7 +15,7 @@ from trainer.augment import Key, augment
 from trainer.batch import Batch
 from trainer.images import decode_image
 from trainer.neighborhoods import index_images
-from trainer.ranks import WHOLE, Part
+from trainer.ranks import WHOLE, Part, local_rank
 from trainer.settings import TrainSettings
 
 # N = images of the batch, R = those of one rank, C = channels, H = height, W = width, S = side, T = triplets
@@ -70,6 +70,12 @@ class TripletLoader:
         """These images of the batch as uint8, R×3×S×S, changed as the settings say."""
         size, names = self.settings.image_size, self.settings.augmentations
         keys = image_keys(wire, self.settings.seed)
+        if self.settings.decode == "gpu":
+            from trainer.gpu_images import decode_images
+
+            rows = list(rows)
+            device = torch.device("cuda", local_rank())
+            return decode_images([wire.images[row] for row in rows], size, names, [keys[row] for row in rows], device)
         images_RSSC = np.stack(
             [
                 augment(

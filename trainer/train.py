@@ -41,6 +41,8 @@ def train(
     first. Raises what the client raises, and LossNotFinite.
     """
     device = prepare_device(machine)
+    if settings.decode == "gpu" and device.type != "cuda":
+        raise SettingsError(f"The setting decode is gpu, but the run is on {device.type}: choose --decode cpu.")
     objective = KINDS[settings.objective].load()(settings, source)
     state = TrainState.begin(settings, device)
     state.resume(run.folder, progress.say)

@@ -31,6 +31,7 @@ def test_the_defaults_are_those_of_the_paper() -> None:
         {"head": "4096"},
         {"head": "4096,wide"},
         {"augment": "mirror,blur"},
+        {"decode": "tpu"},
         {"lr": 0.0},
         {"momentum": 1.0},
         {"objective": "guessing"},

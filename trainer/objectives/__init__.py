@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trainer.objectives.objective import Objective
 
 GRAPH = frozenset({"snapshot", "mix", "negatives"})
-RANKING = GRAPH | {"head", "loss", "margin", "sides", "mining", "num_negatives", "temperature", "queue"}
+RANKING = GRAPH | {"decode", "head", "loss", "margin", "sides", "mining", "num_negatives", "temperature", "queue"}
 
 
 @dataclass(frozen=True, kw_only=True)
