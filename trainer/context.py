@@ -1,0 +1,77 @@
+"""Context prediction (Doersch et al. 2015): where does one patch lie, seen from another of the same image?
+
+The geometry is that of the authors' code, in units of the patch: of 96 pixels, a gap of 48, a jitter of 7, images of
+150,000 to 450,000 pixels. A network of another size sees the same at that size. Colors give the answer away through the
+lens's aberration, so one channel alone is kept.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.images import Image
+
+# S = side, C = channels
+
+PATCH = 96
+"""Side of a patch in the authors' code; what follows is in its pixels."""
+GAP = 48
+JITTER = 7
+AREA = (150_000, 450_000)
+SMALLEST = 10
+"""Side that a patch is down-sampled to, at least."""
+SAMPLED_DOWN = 1 / 3
+"""Share of the patches that are."""
+NEIGHBORS = tuple((down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if (down, across) != (0, 0))
+"""The eight places, row by row: what the network has to tell apart."""
+
+Patch = NDArray[np.float32]
+
+
+def draw_place(key: tuple[int, ...]) -> int:
+    """Which of NEIGHBORS the second patch of this key's pair is."""
+    return int(np.random.default_rng(key).integers(len(NEIGHBORS)))
+
+
+def cut_pair(image: Image, size: int, key: tuple[int, ...]) -> Patch:
+    """Two patches of an image (uint8, RGB, of any size), the second at the place that the key draws: 2×3×S×S.
+
+    Each has one channel of the image, and a mean square of 1. The same key, the same patches.
+    """
+    random = np.random.default_rng(key)
+    down, across = NEIGHBORS[int(random.integers(len(NEIGHBORS)))]
+    scale = size / PATCH
+    jitter, pitch = round(JITTER * scale), size + round(GAP * scale)
+    scaled = _rescale(image, random.uniform(*AREA) * scale**2, pitch + size + 2 * jitter)
+    height, width = scaled.shape[:2]
+    corners = []
+    # The first patch is where both fit, whatever the jitter of either.
+    y = random.integers(max(0, -down) * pitch + jitter, height - size - max(0, down) * pitch - jitter + 1)
+    x = random.integers(max(0, -across) * pitch + jitter, width - size - max(0, across) * pitch - jitter + 1)
+    for times in (0, 1):
+        shift = random.integers(-jitter, jitter + 1, 2)
+        corners.append((y + times * down * pitch + shift[0], x + times * across * pitch + shift[1]))
+    return np.stack([_spoil(scaled[top : top + size, left : left + size], random) for top, left in corners])
+
+
+def _rescale(image: Image, pixels: float, smallest: int) -> Image:
+    """The image at about so many pixels, but no side shorter than `smallest`."""
+    height, width = image.shape[:2]
+    scale = max(np.sqrt(pixels / (height * width)), smallest / min(height, width))
+    shape = (max(smallest, round(width * scale)), max(smallest, round(height * scale)))
+    return np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
+
+
+def _spoil(patch_SSC: Image, random: np.random.Generator) -> Patch:
+    """One channel of a patch, sometimes sampled down and up again, the others noise: 3×S×S, of mean square 1."""
+    size = len(patch_SSC)
+    channel = int(random.integers(3))
+    kept = np.ascontiguousarray(patch_SSC[:, :, channel], np.float32)
+    if random.random() < SAMPLED_DOWN:
+        side = int(random.integers(round(SMALLEST * size / PATCH), size + 1))
+        kept = cv2.resize(cv2.resize(kept, (side, side), interpolation=cv2.INTER_AREA), (size, size))
+    spoiled = random.random((3, size, size), np.float32) - 0.5
+    spoiled[channel] = kept - kept.mean()
+    return spoiled / np.sqrt(np.mean(spoiled**2))

@@ -1,0 +1,126 @@
+"""`context`: which of the eight places around one patch does another come from (Doersch et al.; the paper's Sec. 4.2)?
+
+It gives the extractor that INTER edges are mined with, and the weights that the others begin with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainer.batch import Batch
+from trainer.context import NEIGHBORS, cut_pair, draw_place
+from trainer.folding import folded, normalized
+from trainer.folder import ImageFolder
+from trainer.images import Image, decode_image
+from trainer.model import Model, Trunk, initialize
+from trainer.ranks import Part
+from trainer.settings import TrainSettings
+from trainer.stream import TripletSource
+
+# N = pairs, S = side, K = places
+
+Rows = Callable[[int], Image]
+"""The image of a row of a batch."""
+
+
+class ContextHead(nn.Sequential):
+    """The authors' layers after the trunk: one that both patches share, and three that see both. N×2 maps to N×K."""
+
+    def __init__(self, flat: int, hidden: int) -> None:
+        super().__init__(
+            nn.Flatten(2),
+            _Shared(flat, hidden),
+            nn.Flatten(1),
+            nn.Linear(2 * hidden, hidden),
+            nn.BatchNorm1d(hidden, affine=False),
+            nn.ReLU(),
+            nn.Linear(hidden, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, len(NEIGHBORS)),
+        )
+        self.apply(initialize)
+
+
+class _Shared(nn.Module):
+    """One layer for the first and the second patch alike: N×2×flat to N×2×hidden."""
+
+    def __init__(self, flat: int, hidden: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(flat, hidden)
+        self.norm = nn.BatchNorm1d(hidden, affine=False)
+
+    def forward(self, maps_N2F: Tensor) -> Tensor:
+        hidden = self.norm(self.linear(maps_N2F.flatten(0, 1))).relu()
+        return hidden.unflatten(0, (-1, 2))
+
+
+class ContextSiamese(Model):
+    """A trunk that sees two patches, and the head that tells how they lie."""
+
+    def __init__(self, architecture: str, image_size: int, hidden: int) -> None:
+        super().__init__()
+        self.architecture = architecture
+        self.trunk = Trunk(normalized(architecture))
+        self.context = ContextHead(self.trunk.flat_size(image_size), hidden)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, patches_N2CSS: Tensor) -> Tensor:
+        """Patches as `cut_pair` gives them, to the scores of the places, N×K."""
+        maps = self.trunk.maps(patches_N2CSS.flatten(0, 1))
+        scores_NK: Tensor = self.context(maps.unflatten(0, (-1, 2)))
+        return scores_NK
+
+    def exported(self) -> Trunk:
+        return folded(self.trunk, self.architecture)
+
+
+class Context:
+    """Context prediction on the frames of a snapshot, or on a folder of images. A position holds an image with one
+    pair of its patches."""
+
+    def __init__(self, settings: TrainSettings, source: TripletSource) -> None:
+        self.settings = settings
+        self.source = source
+        self.folder = ImageFolder.read(settings.images_folder) if settings.images_folder else None
+
+    @staticmethod
+    def build(settings: TrainSettings) -> Model:
+        return ContextSiamese(settings.trunk, settings.image_size, settings.head_widths[0])
+
+    def load(self, position: int, part: Part) -> Batch:
+        positions = range(position, position + self.settings.batch)
+        image = self._images(positions)
+        keys = [(self.settings.seed, one) for one in positions]
+        pairs = [cut_pair(image(row), self.settings.image_size, keys[row]) for row in part.of(len(keys))]
+        return Batch(
+            position=position,
+            inputs=(torch.from_numpy(np.stack(pairs)),),
+            targets={"place_N": torch.tensor([draw_place(key) for key in keys])},
+            pairs={"frame": len(keys)},
+            images=2 * len(keys),
+        )
+
+    def loss(self, model: Model, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+        return place_loss(outputs[0], batch.targets["place_N"])
+
+    def _images(self, positions: range) -> Rows:
+        if self.folder is not None:
+            folder, index = self.folder, self.folder.at(self.settings.seed, positions)
+            return lambda row: decode_image(folder.paths[index[row]].read_bytes(), str(folder.paths[index[row]]))
+        settings = self.settings
+        frames = self.source.frames(
+            settings.snapshot, seed=settings.seed, position=positions.start, count=len(positions)
+        )
+        return lambda row: decode_image(frames.images[row], f"Frame {frames.frame_id[row]}")
+
+
+def place_loss(scores_NK: Tensor, place_N: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
+    """Cross-entropy of the places, and the share that was told right; rows of scores beyond those of places are ignored."""
+    scores_NK = scores_NK[: len(place_N)]
+    accuracy = (scores_NK.argmax(1) == place_N).float().mean()
+    return F.cross_entropy(scores_NK, place_N), {"accuracy": accuracy}
