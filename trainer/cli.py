@@ -31,6 +31,7 @@ def train(
     run: Annotated[str | None, typer.Option(help="The run's name; one that exists goes on. Unset: a new one.")] = None,
     objective: Annotated[str, option("objective")] = DEFAULTS.objective,
     snapshot: Annotated[str, option("snapshot")] = DEFAULTS.snapshot,
+    images: Annotated[str | None, option("images")] = DEFAULTS.images,
     mix: Annotated[str, option("mix")] = DEFAULTS.mix,
     negatives: Annotated[str, option("negatives")] = DEFAULTS.negatives,
     seed: Annotated[int, option("seed")] = DEFAULTS.seed,
@@ -167,6 +168,41 @@ def distances(
         snapshot=snapshot,
         hold_out=hold_out,
         wanted=pairs,
+        seed=seed,
+        url=url,
+        api_key=api_key,
+        data=data,
+        json_output=json,
+    )
+
+
+@evaluate_app.command()
+def context(
+    checkpoint: Annotated[str, typer.Option(help="A run or a checkpoint (.pt) of --objective context.")],
+    images: Annotated[
+        Path | None, typer.Option(help="A folder of images to measure on, instead of a snapshot.")
+    ] = None,
+    snapshot: Annotated[str, typer.Option(help="The snapshot whose frames are measured on.")] = "latest",
+    hold_out: Annotated[
+        float, typer.Option(help="Share of the videos that `affinity ingest --hold-out` kept out of training.")
+    ] = 0.25,
+    pairs: Annotated[int, typer.Option(help="Pairs of patches to measure, in turn over all images.")] = 2000,
+    seed: Annotated[int, typer.Option(help="Decides the pairs, and the bootstrap.")] = 0,
+    url: Url = MACHINE.url,
+    api_key: ApiKey = None,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """How often the network tells where one patch lies seen from another; by chance one in eight."""
+    share_cores()
+    from trainer.evaluate.command import run_context
+
+    run_context(
+        checkpoint,
+        images=images,
+        snapshot=snapshot,
+        hold_out=hold_out,
+        pairs=pairs,
         seed=seed,
         url=url,
         api_key=api_key,

@@ -13,6 +13,7 @@ from typing import Any
 
 from api.client import TripletClient
 from trainer.errors import SettingsError
+from trainer.folder import ImageFolder
 from trainer.metrics import Summary, label
 from trainer.progress import Progress, Silence, client_reports
 from trainer.ranks import Part, from_first, join_ranks
@@ -20,6 +21,8 @@ from trainer.run import Run, Snapshot, unused_name
 from trainer.settings import COMMON_TRUNKS, Machine, TrainSettings, runs_folder
 from trainer.signals import StopRequest
 
+PATHS = {"init", "images", "evaluate_on"}
+"""Settings that are kept as whole paths: a run may be resumed from elsewhere."""
 FIRST_PATIENCE = 30.0
 """Seconds that a new run waits for the service: nothing is lost yet, and the address may be wrong."""
 
@@ -32,10 +35,8 @@ def run_training(
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
     runs = runs_folder(data)
     settings_given, machine_given = _of(TrainSettings, given), _of(Machine, given)
-    if init := settings_given.get("init"):
-        settings_given["init"] = str(Path(init).absolute())
-    if folder := machine_given.get("evaluate_on"):
-        machine_given["evaluate_on"] = str(Path(folder).absolute())
+    for of_kind in (settings_given, machine_given):
+        of_kind.update({name: str(Path(of_kind[name]).absolute()) for name in PATHS & set(of_kind)})
     with join_ranks() as part:
         if part.first:
             return _lead(runs, name, settings_given, machine_given, part, api_key=api_key, json_output=json_output)
@@ -103,7 +104,12 @@ def _follow(runs: Path, part: Part, *, api_key: str | None) -> int:
 
 def find_snapshot(client: TripletClient, settings: TrainSettings) -> Snapshot:
     """What a new run with these settings is to be trained on. Raises what the client raises."""
-    return client.snapshot(settings.snapshot)
+    if settings.images_folder:
+        folder = ImageFolder.read(settings.images_folder)
+        return {"id": folder.id, "counts": {"frame": len(folder), "image": len(folder)}}
+    snapshot = client.snapshot(settings.snapshot)
+    # One whole frame a track is what context prediction has of a snapshot.
+    return {**snapshot, "counts": {**snapshot["counts"], "frame": snapshot["counts"]["intra"]}}
 
 
 def _of(kind: type[TrainSettings] | type[Machine], given: Mapping[str, Any]) -> dict[str, Any]:

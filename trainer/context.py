@@ -68,10 +68,12 @@ def _spoil(patch_SSC: Image, random: np.random.Generator) -> Patch:
     """One channel of a patch, sometimes sampled down and up again, the others noise: 3×S×S, of mean square 1."""
     size = len(patch_SSC)
     channel = int(random.integers(3))
-    kept = np.ascontiguousarray(patch_SSC[:, :, channel], np.float32)
+    kept = patch_SSC[:, :, channel].astype(np.float32)
     if random.random() < SAMPLED_DOWN:
         side = int(random.integers(round(SMALLEST * size / PATCH), size + 1))
-        kept = cv2.resize(cv2.resize(kept, (side, side), interpolation=cv2.INTER_AREA), (size, size))
+        small = cv2.resize(kept, (side, side), interpolation=cv2.INTER_AREA)
+        kept = np.asarray(cv2.resize(small, (size, size)), np.float32)
     spoiled = random.random((3, size, size), np.float32) - 0.5
     spoiled[channel] = kept - kept.mean()
-    return spoiled / np.sqrt(np.mean(spoiled**2))
+    spoiled /= np.sqrt(np.mean(spoiled**2))
+    return spoiled

@@ -48,7 +48,8 @@ class ImageFolder:
 
     def at(self, seed: int, positions: Sequence[int]) -> list[int]:
         """Which image stands at each position of an endless order of permuted passes over all of them."""
-        return [int(_permutation(len(self), seed, position // len(self))[position % len(self)]) for position in positions]
+        places = (divmod(position, len(self)) for position in positions)
+        return [int(_permutation(len(self), seed, number)[index]) for number, index in places]
 
 
 @lru_cache(maxsize=4)

@@ -5,11 +5,14 @@ Its authors need it to train at all, and hand their network on without: the pape
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import torch
 from torch import nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torchvision.models import list_models
 
-from trainer.model import Trunk
+from trainer.trunk import Trunk
 
 NORMALIZED = "_bn"
 """What torchvision adds to a network's name where each convolution is followed by batch normalization."""
@@ -26,11 +29,13 @@ def folded(trunk: Trunk, architecture: str) -> Trunk:
     if trunk.architecture == architecture:
         return trunk
     plain, parts = Trunk(architecture), list(trunk.modules())
-    fused = [
-        fuse_conv_bn_eval(one.eval(), following.eval())
-        for one, following in zip(parts, parts[1:], strict=False)
-        if isinstance(one, nn.Conv2d) and isinstance(following, nn.BatchNorm2d)
+    pairs = [
+        (one, norm) for one, norm in pairwise(parts) if isinstance(one, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
     ]
-    for convolution, of_twin in zip((part for part in plain.modules() if isinstance(part, nn.Conv2d)), fused, strict=True):
-        convolution.load_state_dict(of_twin.state_dict())
+    convolutions = [part for part in plain.modules() if isinstance(part, nn.Conv2d)]
+    with torch.no_grad():
+        for convolution, (one, norm) in zip(convolutions, pairs, strict=True):
+            statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
+            weight, bias = fuse_conv_bn_weights(one.weight, one.bias, *statistics)
+            convolution.load_state_dict({"weight": weight, "bias": bias})
     return plain.eval()

@@ -23,11 +23,15 @@ def decode_image(data: bytes | memoryview, name: str) -> Image:
 
 def read_square(path: Path, size: int) -> Image:
     """An image file as size × size pixels: the middle square of it, resized."""
-    image = decode_image(path.read_bytes(), str(path))
+    return resize(middle_square(decode_image(path.read_bytes(), str(path))), size)
+
+
+def middle_square(image: Image) -> Image:
+    """The largest square in the middle of an image."""
     height, width = image.shape[:2]
     side = min(height, width)
     top, left = (height - side) // 2, (width - side) // 2
-    return resize(image[top : top + side, left : left + side], size)
+    return image[top : top + side, left : left + side]
 
 
 def resize(image: Image, size: int) -> Image:

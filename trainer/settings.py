@@ -35,6 +35,7 @@ class TrainSettings:
 
     objective: str = setting("transitive", f"What is trained for: {', '.join(KINDS)}.")
     snapshot: str = setting("latest", "The snapshot to train on; `latest` is resolved once and kept.")
+    images: str | None = setting(None, "A folder of images, for context and supervised (there: one folder a class).")
     mix: str = setting("transitive:7,intra:2", "Kinds of positives and their shares; the paper has 7 M and 2 M.")
     negatives: str = setting("batch", "Negatives from the same `batch` (the paper) or from the whole `graph`.")
     seed: int = setting(0, "Decides the order of the pairs, the first weights and the augmentation.")
@@ -102,6 +103,11 @@ class TrainSettings:
         check(self.warmup >= 0, f"warmup must not be negative, but is {self.warmup}")
         check(self.clip >= 0, f"clip must not be negative, but is {self.clip}")
         check(self.accumulate >= 1, f"accumulate must be at least 1, but is {self.accumulate}")
+
+    @property
+    def images_folder(self) -> Path | None:
+        """The folder of images that is trained on instead of a snapshot."""
+        return Path(self.images) if self.images else None
 
     @property
     def head_widths(self) -> tuple[int, int]:

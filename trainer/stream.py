@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from api.frame_wire import FrameBatch
 from api.wire import TripletBatch
 from trainer.augment import Key, augment
 from trainer.batch import Batch
@@ -32,6 +33,8 @@ class TripletSource(Protocol):
         self, snapshot: str, *, seed: int, mix: str, negatives: str, position: int, count: int
     ) -> TripletBatch: ...
 
+    def frames(self, snapshot: str, *, seed: int, position: int, count: int) -> FrameBatch: ...
+
 
 class TripletLoader:
     """Batches of `settings.batch` pairs: one input, N images, and the triplets that index them.
@@ -45,7 +48,10 @@ class TripletLoader:
 
     def __call__(self, position: int, part: Part = WHOLE) -> Batch:
         """Raises what the client raises, and ImageError."""
-        wire = self.fetch(position)
+        return self.batch(self.fetch(position), position, part)
+
+    def batch(self, wire: TripletBatch, position: int, part: Part) -> Batch:
+        """What the service sent, as the network takes it."""
         return Batch(
             position=position,
             inputs=(self.decode(wire, part.of(len(wire.images))),),

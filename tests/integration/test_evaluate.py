@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,3 +95,39 @@ def test_what_is_not_there_is_named(world: Graph, data: Path, options: tuple[str
 
     assert done.returncode == 1
     assert words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_context_network_is_trained_on_frames_of_the_graph_and_measured_on_held_out_ones(
+    world: Graph, service: str, tmp_path: Path
+) -> None:
+    training = min(world.store.snapshots(), key=lambda snapshot: snapshot.counts.videos)
+    where = ("--url", service, "--data", str(tmp_path))
+    world.run("train", *RUN, "--objective", "context", "--snapshot", training.id, *where)
+    assert (tmp_path / "runs" / "one" / "trunk.safetensors").exists()
+
+    result = world.json("evaluate", "context", "--checkpoint", "one", "--pairs", "200", "--hold-out", "0.25", *where)
+
+    assert result["chance"] == 1 / 8
+    assert [network["name"] for network in result["networks"]] == ["untrained", "one"]
+    for network in result["networks"]:
+        assert 0 <= network["accuracy"]["low"] <= network["accuracy"]["mean"] <= network["accuracy"]["high"] <= 1
+    videos = {row["id"] for row in world.cypher("MATCH (v:Video) RETURN v.id AS id") if int(row["id"], 16) < 2**62}
+    assert 0 < result["images"] <= 8 * len(videos)
+
+
+def test_what_needs_no_graph_needs_no_service(world: Graph, labelled: Path, tmp_path: Path) -> None:
+    """A context network with VGG16 leaves the paper's VGG16, without batch normalization; a classifier its trunk."""
+    where = ("--images", str(labelled), "--url", "http://127.0.0.1:9", "--data", str(tmp_path))
+    for objective, trunk in (("context", "vgg16"), ("supervised", "resnet18")):
+        named = ("--objective", objective, "--trunk", trunk, "--head", "16,8", *RUN[2:-4], "--threads", "1")
+        world.run("train", "--run", objective, *named, *where)
+        world.run("train", "--run", objective, *named, "--steps", "4", *where)
+    told = world.json("evaluate", "context", "--checkpoint", "context", "--pairs", "50", *where[:2], *where[-2:])
+    assert told["images"] == 24
+    result = world.json(
+        *("evaluate", "knn", str(labelled), "--instance-pattern", "(nr_.)", "--k", "3", "--data", str(tmp_path)),
+        *("--checkpoint", "context", "--checkpoint", "supervised"),
+    )
+    assert [feature["name"] for feature in result["features"]] == ["context", "supervised"]
+    card = json.loads((tmp_path / "runs" / "context" / "trunk.json").read_text())
+    assert card["architecture"] == "vgg16"

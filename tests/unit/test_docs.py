@@ -64,7 +64,7 @@ def says(text: str, value: Any) -> bool:
     [
         ("ingest", ["ingest"]),
         ("training", ["train", "export-weights"]),
-        ("evaluation", ["evaluate knn", "evaluate distances"]),
+        ("evaluation", ["evaluate knn", "evaluate distances", "evaluate context"]),
         ("operations", ["serve", "keys create", "keys list", "keys revoke"]),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.conftest import SAMPLES
 from tests.unit.toy_service import ToyService
 from trainer.network import Network
 from trainer.objectives import KINDS
@@ -38,9 +39,10 @@ def losses(steps: int, **given: Any) -> list[float]:
 
 
 @pytest.mark.parametrize("trunk", ["vgg16", "resnet18"])
-@pytest.mark.parametrize("objective", ["transitive", "tracking"])
+@pytest.mark.parametrize("objective", KINDS)
 def test_twenty_steps_of_every_objective_are_finite_and_fall(objective: str, trunk: str) -> None:
-    found = losses(20, objective=objective, trunk=trunk)
+    images = str(SAMPLES / "heldout") if objective == "supervised" else None
+    found = losses(20, objective=objective, trunk=trunk, images=images)
     assert all(map(math.isfinite, found))
     assert sum(found[-5:]) < sum(found[:5])
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import SAMPLES
 from tests.unit.toy_service import ToyService
 from trainer.errors import SettingsError
 from trainer.objectives import KINDS, unread
@@ -26,7 +27,8 @@ def settle(folder: Path, **given: Any) -> TrainSettings:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_an_objective_has_a_model_with_a_trunk(name: str) -> None:
-    settings = TrainSettings(objective=name, image_size=32, head="8,4", **KINDS[name].defaults)
+    images = str(SAMPLES / "heldout") if name == "supervised" else None
+    settings = TrainSettings(objective=name, image_size=32, head="8,4", images=images, **KINDS[name].defaults)
     assert isinstance(KINDS[name].load().build(settings).trunk, Trunk)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from api.frame_wire import FrameBatch
 from api.wire import TripletBatch
 
 GROUPS = 4
@@ -55,6 +56,18 @@ class ToyService:
             negative_idx=2 * count + np.arange(count),
         )
 
+    def frames(self, snapshot: str, *, seed: int, position: int, count: int) -> FrameBatch:
+        self.positions.append(position)
+        at = range(position, position + count)
+        return FrameBatch(
+            snapshot=snapshot,
+            query={},
+            position=np.arange(position, position + count),
+            epoch=np.zeros(count, np.int64),
+            frame_id=[f"{one:016x}-00000030" for one in at],
+            images=[draw_frame(seed, one) for one in at],
+        )
+
 
 class Row:
     """What stands at a position."""
@@ -82,4 +95,14 @@ def draw_patch(group: int, seed: int, position: int, role: int) -> bytes:
     wave = np.sin((across * np.cos(angle) + down * np.sin(angle)) / random.uniform(3, 5) + random.uniform(0, 6))
     low, high = COLORS[group] + random.uniform(-40, 40, (2, 3))
     pixels = low + (high + 60 - low) * (wave[..., None] + 1) / 2 + random.normal(0, 12, (SIDE, SIDE, 3))
+    return bytes(cv2.imencode(".jpg", np.clip(pixels, 0, 255).astype(np.uint8))[1])
+
+
+@cache
+def draw_frame(seed: int, position: int) -> bytes:
+    """A JPEG of 128×96 pixels, bright above and dark below, red at the left and green at the right."""
+    random = np.random.default_rng((seed, position, 8))
+    down, across = np.linspace(1, 0, SIDE)[:, None, None], np.linspace(0, 1, 128)[None, :, None]
+    colors = np.concatenate([1 - across, across, np.full_like(across, 0.5)], axis=2)
+    pixels = 255 * down * colors + random.normal(0, 12, (SIDE, 128, 3))
     return bytes(cv2.imencode(".jpg", np.clip(pixels, 0, 255).astype(np.uint8))[1])

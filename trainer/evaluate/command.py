@@ -15,12 +15,14 @@ from rich.console import Console
 
 from api.client import TripletClient
 from trainer.errors import BenchmarkError
+from trainer.evaluate.context import CHANCE, folder_images, held_out_frames, score_context
 from trainer.evaluate.distances import collect_held_out, score_distances
 from trainer.evaluate.features import HOG_SIDE, hog_features, pixel_features, trunk_features
 from trainer.evaluate.knn import chance, score_features
 from trainer.evaluate.labelled import LabelledImages, read_labelled
 from trainer.evaluate.networks import Network, load_network, untrained
-from trainer.evaluate.tables import class_table, distance_table, knn_table
+from trainer.evaluate.tables import class_table, context_table, distance_table, knn_table
+from trainer.folder import ImageFolder
 from trainer.images import Image, read_square
 from trainer.settings import TrainSettings, runs_folder
 
@@ -125,6 +127,43 @@ def run_distances(
         print(json.dumps({**about, "networks": [asdict(score) for score in scores]}))
         return
     Console().print(distance_table(held_out, scores))
+
+
+def run_context(
+    name: str,
+    *,
+    images: Path | None,
+    snapshot: str,
+    hold_out: float,
+    pairs: int,
+    seed: int,
+    url: str,
+    api_key: str | None,
+    data: Path | None,
+    json_output: bool,
+) -> None:
+    """Measure the run's network, and the same untrained, on held-out frames of the snapshot or on a folder."""
+    network = load_network(name, runs_folder(data))
+    trained, settings = network.context(), network.settings
+    if images:
+        held, where = folder_images(ImageFolder.read(images)), str(images)
+    else:
+        with TripletClient(url, api_key=api_key) as client:
+            about = client.snapshot(snapshot)
+            where = str(about["id"])
+            if where == settings.snapshot:
+                _warn(f"{name} was trained on this very snapshot: its held-out videos were not held out of training.")
+            held = held_out_frames(client, where, about["counts"]["intra"], hold_out)
+    size = settings.image_size
+    scores = [
+        score_context("untrained", untrained(settings).context(), held, size=size, pairs=pairs, seed=seed),
+        score_context(network.name, trained, held, size=size, pairs=pairs, seed=seed),
+    ]
+    if json_output:
+        counts = {"images": len(held), "pairs": pairs, "chance": CHANCE}
+        print(json.dumps({"of": where, **counts, "networks": [asdict(score) for score in scores]}))
+        return
+    Console().print(context_table(len(held), pairs, scores))
 
 
 def _warn(text: str) -> None:

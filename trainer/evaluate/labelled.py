@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import BenchmarkError
-
-SUFFIXES = (".jpg", ".jpeg", ".png")
+from trainer.folder import SUFFIXES
 
 # N = images
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from trainer import checkpoint
-from trainer.errors import BenchmarkError, RunNotFound
+from trainer.errors import BenchmarkError, RunNotFound, SettingsError
 from trainer.model import Model
 from trainer.objectives import KINDS
 from trainer.settings import TrainSettings
@@ -26,15 +26,23 @@ class Network:
     name: str
     settings: TrainSettings
     trunk: Trunk
-    siamese: Model | None
-    """Maps images to embeddings; None where only a trunk was kept."""
+    model: Model | None
+    """The whole of it; None where only a trunk was kept."""
     steps: int
 
     def embedding(self) -> Model:
-        """The whole network. Raises BenchmarkError where there is only the trunk."""
-        if self.siamese is None:
-            raise BenchmarkError(f"{self.name} holds a trunk without its embedding. Name a run or a checkpoint (.pt).")
-        return self.siamese
+        """The network that maps images to embeddings. Raises BenchmarkError where there is none."""
+        if self.model is None or not KINDS[self.settings.objective].embeds:
+            raise BenchmarkError(
+                f"{self.name} has no embedding. Name a run or a checkpoint (.pt) of one that ranks pairs."
+            )
+        return self.model
+
+    def context(self) -> Model:
+        """The network that tells places of patches. Raises BenchmarkError where it was not trained for that."""
+        if self.settings.objective != "context" or self.model is None:
+            raise BenchmarkError(f"{self.name} does not predict context. Name a run or a checkpoint (.pt) that does.")
+        return self.model
 
 
 def load_network(name: str, runs: Path) -> Network:
@@ -56,18 +64,20 @@ def untrained(settings: TrainSettings) -> Network:
     """The network as a run with these settings would begin, had it no weights to begin with."""
     with torch.random.fork_rng(devices=[]):
         model = build_model(replace(settings, init=None)).eval()
-    return Network("random", settings, model.trunk, model if KINDS[settings.objective].embeds else None, 0)
+    return Network("random", settings, model.exported(), model, 0)
 
 
 def _load_checkpoint(name: str, content: checkpoint.Checkpoint) -> Network:
     settings = TrainSettings(**content["settings"])
-    if not KINDS[settings.objective].embeds:
+    try:
+        model = KINDS[settings.objective].load().build(settings).eval()
+    except SettingsError:
+        # The folder that its classes are of is not here; what they were learned with is.
         trunk = Trunk(settings.trunk, settings.image_size)
         trunk.load_state_dict(trunk_weights(content["model"]))
         return Network(name, settings, trunk.eval(), None, content["step"])
-    model = KINDS[settings.objective].load().build(settings).eval()
     model.load_state_dict(content["model"])
-    return Network(name, settings, model.trunk, model, content["step"])
+    return Network(name, settings, model.exported(), model, content["step"])
 
 
 def trunk_weights(model: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
+from trainer.evaluate.context import CHANCE, ContextScore
 from trainer.evaluate.distances import DistanceScore, HeldOut
 from trainer.evaluate.knn import PRECISION_AT, KnnScore
 from trainer.evaluate.labelled import LabelledImages
@@ -59,4 +60,18 @@ def distance_table(held_out: HeldOut, scores: Sequence[DistanceScore]) -> Table:
             str(score.closer),
             str(score.loss),
         )
+    return table
+
+
+def context_table(num_images: int, pairs: int, scores: Sequence[ContextScore]) -> Table:
+    """One network a row."""
+    table = Table(
+        title=f"The place of one patch seen from another: {pairs} pairs of {num_images} held-out images, "
+        f"chance {CHANCE:.3f}",
+        caption="Share told right [95 % interval, bootstrap over videos]",
+    )
+    table.add_column("network")
+    table.add_column("accuracy", justify="right")
+    for score in scores:
+        table.add_row(score.name, str(score.accuracy))
     return table

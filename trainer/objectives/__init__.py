@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from trainer.objectives.objective import Objective
 
 GRAPH = frozenset({"snapshot", "mix", "negatives"})
-RANKING = GRAPH | {"decode", "head", "loss", "margin", "sides", "mining", "num_negatives", "temperature", "queue"}
+RANKING = GRAPH | {
+    *("augment", "decode", "head", "loss", "margin", "sides", "mining", "num_negatives", "temperature", "queue")
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,22 @@ KINDS: dict[str, Kind] = {
         reads=RANKING - {"mix"},
         defaults={"mix": "intra:1"},
         embeds=True,
+    ),
+    "multitask": Kind(
+        implementation="trainer.objectives.multitask:MultiTask",
+        reads=RANKING - {"mix"},
+        defaults={"mix": "intra:1"},
+        embeds=True,
+    ),
+    "context": Kind(
+        implementation="trainer.objectives.context:Context",
+        reads=frozenset({"snapshot", "images", "head"}),
+        embeds=False,
+    ),
+    "supervised": Kind(
+        implementation="trainer.objectives.supervised:Supervised",
+        reads=frozenset({"images", "head", "augment"}),
+        embeds=False,
     ),
 }
 """By the name that `--objective` takes."""

@@ -14,13 +14,14 @@ from torch import Tensor, nn
 
 from trainer.batch import Batch
 from trainer.context import NEIGHBORS, cut_pair, draw_place
-from trainer.folding import folded, normalized
 from trainer.folder import ImageFolder
+from trainer.folding import folded, normalized
 from trainer.images import Image, decode_image
-from trainer.model import Model, Trunk, initialize
+from trainer.model import Model
 from trainer.ranks import Part
 from trainer.settings import TrainSettings
 from trainer.stream import TripletSource
+from trainer.trunk import Trunk, initialize
 
 # N = pairs, S = side, K = places
 
@@ -55,8 +56,13 @@ class _Shared(nn.Module):
         self.norm = nn.BatchNorm1d(hidden, affine=False)
 
     def forward(self, maps_N2F: Tensor) -> Tensor:
-        hidden = self.norm(self.linear(maps_N2F.flatten(0, 1))).relu()
-        return hidden.unflatten(0, (-1, 2))
+        hidden: Tensor = self.norm(self.linear(maps_N2F.flatten(0, 1))).relu()
+        return in_twos(hidden)
+
+
+def in_twos(rows_MX: Tensor) -> Tensor:
+    """The rows of first and second patches in turn, as a pair a row: N×2×…"""
+    return rows_MX.reshape(-1, 2, *rows_MX.shape[1:])
 
 
 class ContextSiamese(Model):
@@ -65,14 +71,14 @@ class ContextSiamese(Model):
     def __init__(self, architecture: str, image_size: int, hidden: int) -> None:
         super().__init__()
         self.architecture = architecture
-        self.trunk = Trunk(normalized(architecture))
+        self.trunk = Trunk(normalized(architecture), image_size)
         self.context = ContextHead(self.trunk.flat_size(image_size), hidden)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, patches_N2CSS: Tensor) -> Tensor:
         """Patches as `cut_pair` gives them, to the scores of the places, N×K."""
         maps = self.trunk.maps(patches_N2CSS.flatten(0, 1))
-        scores_NK: Tensor = self.context(maps.unflatten(0, (-1, 2)))
+        scores_NK: Tensor = self.context(in_twos(maps))
         return scores_NK
 
     def exported(self) -> Trunk:
@@ -120,7 +126,7 @@ class Context:
 
 
 def place_loss(scores_NK: Tensor, place_N: Tensor) -> tuple[Tensor, Mapping[str, Tensor]]:
-    """Cross-entropy of the places, and the share that was told right; rows of scores beyond those of places are ignored."""
+    """Cross-entropy of the places, and the share that was told right. Scores beyond the last place are ignored."""
     scores_NK = scores_NK[: len(place_N)]
     accuracy = (scores_NK.argmax(1) == place_N).float().mean()
     return F.cross_entropy(scores_NK, place_N), {"accuracy": accuracy}

@@ -16,7 +16,7 @@ from trainer.batch import Batch
 from trainer.context import cut_pair, draw_place
 from trainer.images import decode_image
 from trainer.model import Model, TripletSiamese
-from trainer.objectives.context import ContextHead, place_loss
+from trainer.objectives.context import ContextHead, in_twos, place_loss
 from trainer.objectives.ranking import Ranking
 from trainer.ranks import Part
 from trainer.settings import TrainSettings
@@ -43,8 +43,8 @@ class MultiTaskSiamese(TripletSiamese):
         if patches_N2CSS is None:
             return super().forward(images_NCSS)
         together = torch.cat([self.trunk.normalize(images_NCSS), patches_N2CSS.flatten(0, 1)])
-        of_images, of_patches = self.trunk.maps(together).split([len(images_NCSS), 2 * len(patches_N2CSS)])
-        return self.head(of_images), self.context(of_patches.unflatten(0, (-1, 2)))
+        maps = self.trunk.maps(together)
+        return self.head(maps[: len(images_NCSS)]), self.context(in_twos(maps[len(images_NCSS) :]))
 
 
 class MultiTask(Ranking):
@@ -58,8 +58,9 @@ class MultiTask(Ranking):
         wire = self.loader.fetch(position)
         batch = self.loader.batch(wire, position, part)
         keys = [(*key, CONTEXT) for key in image_keys(wire, self.settings.seed)]
+        size = self.settings.image_size
         pairs = [
-            cut_pair(decode_image(wire.images[row], f"Image {row} from {position}"), self.settings.image_size, keys[row])
+            cut_pair(decode_image(wire.images[row], f"Image {row} from {position}"), size, keys[row])
             for row in part.of(len(keys))
         ]
         return replace(

@@ -34,7 +34,7 @@ class Ranking:
         return self.loader(position, part)
 
     def loss(self, model: Model, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
-        embeddings_ND = F.normalize(outputs[0][: batch.images], dim=1)
+        embeddings_ND = F.normalize(outputs[0][: len(batch.targets["group_N"])], dim=1)
         triplets, groups_N = Triplets.of(batch), batch.targets["group_N"]
         queue = model.queue if isinstance(model, TripletSiamese) else None
         if queue is None:

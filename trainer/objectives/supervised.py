@@ -13,10 +13,11 @@ from trainer.augment import augment
 from trainer.batch import Batch
 from trainer.folder import ImageFolder
 from trainer.images import decode_image, middle_square
-from trainer.model import Model, Trunk, initialize
+from trainer.model import Model
 from trainer.ranks import Part
 from trainer.settings import TrainSettings, check
 from trainer.stream import TripletSource
+from trainer.trunk import Trunk, initialize
 
 # N = images, S = side, K = classes
 
@@ -29,7 +30,7 @@ class Classifier(Model):
 
     def __init__(self, architecture: str, image_size: int, hidden: int, classes: int) -> None:
         super().__init__()
-        self.trunk = Trunk(architecture)
+        self.trunk = Trunk(architecture, image_size)
         flat = self.trunk.flat_size(image_size)
         self.head = nn.Sequential(nn.Flatten(), nn.Linear(flat, hidden), nn.ReLU(), nn.Linear(hidden, classes))
         self.head.apply(initialize)

@@ -1,0 +1,46 @@
+"""A folder of images in a seeded order: every image once a pass, labels by folder, another id when it changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.toy_service import draw_frame
+from trainer.errors import SettingsError
+from trainer.folder import ImageFolder
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for label, count in (("chair", 3), ("table", 4)):
+        (tmp_path / label).mkdir()
+        for number in range(count):
+            (tmp_path / label / f"{number}.jpg").write_bytes(draw_frame(0, number))
+    (tmp_path / "chair" / "notes.txt").write_text("no image")
+    return tmp_path
+
+
+def test_a_pass_gives_every_image_once_and_the_next_in_another_order(root: Path) -> None:
+    folder = ImageFolder.read(root)
+    passes = [folder.at(3, range(begin, begin + 7)) for begin in (0, 7, 7 * 10**6)]
+    assert all(sorted(one) == list(range(7)) for one in passes)
+    assert len({tuple(one) for one in passes}) == 3
+    assert folder.at(3, range(5, 9)) == [*passes[0][5:], *passes[1][:2]]
+
+
+def test_labels_are_the_folders(root: Path) -> None:
+    folder = ImageFolder.read(root)
+    assert folder.classes == ["chair", "table"]
+    assert folder.labels_N.tolist() == [0, 0, 0, 1, 1, 1, 1]
+
+
+def test_the_id_changes_with_the_images(root: Path) -> None:
+    before = ImageFolder.read(root).id
+    (root / "chair" / "0.jpg").rename(root / "chair" / "9.jpg")
+    assert ImageFolder.read(root).id != before
+
+
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="no image"):
+        ImageFolder.read(tmp_path)
