@@ -13,6 +13,8 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 STOP_CHECK_SECONDS = 0.2
+CLOSE_SECONDS = 2.0
+"""How long `close` waits at most."""
 
 
 class Prefetch(Generic[T]):
@@ -50,11 +52,15 @@ class Prefetch(Generic[T]):
         return future.result()
 
     def close(self) -> None:
-        """Let the threads go. What they still compute is dropped."""
+        """Let the threads go, and wait for those that do not hang. What they still compute is dropped."""
         for future in self._pending:
             future.cancel()
         for _ in self._threads:
             self._tasks.put(None)
+        until = time.monotonic() + CLOSE_SECONDS
+        for thread in self._threads:
+            # One that Python ends in the middle of a decoder's C++ would take the whole process down with it.
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _submit(self) -> None:
         key = next(self._keys, None)
