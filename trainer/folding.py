@@ -35,7 +35,9 @@ def folded(trunk: Trunk, architecture: str) -> Trunk:
     convolutions = [part for part in plain.modules() if isinstance(part, nn.Conv2d)]
     with torch.no_grad():
         for convolution, (one, norm) in zip(convolutions, pairs, strict=True):
-            statistics = (norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias)
-            weight, bias = fuse_conv_bn_weights(one.weight, one.bias, *statistics)
+            assert norm.running_mean is not None and norm.running_var is not None
+            weight, bias = fuse_conv_bn_weights(
+                one.weight, one.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias
+            )
             convolution.load_state_dict({"weight": weight, "bias": bias})
     return plain.eval()
