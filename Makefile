@@ -84,10 +84,12 @@ bench-kills: export AFFINITY_BENCH_SEED = $(SEED)
 bench-kills: install
 	$(BIN)/pytest tests/performance/test_kills.py --override-ini 'addopts=' -s
 
-## Ask the service for up to 500 things an operation, made up from its own description: docs/benchmarks.md.
+## Ask the service for up to 500 things an operation, made up from its own description, and tell a hundred stories of its
+## readers: docs/benchmarks.md.
 fuzz: export AFFINITY_FUZZ_EXAMPLES = 500
+fuzz: export AFFINITY_READER_EXAMPLES = 100
 fuzz: install
-	$(BIN)/pytest tests/integration/test_contract.py -s
+	$(BIN)/pytest tests/integration/test_contract.py tests/integration/test_reader_machine.py -s
 
 ## Ingest five real videos and the samples, and draw what the graph holds: docs/real-video.md.
 real-video: install
