@@ -23,11 +23,11 @@ from api.client import AddressError, ServiceError, ServiceUnavailable, TripletCl
 ASK: dict[str, Any] = {"seed": 7, "mix": "transitive:7,intra:2", "negatives": "batch", "position": 90, "count": 4}
 
 
-def a_body(num_pairs: int = 4) -> bytes:
+def a_body(num_pairs: int = 4, snapshot: str = "0123456789abcdef", **query: Any) -> bytes:
     ids = [f"{i:016x}-00000000-0-0-96" for i in range(num_pairs)]
     batch = wire.TripletBatch(
-        snapshot="0123456789abcdef",
-        query=ASK,
+        snapshot=snapshot,
+        query=ASK | query,
         position=np.arange(90, 90 + num_pairs),
         epoch=np.zeros(num_pairs, np.int64),
         kind=["transitive"] * num_pairs,
@@ -137,6 +137,8 @@ def test_a_batch_arrives_as_it_was_sent() -> None:
         pytest.param(reply(200, BODY[:-8]), id="body cut, its length adjusted"),
         pytest.param(reply(200, BODY[:-200] + bytes([BODY[-200] ^ 1]) + BODY[-199:]), id="damaged body"),
         pytest.param(reply(200, a_body(5)), id="answer to another question"),
+        pytest.param(reply(200, a_body(seed=8)), id="answer to another seed"),
+        pytest.param(reply(200, a_body(snapshot="fedcba9876543210")), id="answer of another snapshot"),
         pytest.param(hang_up, id="connection closed"),
     ],
 )
