@@ -96,3 +96,16 @@ def test_a_folder_of_another_export_is_refused(world: Graph, service: str, tmp_p
     refused = world.run(*arguments, check=False)
     assert refused.returncode == 1 and "Traceback" not in refused.stderr
     assert "export.json" in refused.stderr
+
+
+def test_a_damaged_note_of_an_export_is_refused_and_nothing_is_lost(
+    world: Graph, service: str, snapshot: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "one"
+    export(world, service, folder, "--mix", "intra:1")
+    files = {path: path.read_bytes() for path in folder.glob("*.tar")}
+    (folder / "export.json").write_text('{"snapshot": ')
+    refused = world.run("export", str(folder), "--url", service, "--mix", "intra:1", check=False)
+    assert refused.returncode == 1 and "Traceback" not in refused.stderr
+    assert "export.json" in refused.stderr
+    assert {path: path.read_bytes() for path in folder.glob("*.tar")} == files
