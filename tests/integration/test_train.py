@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +108,61 @@ def test_a_trainer_waits_for_a_service_that_was_killed(world: Graph, trainer: Tr
     assert process.returncode == 0, said
     assert "Waiting" in said
     trainer.assert_equal("whole", "waiting")
+
+
+def test_a_killed_trainer_comes_back_with_its_queue_its_schedule_and_its_mined_negatives(
+    trainer: Trainer, wait_for: Wait
+) -> None:
+    ranked = ("--mining", "half", "--num-negatives", "4", "--sides", "both", "--queue", "64", "--clip", "1")
+    scheduled = ("--objective", "tracking", "--optimizer", "adamw", "--schedule", "cosine", "--warmup", "2")
+    options = (*SMALL, *ranked, *scheduled, "--steps", str(STEPS))
+    trainer.train("queued", *options)
+    process = trainer.start("queued-killed", *options, "--checkpoint-every", "4")
+    wait_for(lambda: trainer.steps("queued-killed") >= 6)
+    process.kill()
+    process.wait()
+
+    trainer.train("queued-killed")
+
+    trainer.assert_equal("queued", "queued-killed")
+
+
+def test_two_ranks_train_a_run_with_the_losses_of_one_and_one_goes_on_with_it(trainer: Trainer) -> None:
+    # Batch normalization sees its own rank's images only, on CPUs: VGG16 has none.
+    options = (*SMALL, "--trunk", "vgg16", "--image-size", "32")
+    trainer.train("one", *options, "--steps", "4")
+    torchrun = (
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        "2",
+        "-m",
+        "affinity",
+    )
+    arguments = trainer.arguments("two", *options, "--steps", "2")
+    ranks = subprocess.run([*torchrun, *arguments], env=trainer.graph.environment, capture_output=True, text=True)
+    assert ranks.returncode == 0, ranks.stderr
+    trainer.train("two", "--steps", "4")
+
+    mine, its = (read_metrics(trainer.folder(run) / "metrics.jsonl") for run in ("two", "one"))
+    assert [(line.step, line.position, line.pairs) for line in mine] == [
+        (line.step, line.position, line.pairs) for line in its
+    ]
+    assert [line.loss for line in mine] == pytest.approx([line.loss for line in its], rel=1e-4)
+
+
+def test_what_was_trained_is_what_the_next_graph_and_the_next_training_begin_with(
+    trainer: Trainer, graph: Graph, clips: list[Path], tmp_path: Path
+) -> None:
+    weights = tmp_path / "whole.safetensors"
+    trainer.graph.run("export-weights", "whole", str(weights), "--data", str(trainer.data))
+    graph.run("ingest", *map(str, clips[:6]), "--features", f"trunk:{weights}")
+    again = trainer.train("again", *SMALL, "--init", str(weights), "--steps", "1")
+
+    assert again["settings"]["init"] == str(weights)
+    assert graph.store.snapshot("latest").counts.patches > 0
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
