@@ -25,7 +25,9 @@ class Network:
             if next(model.parameters()).is_cuda:
                 nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
             # Buffers are the same on all ranks, as all see the same outputs; the first rank's are those kept.
-            self._call = DistributedDataParallel(model, broadcast_buffers=False)
+            # Some of timm's networks have a layer between the last map and the classifier, which stays unused.
+            unused = model.trunk.library == "timm"
+            self._call = DistributedDataParallel(model, broadcast_buffers=False, find_unused_parameters=unused)
         if compiled:
             self._call = torch.compile(self._call)
 
