@@ -19,7 +19,7 @@ from trainer.run import Run
 from trainer.settings import Machine, TrainSettings
 from trainer.train import train
 
-STEPS = 1_000
+STEPS = 700
 SETTLED = 300
 """Steps after which all that is kept is there."""
 TINY: dict[str, Any] = {"snapshot": "toy", "trunk": "timm:test_resnet", "batch": 4, "image_size": 32, "head": "16,8"}
