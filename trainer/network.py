@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from typing import Any
 
 import torch
@@ -10,6 +11,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from trainer.model import Model
 from trainer.ranks import WHOLE, Part, gather
+
+# Later torches know it by the first name.
+SYNC_BUFFERS = next(
+    name
+    for name in ("forward_sync_buffers", "broadcast_buffers")
+    if name in signature(DistributedDataParallel.__init__).parameters
+)
 
 
 class Network:
@@ -27,7 +35,8 @@ class Network:
             # Buffers are the same on all ranks, as all see the same outputs; the first rank's are those kept.
             # Some of timm's networks have a layer between the last map and the classifier, which stays unused.
             unused = model.trunk.library == "timm"
-            self._call = DistributedDataParallel(model, broadcast_buffers=False, find_unused_parameters=unused)
+            apart: dict[str, Any] = {SYNC_BUFFERS: False}
+            self._call = DistributedDataParallel(model, find_unused_parameters=unused, **apart)
         if compiled:
             self._call = torch.compile(self._call)
 
