@@ -131,16 +131,9 @@ def test_two_ranks_train_a_run_with_the_losses_of_one_and_one_goes_on_with_it(tr
     # Batch normalization sees its own rank's images only, on CPUs: VGG16 has none.
     options = (*SMALL, "--trunk", "vgg16", "--image-size", "32")
     trainer.train("one", *options, "--steps", "4")
-    torchrun = (
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
-        "--nproc-per-node",
-        "2",
-        "-m",
-        "affinity",
-    )
+    ranks_of = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+    # Without the two dashes, torchrun takes --run for an option of its own.
+    torchrun = (sys.executable, *ranks_of, "-m", "affinity", "--")
     arguments = trainer.arguments("two", *options, "--steps", "2")
     ranks = subprocess.run([*torchrun, *arguments], env=trainer.graph.environment, capture_output=True, text=True)
     assert ranks.returncode == 0, ranks.stderr
