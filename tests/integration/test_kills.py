@@ -73,14 +73,14 @@ class Runs:
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Iterator[Runs]:
-    runs = Runs(tmp_path, steps=60)
+    runs = Runs(tmp_path, steps=30)
     yield runs
     runs.supervisor.close()
 
 
 @pytest.mark.slow
 def test_one_kill_of_each_changes_nothing_of_what_was_trained_on(runs: Runs, clips: list[Path]) -> None:
-    runs.prepare(clips[:10])
+    runs.prepare(clips[:8])
     runs.train("alone")
     runs.train("killed", ONE_OF_EACH)
     assert runs.supervisor.said == ["train", "serve", "neo4j"]
