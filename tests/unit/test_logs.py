@@ -7,6 +7,7 @@ import logging
 import subprocess
 import sys
 from contextvars import copy_context
+from subprocess import PIPE
 
 import pytest
 
@@ -50,3 +51,32 @@ def test_outside_of_a_request_there_is_no_id(caplog: pytest.LogCaptureFixture) -
     record = logging.LogRecord("api", logging.ERROR, "", 0, "it %s", ("failed",), None)
     assert copy_context().run(logs.AsText().format, record) == "it failed"
     assert "request_id" not in json.loads(logs.AsJson().format(record))
+
+
+UNREAD = """
+import logging, sys
+from api import logs
+logs.configure("json")
+for number in range(logs.WAITING + 5_000):
+    logging.getLogger("api").error("line %06d %s", number, 60 * "x")
+print("not stopped", flush=True)
+sys.stdin.readline()
+logging.getLogger("api").error("the last")
+"""
+
+
+def test_who_does_not_read_the_log_stops_nobody_and_is_told_what_is_missing() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", UNREAD], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, encoding="utf-8"
+    )
+    assert process.stdout
+    try:
+        assert process.stdout.readline() == "not stopped\n"
+        _, logged = process.communicate("\n", timeout=60)
+    finally:
+        process.kill()
+    messages = [json.loads(line)["message"] for line in logged.splitlines()]
+    told = [int(message.split()[0]) for message in messages if "left out" in message]
+    written_lines = [message for message in messages if message.startswith("line ")]
+    assert sum(told) + len(written_lines) == logs.WAITING + 5_000
+    assert written_lines == sorted(written_lines)
