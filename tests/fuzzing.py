@@ -29,7 +29,7 @@ SEEDS = {
     "query": [
         b"seed=3&mix=transitive:7,intra:2&negatives=batch&position=1000000000&count=7",
         b"mix=inter:1",
-        b"count=1001",
+        b"count=4097",
     ],
 }
 
