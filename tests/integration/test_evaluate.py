@@ -116,9 +116,9 @@ def test_a_context_network_is_trained_on_frames_of_the_graph_and_measured_on_hel
 
 
 def test_what_needs_no_graph_needs_no_service(world: Graph, labelled: Path, tmp_path: Path) -> None:
-    """A context network with VGG16 leaves the paper's VGG16, without batch normalization; a classifier its trunk."""
+    """A context network of VGG leaves the plain VGG, without batch normalization; a classifier its trunk."""
     where = ("--images", str(labelled), "--url", "http://127.0.0.1:9", "--data", str(tmp_path))
-    for objective, trunk in (("context", "vgg16"), ("supervised", "resnet18")):
+    for objective, trunk in (("context", "vgg11"), ("supervised", "timm:test_resnet")):
         named = ("--objective", objective, "--trunk", trunk, "--head", "16,8", *RUN[2:-4], "--threads", "1")
         world.run("train", "--run", objective, *named, *where)
         world.run("train", "--run", objective, *named, "--steps", "4", *where)
@@ -130,4 +130,4 @@ def test_what_needs_no_graph_needs_no_service(world: Graph, labelled: Path, tmp_
     )
     assert [feature["name"] for feature in result["features"]] == ["context", "supervised"]
     card = json.loads((tmp_path / "runs" / "context" / "trunk.json").read_text())
-    assert card["architecture"] == "vgg16"
+    assert card["architecture"] == "vgg11"
