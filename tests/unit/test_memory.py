@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-import torch
 
 from api.wire import TripletBatch
 from tests.unit.toy_service import ToyService
@@ -18,6 +16,8 @@ from trainer.progress import Silence
 from trainer.run import Run
 from trainer.settings import Machine, TrainSettings
 from trainer.train import train
+
+pytestmark = pytest.mark.usefixtures("settled_torch")
 
 STEPS = 700
 SETTLED = 300
@@ -41,14 +41,6 @@ class Weighed(Silence):
 
     def show(self, metrics: Metrics) -> None:
         self.memory.append(psutil.Process().memory_info().rss)
-
-
-@pytest.fixture(autouse=True)
-def settled_torch() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
 
 
 def growth(folder: Path, steps: int) -> int:

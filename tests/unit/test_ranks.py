@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,7 @@ from trainer import checkpoint
 from trainer.metrics import Metrics, read_metrics
 from trainer.ranks import Part
 
-
-@pytest.fixture(autouse=True)
-def settled_torch() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("settled_torch")
 
 
 @pytest.fixture(scope="module")

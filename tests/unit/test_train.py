@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,17 +26,10 @@ from trainer.stream import TripletSource
 from trainer.train import train
 from trainer.weights import load_trunk
 
+pytestmark = pytest.mark.usefixtures("settled_torch")
+
 SMALL: dict[str, Any] = {"batch": 4, "image_size": 32, "head": "32,16", "lr": 0.01, "augment": "mirror,crop,color"}
 MACHINE = Machine(device="cpu", threads=1, loaders=2, checkpoint_every=3)
-
-
-@pytest.fixture(autouse=True)
-def settled_torch() -> Iterator[None]:
-    """What a training sets for its whole process is undone."""
-    threads = torch.get_num_threads()
-    yield
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
 
 
 def train_run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,13 +18,7 @@ from trainer.evaluations import append_evaluation, cut_evaluations, read_evaluat
 from trainer.settings import Machine, TrainSettings
 from trainer.stream import TripletLoader
 
-
-@pytest.fixture(autouse=True)
-def settled_torch() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    yield
-    torch.use_deterministic_algorithms(False)
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("settled_torch")
 
 
 @pytest.fixture
