@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.conftest import Graph, Wait, free_port, wait_until_ready
+from tests.conftest import SAMPLES, Graph, Wait, free_port, wait_until_ready
 from trainer import checkpoint
 from trainer.metrics import read_metrics
 
@@ -125,6 +125,26 @@ def test_a_killed_trainer_comes_back_with_its_queue_its_schedule_and_its_mined_n
     trainer.train("queued-killed")
 
     trainer.assert_equal("queued", "queued-killed")
+
+
+@pytest.mark.parametrize("objective", ["context", "multitask", "supervised"])
+def test_a_killed_trainer_comes_back_under_the_other_objectives_too(
+    trainer: Trainer, wait_for: Wait, objective: str
+) -> None:
+    options = ["--objective", objective, "--trunk", "timm:test_resnet", "--steps", str(STEPS), *SMALL]
+    if objective == "context":
+        options = [option for option in options if option not in ("--augment", "mirror,crop,color")]
+    if objective == "supervised":
+        options += ["--images", str(SAMPLES / "heldout")]
+    trainer.train(objective, *options)
+    process = trainer.start(f"{objective}-killed", *options, "--checkpoint-every", "4")
+    wait_for(lambda: trainer.steps(f"{objective}-killed") >= 6)
+    process.kill()
+    process.wait()
+
+    trainer.train(f"{objective}-killed")
+
+    trainer.assert_equal(objective, f"{objective}-killed")
 
 
 def test_two_ranks_train_a_run_with_the_losses_of_one_and_one_goes_on_with_it(trainer: Trainer) -> None:
