@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install demo test check bench bench-clustering bench-extractors bench-kills bench-loaders bench-memory \
+.PHONY: install demo test check experiment bench bench-clustering bench-extractors bench-kills bench-loaders bench-memory \
 	bench-publishing bench-removal bench-sampling fuzz real-video lock clean
 
 ## Build .venv with everything pinned in constraints.txt.
@@ -95,10 +95,16 @@ fuzz: install
 real-video: install
 	BIN=$(BIN) sh docs/sheets/draw.sh
 
+## The method on a larger world of the samples' generator, every row of the paper beside the others; about an hour on
+## two cores: docs/experiments.md. Stopped, the same line goes on where it was.
+experiment: install
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt '.[experiment]'
+	$(BIN)/python -m tests.experiment --out .experiment $(if $(SEEDS),--seeds $(SEEDS))
+
 ## Pin the versions that were resolved today.
 lock: install
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
 		--no-annotate --no-header --extra dev --output-file constraints.txt pyproject.toml
 
 clean:
-	rm -rf $(VENV) .demo
+	rm -rf $(VENV) .demo .experiment

@@ -79,20 +79,28 @@ def read_photo(share: Path, photo: Photo) -> NDArray[np.float32]:
 
 
 class Backdrop:
-    """A blurred piece of a photograph, a margin larger than the frame, over which the camera moves."""
+    """A piece of a photograph, blurred unless `sharp`, a margin larger than the frame, over which the camera moves."""
 
     def __init__(
-        self, photo: NDArray[np.float32], width: int, height: int, margin: int, rng: np.random.Generator
+        self,
+        photo: NDArray[np.float32],
+        width: int,
+        height: int,
+        margin: int,
+        rng: np.random.Generator,
+        *,
+        sharp: bool = False,
     ) -> None:
         self._size = width, height
         wide, high = width + 2 * margin, height + 2 * margin
         self._center = wide / 2, high / 2
         blur = rng.uniform(4.0, 5.2) * min(width, height) / 180
         for _ in range(20):
-            blurred = cv2.GaussianBlur(_piece(photo, wide, high, rng), (0, 0), blur)
+            piece = _piece(photo, wide, high, rng)
+            blurred = cv2.GaussianBlur(piece, (0, 0), blur)
             if blurred.mean(axis=2).std() > CONTRAST:
                 break
-        self._piece = np.asarray(blurred * rng.uniform(0.75, 1.05), np.float32)
+        self._piece = np.asarray((piece if sharp else blurred) * rng.uniform(0.75, 1.05), np.float32)
 
     def view(self, right: float, down: float, zoom: float) -> NDArray[np.float32]:
         """What a camera sees that has moved by `right` and `down` pixels and come nearer by `zoom`."""

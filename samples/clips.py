@@ -50,13 +50,15 @@ def film(scene: Scene, renderer: Renderer) -> Iterator[NDArray[np.uint8]]:
         yield _compose(frame, renderer, spin, scene.look, scene.zoom, scene.center, place)
 
 
-def picture(mesh: Mesh, photo: NDArray[np.float32], renderer: Renderer, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """A still of an object that fills most of it, RGB uint8 [STILL, STILL, 3]."""
+def picture(
+    mesh: Mesh, photo: NDArray[np.float32], renderer: Renderer, rng: np.random.Generator, *, sharp: bool = False
+) -> NDArray[np.uint8]:
+    """A still of an object that fills most of it, RGB uint8 [STILL, STILL, 3]; `sharp`: the photograph is in focus."""
     look = draw_look(rng)
     spin = rotation(np.deg2rad(rng.uniform(-50, 50)), np.deg2rad(rng.uniform(*ELEVATION)))
     zoom, center, _ = _fit(mesh, [spin], STILL, STILL * rng.uniform(0.82, 0.96))
     place = STILL / 2 + rng.uniform(-3, 3, size=2)
-    backdrop = Backdrop(photo, STILL, STILL, 8, rng)
+    backdrop = Backdrop(photo, STILL, STILL, 8, rng, sharp=sharp)
     return _compose(backdrop.view(0, 0, 1), renderer, spin, look, zoom, center, place)
 
 

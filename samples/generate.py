@@ -58,6 +58,12 @@ def parse_options() -> argparse.Namespace:
 
 def split(instances: list[Instance], training: int, held_out: int, seed: int) -> tuple[list[Instance], list[Instance]]:
     """Training and held-out instances, classes as even as they allow; a look-alike group lies on one side."""
+    filmed, kept_out = sides(instances, seed, HELD_OUT_SHARE)
+    return _evenly(filmed, training), _evenly(kept_out, held_out)
+
+
+def sides(instances: list[Instance], seed: int, share: float) -> tuple[list[list[Instance]], list[list[Instance]]]:
+    """What may be filmed and what may be held out, a list a class; `share` of a class's groups is held out."""
     kinds: dict[str, dict[str, list[Instance]]] = {}
     for instance in instances:
         kinds.setdefault(instance.kind, {}).setdefault(instance.lookalike, []).append(instance)
@@ -65,10 +71,10 @@ def split(instances: list[Instance], training: int, held_out: int, seed: int) ->
     for kind, groups in kinds.items():
         order = np.random.default_rng([seed, _hash(kind)]).permutation(len(groups))
         shuffled = [list(groups.values())[place] for place in order]
-        kept_out = max(2, round(HELD_OUT_SHARE * len(groups)))
+        kept_out = max(2, round(share * len(groups)))
         for side, part in zip(sides, (shuffled[kept_out:], shuffled[:kept_out]), strict=True):
             side.append(_one_of_each_first(part))
-    return _evenly(sides[0], training), _evenly(sides[1], held_out)
+    return sides
 
 
 def _one_of_each_first(groups: list[list[Instance]]) -> list[Instance]:
@@ -86,35 +92,49 @@ def _evenly(kinds: list[list[Instance]], count: int) -> list[Instance]:
 
 def make_clips(options: argparse.Namespace, training: list[Instance]) -> None:
     """`videos/<instance>-<clip>.mp4` and `labels.csv`."""
-    photos = [read_photo(options.share, photo) for photo in CLIP_PHOTOS]
     folder = options.out / "videos"
     folder.mkdir(exist_ok=True)
+    for done, instance in enumerate(film_instances(options, training, folder), 1):
+        print(f"{done}/{len(training)} {instance.id} {instance.model.name}", flush=True)
+    write_labels(options, training)
+
+
+def film_instances(options: argparse.Namespace, training: list[Instance], folder: Path) -> Iterator[Instance]:
+    """Films them one after the other, `<instance>-<clip>.mp4`; each is given back when its clips are there."""
+    photos = [read_photo(options.share, photo) for photo in CLIP_PHOTOS]
     renderer = Renderer(Scene.PATCH)
+    for instance in training:
+        renderer.load(mesh := load_mesh(options.share, instance.model))
+        for clip, photo in enumerate(_photo_order(instance, len(photos), options.clips, options.seed)):
+            rng = np.random.default_rng([options.seed, _hash(instance.id), clip])
+            scene = Scene(mesh, photos[photo], options.frames, rng)
+            write_video(folder / f"{instance.id}-{clip + 1}.mp4", film(scene, renderer), options.quality)
+        yield instance
+
+
+def write_labels(options: argparse.Namespace, training: list[Instance]) -> None:
+    """`labels.csv`: what each clip shows."""
     with (options.out / "labels.csv").open("w", newline="") as table:
         rows = csv.writer(table, lineterminator="\n")
         rows.writerow(["video", "class", "instance", "lookalike"])
-        for done, instance in enumerate(training, 1):
-            renderer.load(mesh := load_mesh(options.share, instance.model))
-            for clip, photo in enumerate(_photo_order(instance, len(photos), options.clips, options.seed)):
-                rng = np.random.default_rng([options.seed, _hash(instance.id), clip])
-                scene = Scene(mesh, photos[photo], options.frames, rng)
-                name = f"{instance.id}-{clip + 1}.mp4"
-                write_video(folder / name, film(scene, renderer), options.quality)
-                rows.writerow([name, instance.kind, instance.id, instance.lookalike])
-            print(f"{done}/{len(training)} {instance.id} {instance.model.name}", flush=True)
+        for instance in training:
+            for clip in range(options.clips):
+                rows.writerow([f"{instance.id}-{clip + 1}.mp4", instance.kind, instance.id, instance.lookalike])
 
 
-def make_images(options: argparse.Namespace, held_out: list[Instance]) -> None:
-    """`heldout/<class>/<instance>_<view>.jpg`."""
+def make_images(
+    options: argparse.Namespace, held_out: list[Instance], name: str = "heldout", *, sharp: bool = False
+) -> None:
+    """`<name>/<class>/<instance>_<view>.jpg`, before photographs that are defocused, or sharp."""
     photos = [read_photo(options.share, photo) for photo in HELD_OUT_PHOTOS]
     renderer = Renderer(Scene.PATCH)
     for instance in held_out:
-        folder = options.out / "heldout" / instance.kind
+        folder = options.out / name / instance.kind
         folder.mkdir(parents=True, exist_ok=True)
         renderer.load(mesh := load_mesh(options.share, instance.model))
         for view, photo in enumerate(_photo_order(instance, len(photos), options.views, options.seed)):
             rng = np.random.default_rng([options.seed, _hash(instance.id), view])
-            image = picture(mesh, photos[photo], renderer, rng)
+            image = picture(mesh, photos[photo], renderer, rng, sharp=sharp)
             quality = [cv2.IMWRITE_JPEG_QUALITY, 90]
             cv2.imwrite(str(folder / f"{instance.id}_{view + 1}.jpg"), image[..., ::-1], quality)
 

@@ -100,13 +100,13 @@ def read_catalogs(share: Path) -> dict[tuple[str, str], Model]:
     return models
 
 
-def read_instances(share: Path) -> list[Instance]:
-    """The models of `models.csv`, whose classes and look-alike groups were decided by eye."""
+def read_instances(share: Path, table: Path | None = None) -> list[Instance]:
+    """The models of a table, `models.csv` if none is named; classes and look-alike groups were decided by eye."""
     models = read_catalogs(share)
-    with Path(__file__).with_name("models.csv").open(newline="") as table:
+    with (table or Path(__file__).with_name("models.csv")).open(newline="") as rows:
         return [
             Instance(row["instance"], row["class"], row["lookalike"], models[row["catalog"], row["file"]])
-            for row in csv.DictReader(table)
+            for row in csv.DictReader(rows)
         ]
 
 

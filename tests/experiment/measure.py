@@ -1,0 +1,88 @@
+"""What a trunk's last map (pool5, Sec. 6.1) is worth on objects that were never filmed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.evaluate.features import trunk_features
+from trainer.evaluate.knn import PRECISION_AT, nearest
+from trainer.evaluate.labelled import LabelledImages, read_labelled
+from trainer.images import read_square
+from trainer.settings import INSTANCE_PATTERN
+from trainer.trunk import Trunk
+
+# N = images, T = tracks, D = features, K = neighbors
+
+PAIRS = 20_000
+"""Pairs of tracks whose distance is looked at."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Images with their pixels; `instances_N` of `images` are look-alike groups, which never vote for themselves."""
+
+    images: LabelledImages
+    pixels: NDArray[np.uint8]
+
+    @classmethod
+    def read(cls, folder: Path, groups: Mapping[str, str], side: int) -> HeldOut:
+        """`groups`: the look-alike group of every instance."""
+        images = read_labelled(folder, INSTANCE_PATTERN)
+        named = [groups[path.stem.split("_")[0]] for path in images.paths]
+        numbers = {name: number for number, name in enumerate(sorted(set(named)))}
+        images = replace(images, instances_N=np.array([numbers[name] for name in named]))
+        return cls(images, np.stack([read_square(path, side) for path in images.paths]))
+
+
+@dataclass(frozen=True)
+class Neighbors:
+    """Of every image: the share of its ten nearest that have its class, and whether the nearest has."""
+
+    precision_N: NDArray[np.float64]
+    top1_N: NDArray[np.float64]
+
+
+def neighbors(trunk: Trunk, held_out: HeldOut) -> Neighbors:
+    """Nearest neighbors by cosine among the images of other look-alike groups."""
+    features_ND = trunk_features(trunk, held_out.pixels)
+    labels_N = held_out.images.labels_N
+    _, near_NK = nearest(features_ND, held_out.images.instances_N, PRECISION_AT)
+    agrees_NK = (labels_N[near_NK] == labels_N[:, None]).astype(np.float64)
+    return Neighbors(agrees_NK.mean(axis=1), agrees_NK[:, 0])
+
+
+@dataclass(frozen=True)
+class Invariance:
+    """Mean cosine distance of pool5 on tracks of objects that were never filmed for training."""
+
+    views: float
+    """D(A, A'): both ends of a track."""
+    instances: float
+    """D(A, B'): the start of one, and the end of another object's, of one class."""
+    classes: float
+    """D(A, C): starts of two classes."""
+
+
+def invariance(trunk: Trunk, tracks: HeldOut, seed: int = 0) -> Invariance:
+    """`tracks`: the start and the end of every track, one after the other."""
+    features_ND = trunk_features(trunk, tracks.pixels)
+    unit_ND = features_ND / np.linalg.norm(features_ND, axis=1, keepdims=True)
+    starts_TD, ends_TD = unit_ND[0::2], unit_ND[1::2]
+    kinds_T, groups_T = tracks.images.labels_N[0::2], tracks.images.instances_N[0::2]
+    a, b = np.random.default_rng(seed).integers(0, len(starts_TD), (2, PAIRS))
+    alike = (kinds_T[a] == kinds_T[b]) & (groups_T[a] != groups_T[b])
+    unlike = kinds_T[a] != kinds_T[b]
+    return Invariance(
+        views=_distance(starts_TD, ends_TD),
+        instances=_distance(starts_TD[a[alike]], ends_TD[b[alike]]),
+        classes=_distance(starts_TD[a[unlike]], starts_TD[b[unlike]]),
+    )
+
+
+def _distance(a_ND: NDArray[np.float32], b_ND: NDArray[np.float32]) -> float:
+    return float(1 - (a_ND * b_ND).sum(axis=1).mean())

@@ -1,0 +1,81 @@
+"""What is compared: the graphs that are mined, and the rows that are trained on them, each under every seed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+CONTEXT = "context"
+"""The run that gives the features of mining, and the weights that all others begin with."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One way to link the tracks: options of `affinity cluster`, where `{context}` is a trunk by the row's name."""
+
+    name: str
+    options: tuple[str, ...] = ()
+    frames: int = 30
+    features_of: str | None = CONTEXT
+    """The row whose trunk it mines with."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of the table: options of `affinity train`, on a graph."""
+
+    name: str
+    title: str
+    objective: str | None
+    """None: what is measured is there without training."""
+    graph: str | None = None
+    passes: int = 1
+    """Times the steps of the others."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is done; the same settings for all rows."""
+
+    seeds: int = 3
+    clips: int = 12
+    trunk: str = "timm:test_resnet"
+    side: int = 64
+    batch: int = 64
+    steps: int = 500
+    context_steps: int = 2500
+    context: tuple[str, ...] = ("--optimizer", "adamw", "--lr", "0.001", "--schedule", "cosine", "--batch", "64")
+    ranking: tuple[str, ...] = ("--optimizer", "adamw", "--lr", "0.0005", "--schedule", "cosine")
+    supervised_steps: int = 500
+    seed: int = 23
+    """Of the division and of the drawing."""
+
+    options: tuple[str, ...] = field(default=("--weight-decay", "0.01", "--head", "512,128"))
+
+
+DEFAULT = ("--features", "hog+trunk:{context}")
+GRAPHS = (
+    Graph("default", DEFAULT),
+    Graph("network", ("--features", "trunk:{context}")),
+    Graph("literal", ("--features", "trunk:{context}", "--crops", "color", "--whiten", "0", "--same-video", "allow")),
+    Graph("hog", ("--features", "hog"), features_of=None),
+    Graph("frames-15", (*DEFAULT, "--track-frames", "15"), frames=15),
+    Graph("again", DEFAULT, features_of="transitive"),
+)
+TRUE = "true"
+"""The graph whose edges come from labels."""
+
+ROWS = (
+    Row("random", "Random", None),
+    Row("context", "Context", "context"),
+    Row("tracking", "Tracking", "tracking", "default"),
+    Row("multitask", "Multi-Task", "multitask", "default"),
+    Row("transitive", "Transitive", "transitive", "default"),
+    Row("network", "Transitive, the network's features alone", "transitive", "network"),
+    Row("literal", "Transitive, mined to the letter", "transitive", "literal"),
+    Row("hog", "Transitive (HOG)", "transitive", "hog"),
+    Row("frames-15", "Transitive (15-frame)", "transitive", "frames-15"),
+    Row("again", "Transitive, mined once more", "transitive", "again"),
+    Row("tracking-twice", "Tracking, as much training as mined once more", "tracking", "default", passes=2),
+    Row("true", "Transitive, true edges (the ceiling)", "transitive", TRUE),
+    Row("supervised", "Supervised", "supervised"),
+)

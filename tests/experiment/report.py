@@ -1,0 +1,130 @@
+"""From the files of all jobs to the results: what the tables and the plots of docs/experiments.md are made of."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from statistics import mean
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.experiment.jobs import Result
+from tests.experiment.plan import GRAPHS, ROWS, TRUE, Row
+from tests.experiment.stages import Setup
+from tests.experiment.statistics import Measured, estimate, measured
+from tests.experiment.world import BACKGROUNDS, WorldSettings, divide
+
+MEASURES = ("precision", "top1")
+COMPARISONS = (
+    ("tracking", "context"),
+    ("multitask", "tracking"),
+    ("transitive", "tracking"),
+    ("network", "tracking"),
+    ("literal", "tracking"),
+    ("hog", "tracking"),
+    ("frames-15", "tracking"),
+    ("again", "tracking-twice"),
+    ("transitive", "literal"),
+    ("transitive", "hog"),
+    ("again", "transitive"),
+    ("true", "tracking"),
+    ("true", "transitive"),
+)
+"""What is said of two rows: the first less the second."""
+INVARIANCE = ("views", "instances", "classes")
+
+Scores = Mapping[str, Sequence[Mapping[str, NDArray[np.float64]]]]
+"""What was measured of every row, under each seed."""
+
+
+def results(setup: Setup, done: Mapping[str, Result]) -> dict[str, Any]:
+    """All numbers of the report. Rows and graphs that were not asked for are left out."""
+    rows = [row for row in ROWS if f"measure-{row.name}-0" in done]
+    scores = {row.name: [_read(setup.scores(row.name, seed)) for seed in _seeds(setup)] for row in rows}
+    return {
+        "date": date.today().isoformat(),
+        "machine": f"{setup.workers} cores, {platform.machine()}, CPU only",
+        "scale": asdict(setup.scale),
+        "world": _world(setup, done),
+        "rows": {row.name: _row(setup, row, scores, done) for row in rows},
+        "graphs": {
+            name: _graph(setup, name, done)
+            for name in (*(one.name for one in GRAPHS), TRUE)
+            if f"graph-{name}-0" in done
+        },
+        "differences": [_difference(a, b, scores) for a, b in COMPARISONS if a in scores and b in scores],
+    }
+
+
+def write_results(path: Path, found: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def _seeds(setup: Setup) -> range:
+    return range(setup.scale.seeds)
+
+
+def _read(path: Path) -> dict[str, NDArray[np.float64]]:
+    with np.load(path) as file:
+        return dict(file)
+
+
+def _world(setup: Setup, done: Mapping[str, Result]) -> dict[str, Any]:
+    filmed, held_out = divide(WorldSettings(setup.part, setup.scale.seed))
+    return {
+        "part": setup.part,
+        "classes": len({one.kind for one in filmed}),
+        "filmed": len(filmed),
+        "held_out": len(held_out),
+        "held_out_groups": len({one.lookalike for one in held_out}),
+        "clips": len(filmed) * setup.scale.clips,
+        "tracks": done["crops"]["tracks"],
+        "held_out_tracks": done["tracks"]["tracks"],
+    }
+
+
+def _row(setup: Setup, row: Row, scores: Scores, done: Mapping[str, Result]) -> dict[str, Any]:
+    told = [done[f"measure-{row.name}-{seed}"] for seed in _seeds(setup)]
+    found: dict[str, Any] = {"title": row.title, "graph": row.graph}
+    for background in BACKGROUNDS:
+        for measure in MEASURES:
+            one = measured(scores[row.name], measure, background)
+            found[f"{measure}-{background}"] = _told(one)
+    found |= {name: mean(one[name] for one in told) for name in INVARIANCE}
+    if row.objective:
+        found["seconds"] = mean(done[f"{row.name}-{seed}"]["seconds"] for seed in _seeds(setup))
+    return found
+
+
+def _told(one: Measured) -> dict[str, Any]:
+    return {**asdict(estimate(one)), "seeds": one.by_seed}
+
+
+def _graph(setup: Setup, name: str, done: Mapping[str, Result]) -> dict[str, Any]:
+    found = [done[f"graph-{name}-{seed}"] for seed in _seeds(setup)]
+    return {
+        "edges": mean(one["edges"] for one in found),
+        "joined": mean(one["joined"] for one in found),
+        "same_class": [one["same_class"]["share"] for one in found],
+        "chance": found[0]["same_class"]["chance"],
+        "apart": mean(one["same_class_apart"]["share"] for one in found),
+        "apart_chance": found[0]["same_class_apart"]["chance"],
+        "same_instance": mean(one["same_instance"]["share"] for one in found),
+        "same_lookalike": mean(one["same_lookalike"]["share"] for one in found),
+        "bias": mean(one["background"]["ratio"] for one in found),
+    }
+
+
+def _difference(a: str, b: str, scores: Scores) -> dict[str, Any]:
+    found: dict[str, Any] = {"of": a, "less": b}
+    for background in BACKGROUNDS:
+        for measure in MEASURES:
+            less = measured(scores[a], measure, background) - measured(scores[b], measure, background)
+            found[f"{measure}-{background}"] = _told(less)
+    return found

@@ -1,0 +1,197 @@
+"""The jobs of the experiment: draw and mine the world, then mine graphs, train on them, and measure what came of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from graphdb.settings import DataFolder
+from tests.experiment.commands import Affinity
+from tests.experiment.jobs import Job, Result
+from tests.experiment.labels import publish_true_edges, write_crops
+from tests.experiment.measure import HeldOut, invariance, neighbors
+from tests.experiment.plan import CONTEXT, GRAPHS, ROWS, TRUE, Graph, Row, Scale
+from tests.experiment.world import BACKGROUNDS, Part, World, WorldSettings, groups, make_tracks, make_world
+from trainer.evaluate.networks import untrained
+from trainer.settings import TrainSettings
+from trainer.trunk import Trunk
+from trainer.weights import load_trunk
+
+SKIPPED = 3
+"""Exit status of an ingest that could not use some of the files."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """Where the experiment lies, and how much of it is done."""
+
+    root: Path
+    part: Part
+    scale: Scale
+    workers: int = 2
+    linking: threading.Lock = field(default_factory=threading.Lock)
+    """An archive has one writer at a time, and linking is one."""
+
+    @property
+    def world(self) -> World:
+        return World(self.root / "world")
+
+    @property
+    def tracks(self) -> World:
+        """Clips of what is held out, to measure distances on."""
+        return World(self.root / "tracks")
+
+    @property
+    def affinity(self) -> Affinity:
+        return Affinity(self.root / "data", self.root / "logs")
+
+    def trunk(self, row: str, seed: int) -> Path:
+        return self.affinity.data / "runs" / f"{row}-{seed}" / "trunk.safetensors"
+
+    def scores(self, row: str, seed: int) -> Path:
+        return self.root / "scores" / f"{row}-{seed}.npz"
+
+
+def preparation(setup: Setup) -> Iterator[Job]:
+    """Each uses all cores."""
+    settings = WorldSettings(setup.part, setup.scale.seed, setup.scale.clips)
+
+    def draw(_: object) -> Result:
+        make_world(setup.world.root, settings, setup.workers)
+        if setup.part == "report":
+            make_tracks(setup.tracks.root, settings, setup.workers)
+        return asdict(settings)
+
+    def ingest(affinity: Affinity, videos: Path, log: str, *options: str) -> Result:
+        return affinity.json(log, "ingest", str(videos), "--no-link", *options, accept=(0, SKIPPED))
+
+    def held_out_tracks(_: object) -> Result:
+        affinity = Affinity(setup.root / "tracks-data", setup.root / "logs")
+        ingest(affinity, setup.tracks.videos, "ingest-tracks")
+        folder = DataFolder.resolve(affinity.data)
+        tracks = write_crops(folder, setup.tracks.labels, setup.tracks.root / "crops")
+        affinity.run("stop-tracks", "graph", "stop")
+        return {"tracks": tracks}
+
+    def crops(_: object) -> Result:
+        folder = DataFolder.resolve(setup.affinity.data)
+        return {"tracks": write_crops(folder, setup.world.labels, setup.root / "crops")}
+
+    yield Job("draw", draw)
+    yield Job("ingest-30", lambda _: ingest(setup.affinity, setup.world.videos, "ingest-30"), ["draw"])
+    if setup.part == "choose":
+        return
+    yield Job("tracks", held_out_tracks, ["ingest-30"])
+    yield Job("crops", crops, ["tracks"])
+    again = ("--remine", "--track-frames", "15")
+    yield Job("ingest-15", lambda _: ingest(setup.affinity, setup.world.videos, "ingest-15", *again), ["crops"])
+
+
+def comparison(setup: Setup, affinity: Affinity, rows: tuple[Row, ...] = ROWS) -> Iterator[Job]:
+    """Graphs, trainings and measurements under every seed; `affinity` has a live service."""
+    wanted = {row.graph for row in rows} | {"hog"}
+    for seed in range(setup.scale.seeds):
+        for graph in GRAPHS:
+            if graph.name in wanted:
+                yield _graph(setup, graph, seed)
+        if TRUE in wanted:
+            yield _true_edges(setup, seed)
+        for row in rows:
+            if row.objective:
+                yield _training(setup, affinity, row, seed)
+            yield _measurement(setup, row, seed)
+
+
+def _graph(setup: Setup, graph: Graph, seed: int) -> Job:
+    def link(_: object) -> Result:
+        trunk = setup.trunk(graph.features_of or "", seed)
+        options = [option.format(context=trunk) for option in graph.options]
+        with setup.linking:
+            made = setup.affinity.json(
+                f"graph-{graph.name}-{seed}", "cluster", *options, "--seed", str(seed), "--set", "copy_similarity=1"
+            )
+        return _judged(setup, made["snapshot"]["id"], made["snapshot"]["counts"])
+
+    after = [f"{graph.features_of}-{seed}"] if graph.features_of else []
+    return Job(f"graph-{graph.name}-{seed}", link, after)
+
+
+def _true_edges(setup: Setup, seed: int) -> Job:
+    """As many as the default mining found."""
+
+    def publish(results: Mapping[str, Result]) -> Result:
+        edges = results[f"graph-default-{seed}"]["edges"]
+        folder = DataFolder.resolve(setup.affinity.data)
+        with setup.linking:
+            id = publish_true_edges(folder, setup.world.labels, edges, seed)
+        return _judged(setup, id, {})
+
+    return Job(f"graph-{TRUE}-{seed}", publish, [f"graph-default-{seed}"])
+
+
+def _judged(setup: Setup, id: str, counts: Mapping[str, int]) -> Result:
+    quality = setup.affinity.json(
+        f"quality-{id}", "graph", "quality", "--labels", str(setup.world.labels), "--snapshot", id
+    )
+    return {**quality, "snapshot": id, "counts": counts}
+
+
+def _training(setup: Setup, affinity: Affinity, row: Row, seed: int) -> Job:
+    graph = f"graph-{row.graph or 'hog'}-{seed}"
+
+    def train(results: Mapping[str, Result]) -> Result:
+        name = f"{row.name}-{seed}"
+        options = ["--run", name, "--url", affinity.url or "", "--seed", str(seed), *_settings(setup, row)]
+        if row.objective == "supervised":
+            options += ["--images", str(setup.root / "crops")]
+        else:
+            options += ["--snapshot", results[graph]["snapshot"]]
+        if row.name != CONTEXT:
+            options += ["--init", str(setup.trunk(CONTEXT, seed))]
+        return affinity.json(name, "train", *options, "--threads", "1", "--loaders", "2")
+
+    return Job(f"{row.name}-{seed}", train, [graph] if row.name == CONTEXT else [graph, f"{CONTEXT}-{seed}"])
+
+
+def _settings(setup: Setup, row: Row) -> list[str]:
+    scale = setup.scale
+    common = ["--objective", row.objective or "", "--trunk", scale.trunk, "--image-size", str(scale.side)]
+    if row.name == CONTEXT:
+        return [*common, "--steps", str(scale.context_steps), *scale.context]
+    return [*common, "--steps", str(scale.steps * row.passes), *scale.ranking]
+
+
+def _measurement(setup: Setup, row: Row, seed: int) -> Job:
+    def measure(_: object) -> Result:
+        torch.set_num_threads(1)
+        trunk = _trunk(setup, row, seed)
+        named = groups()
+        found: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
+        for background in BACKGROUNDS:
+            held_out = HeldOut.read(setup.world.held_out(background), named, setup.scale.side)
+            score = neighbors(trunk, held_out)
+            found |= {f"precision-{background}": score.precision_N, f"top1-{background}": score.top1_N}
+            found |= {
+                f"group-{background}": held_out.images.instances_N,
+                f"label-{background}": held_out.images.labels_N,
+            }
+        setup.scores(row.name, seed).parent.mkdir(exist_ok=True)
+        np.savez(setup.scores(row.name, seed), allow_pickle=False, **found)
+        means = {name: float(values.mean()) for name, values in found.items() if name[:3] in ("pre", "top")}
+        tracks = HeldOut.read(setup.tracks.root / "crops", named, setup.scale.side)
+        return {**means, **asdict(invariance(trunk, tracks))}
+
+    return Job(f"measure-{row.name}-{seed}", measure, [f"{row.name}-{seed}"] if row.objective else [])
+
+
+def _trunk(setup: Setup, row: Row, seed: int) -> Trunk:
+    if row.objective:
+        return load_trunk(setup.trunk(row.name, seed))[0]
+    settings = TrainSettings(trunk=setup.scale.trunk, image_size=setup.scale.side, seed=seed)
+    return untrained(settings).trunk
