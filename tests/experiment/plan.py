@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 CONTEXT = "context"
 """The run that gives the features of mining, and the weights that all others begin with."""
@@ -34,22 +34,24 @@ class Row:
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is done; the same settings for all rows."""
+    """How much is done, and what all rows have in common."""
 
     seeds: int = 3
+    """Each mines and trains anew, from context prediction on."""
+    seed: int = 23
+    """Of the division of the objects, and of the drawing."""
     clips: int = 12
+    """Of each object that is filmed."""
     trunk: str = "timm:test_resnet"
     side: int = 64
-    batch: int = 64
-    steps: int = 500
-    context_steps: int = 2500
-    context: tuple[str, ...] = ("--optimizer", "adamw", "--lr", "0.001", "--schedule", "cosine", "--batch", "64")
-    ranking: tuple[str, ...] = ("--optimizer", "adamw", "--lr", "0.0005", "--schedule", "cosine")
-    supervised_steps: int = 500
-    seed: int = 23
-    """Of the division and of the drawing."""
-
-    options: tuple[str, ...] = field(default=("--weight-decay", "0.01", "--head", "512,128"))
+    steps: int = 400
+    context_steps: int = 2400
+    optimizer: tuple[str, ...] = ("--optimizer", "adamw", "--weight-decay", "0.01", "--schedule", "cosine")
+    context: tuple[str, ...] = ("--batch", "64", "--lr", "0.0015", "--warmup", "50", "--head", "256,8")
+    ranking: tuple[str, ...] = ("--batch", "64", "--lr", "0.001", "--warmup", "20", "--head", "512,128")
+    supervised: tuple[str, ...] = ("--batch", "128", "--lr", "0.001", "--warmup", "20", "--head", "512,128")
+    """As many images a step."""
+    augment: str = "mirror,crop,color"
 
 
 DEFAULT = ("--features", "hog+trunk:{context}")

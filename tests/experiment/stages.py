@@ -162,9 +162,11 @@ def _training(setup: Setup, affinity: Affinity, row: Row, seed: int) -> Job:
 def _settings(setup: Setup, row: Row) -> list[str]:
     scale = setup.scale
     common = ["--objective", row.objective or "", "--trunk", scale.trunk, "--image-size", str(scale.side)]
+    common += scale.optimizer
     if row.name == CONTEXT:
-        return [*common, "--steps", str(scale.context_steps), *scale.context]
-    return [*common, "--steps", str(scale.steps * row.passes), *scale.ranking]
+        return [*common, *scale.context, "--steps", str(scale.context_steps)]
+    own = scale.supervised if row.objective == "supervised" else scale.ranking
+    return [*common, *own, "--augment", scale.augment, "--steps", str(scale.steps * row.passes)]
 
 
 def _measurement(setup: Setup, row: Row, seed: int) -> Job:

@@ -117,13 +117,18 @@ def instances() -> list[Any]:
 
 
 def divide(settings: WorldSettings) -> tuple[list[Any], list[Any]]:
-    """The objects that are filmed, and those held out, of one part; no look-alike group is in two of the three.
+    """The objects that are filmed, and those held out, of one part."""
+    return divided(instances(), settings)
+
+
+def divided(objects: Sequence[Any], settings: WorldSettings) -> tuple[list[Any], list[Any]]:
+    """The same of these objects; no look-alike group is filmed in one part, and held out or filmed in the other.
 
     To choose how to mine, edges are looked at, and those only what is filmed has.
     """
     import generate
 
-    objects = _some_of_each_group(instances())
+    objects = _some_of_each_group(objects)
     chosen = _chosen_groups(objects, settings.seed)
     if settings.part == "choose":
         return [one for one in objects if one.lookalike in chosen], []

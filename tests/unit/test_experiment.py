@@ -1,0 +1,79 @@
+"""The experiment's own arithmetic, and that its page says what was measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from tests.experiment.jobs import Job, Jobs, Result
+from tests.experiment.statistics import Measured, estimate
+from tests.experiment.tables import tables
+
+GROUPS = np.array([0, 0, 1, 1, 2, 2])
+
+
+def test_a_job_is_done_after_those_it_waits_for_and_never_twice(tmp_path: Path) -> None:
+    did: list[str] = []
+
+    def job(name: str, *after: str) -> Job:
+        def do(results: Mapping[str, Result]) -> Result:
+            did.append(name)
+            return {"sum": 1 + sum(results[one]["sum"] for one in after)}
+
+        return Job(name, do, after)
+
+    jobs = [job("last", "left", "right"), job("left", "first"), job("right", "first"), job("first")]
+    assert Jobs(tmp_path, jobs).run(2)["last"] == {"sum": 5}
+    assert sorted(did) == ["first", "last", "left", "right"] and did[0] == "first" and did[-1] == "last"
+
+    assert Jobs(tmp_path, jobs).run(2)["last"] == {"sum": 5}
+    assert len(did) == 4
+
+
+def test_a_job_that_failed_is_done_again_and_those_before_it_are_not(tmp_path: Path) -> None:
+    did: list[str] = []
+
+    def first(_: object) -> Result:
+        did.append("first")
+        return {}
+
+    def fails(_: object) -> Result:
+        raise RuntimeError("no room")
+
+    with pytest.raises(RuntimeError, match="no room"):
+        Jobs(tmp_path, [Job("first", first), Job("second", fails, ["first"])]).run(2)
+    Jobs(tmp_path, [Job("first", first), Job("second", lambda _: {}, ["first"])]).run(2)
+
+    assert did == ["first"]
+
+
+def test_what_does_not_vary_has_an_interval_of_no_width() -> None:
+    found = estimate(Measured(np.full((3, 6), 0.25), GROUPS))
+    assert (found.mean, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
+
+
+def test_objects_and_seeds_both_widen_the_interval() -> None:
+    objects = np.array([0.0, 0.0, 0.5, 0.5, 1.0, 1.0])
+    by_object = estimate(Measured(np.stack([objects] * 3), GROUPS))
+    by_seed = estimate(Measured(np.array([[0.0] * 6, [0.5] * 6, [1.0] * 6]), GROUPS))
+    # All three draws are of the lowest once in 27: oftener than once in 40, where the interval ends.
+    assert (by_object.mean, by_object.low, by_object.high) == (0.5, 0.0, 1.0)
+    assert (by_seed.mean, by_seed.low, by_seed.high) == (0.5, 0.0, 1.0)
+
+
+def test_a_difference_is_taken_image_by_image_and_seed_by_seed() -> None:
+    values = np.random.default_rng(0).random((3, 6))
+    found = estimate(Measured(values + 0.125, GROUPS) - Measured(values, GROUPS))
+    assert (found.mean, found.low, found.high) == pytest.approx((0.125, 0.125, 0.125))
+
+
+def test_the_page_has_the_tables_of_what_was_measured() -> None:
+    results = json.loads((ROOT / "docs" / "experiments" / "results.json").read_text())
+    page = (ROOT / "docs" / "experiments.md").read_text()
+    assert [name for name, text in tables(results).items() if text not in page] == []
+    assert results["date"] in page
