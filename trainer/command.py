@@ -9,7 +9,7 @@ from dataclasses import asdict, fields
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from api.client import TripletClient
 from trainer.errors import SettingsError
@@ -20,6 +20,9 @@ from trainer.ranks import Part, from_first, join_ranks
 from trainer.run import Run, Snapshot, unused_name
 from trainer.settings import COMMON_TRUNKS, Machine, TrainSettings, runs_folder
 from trainer.signals import StopRequest
+
+if TYPE_CHECKING:
+    from trainer.stream import TripletSource
 
 PATHS = {"init", "images", "evaluate_on"}
 """Settings that are kept as whole paths: a run may be resumed from elsewhere."""
@@ -102,7 +105,7 @@ def _follow(runs: Path, part: Part, *, api_key: str | None) -> int:
     return stop.exit_code if stop.signum else 0
 
 
-def find_snapshot(client: TripletClient, settings: TrainSettings) -> Snapshot:
+def find_snapshot(client: TripletSource, settings: TrainSettings) -> Snapshot:
     """What a new run with these settings is to be trained on. Raises what the client raises."""
     if settings.images_folder:
         folder = ImageFolder.read(settings.images_folder)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tests.experiment.jobs import Jobs, Result
 from tests.experiment.measure import HeldOut
-from tests.experiment.plan import ROWS, Scale
-from tests.experiment.report import results, write_results
-from tests.experiment.stages import Setup, comparison, preparation
-from tests.experiment.tables import tables
+from tests.experiment.plan import CANDIDATES, ROWS, Scale
+from tests.experiment.report import graph_results, results, write_results
+from tests.experiment.stages import Setup, choice, comparison, preparation
+from tests.experiment.tables import graphs_table, tables
 from tests.experiment.world import BACKGROUNDS, groups
 from trainer.weights import load_trunk
 
@@ -28,10 +28,15 @@ def main() -> None:
     rows = tuple(row for row in ROWS if not options.rows or row.name in options.rows.split(","))
     done = Jobs(setup.root / "jobs", list(preparation(setup))).run(1)
     with setup.affinity.service() as affinity:
-        done |= Jobs(setup.root / "jobs", list(comparison(setup, affinity, rows))).run(setup.workers)
-    show_children(setup, done)
+        jobs = choice(setup, affinity) if setup.part == "choose" else comparison(setup, affinity, rows)
+        done |= Jobs(setup.root / "jobs", list(jobs)).run(setup.workers)
+    (setup.root / "report").mkdir(exist_ok=True)
+    if setup.part == "choose":
+        print(graphs_table({"graphs": graph_results(setup, CANDIDATES, done)}))
+    else:
+        show_children(setup, done)
+        report(setup, done)
     setup.affinity.run("stop", "graph", "stop")
-    report(setup, done)
 
 
 def report(setup: Setup, done: Mapping[str, Result]) -> None:
@@ -40,7 +45,6 @@ def report(setup: Setup, done: Mapping[str, Result]) -> None:
     from tests.experiment.sheets import draw_neighbors
 
     folder = setup.root / "report"
-    folder.mkdir(exist_ok=True)
     found = results(setup, done)
     write_results(folder / "results.json", found)
     text = "\n\n".join(tables(found).values())
@@ -56,7 +60,6 @@ def report(setup: Setup, done: Mapping[str, Result]) -> None:
 def show_children(setup: Setup, done: Mapping[str, Result]) -> None:
     """Child clusters of the first seed's graphs."""
     folder = setup.root / "report"
-    folder.mkdir(exist_ok=True)
     for graph in ("default", "literal"):
         if found := done.get(f"graph-{graph}-0"):
             out = str(folder / f"children-{graph}.jpg")

@@ -44,8 +44,8 @@ class Scale:
     """Of each object that is filmed."""
     trunk: str = "timm:test_resnet"
     side: int = 64
-    steps: int = 400
-    context_steps: int = 2400
+    steps: int = 300
+    context_steps: int = 1800
     optimizer: tuple[str, ...] = ("--optimizer", "adamw", "--weight-decay", "0.01", "--schedule", "cosine")
     context: tuple[str, ...] = ("--batch", "64", "--lr", "0.0015", "--warmup", "50", "--head", "256,8")
     ranking: tuple[str, ...] = ("--batch", "64", "--lr", "0.001", "--warmup", "20", "--head", "512,128")
@@ -54,12 +54,30 @@ class Scale:
     augment: str = "mirror,crop,color"
 
 
-DEFAULT = ("--features", "hog+trunk:{context}")
+JOINED = ("--features", "hog+trunk:{context}")
+NETWORK = ("--features", "trunk:{context}")
+HOG = ("--features", "hog")
+LITERAL = (*NETWORK, "--crops", "color", "--whiten", "0", "--same-video", "allow")
+DEFAULT = JOINED
+"""What was chosen among the candidates."""
+CANDIDATES = (
+    Graph("literal", LITERAL),
+    Graph("network", NETWORK),
+    Graph("network-whole", (*NETWORK, "--whiten", "0")),
+    Graph("network-15", (*NETWORK, "--neighbors", "15")),
+    Graph("hog", HOG, features_of=None),
+    Graph("hog-15", (*HOG, "--neighbors", "15"), features_of=None),
+    Graph("hog-20", (*HOG, "--neighbors", "20"), features_of=None),
+    Graph("joined", JOINED),
+    Graph("joined-15", (*JOINED, "--neighbors", "15")),
+    Graph("joined-20", (*JOINED, "--neighbors", "20")),
+)
+"""Ways to mine that are looked at on the objects to choose on; none of them is in the report."""
 GRAPHS = (
     Graph("default", DEFAULT),
-    Graph("network", ("--features", "trunk:{context}")),
-    Graph("literal", ("--features", "trunk:{context}", "--crops", "color", "--whiten", "0", "--same-video", "allow")),
-    Graph("hog", ("--features", "hog"), features_of=None),
+    Graph("network", NETWORK),
+    Graph("literal", LITERAL),
+    Graph("hog", HOG, features_of=None),
     Graph("frames-15", (*DEFAULT, "--track-frames", "15"), frames=15),
     Graph("again", DEFAULT, features_of="transitive"),
 )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.experiment.jobs import Result
-from tests.experiment.plan import GRAPHS, ROWS, TRUE, Row
+from tests.experiment.plan import GRAPHS, ROWS, TRUE, Graph, Row
 from tests.experiment.stages import Setup
 from tests.experiment.statistics import Measured, estimate, measured
 from tests.experiment.world import BACKGROUNDS, WorldSettings, divide
@@ -53,13 +53,14 @@ def results(setup: Setup, done: Mapping[str, Result]) -> dict[str, Any]:
         "scale": asdict(setup.scale),
         "world": _world(setup, done),
         "rows": {row.name: _row(setup, row, scores, done) for row in rows},
-        "graphs": {
-            name: _graph(setup, name, done)
-            for name in (*(one.name for one in GRAPHS), TRUE)
-            if f"graph-{name}-0" in done
-        },
+        "graphs": graph_results(setup, (*GRAPHS, Graph(TRUE)), done),
         "differences": [_difference(a, b, scores) for a, b in COMPARISONS if a in scores and b in scores],
     }
+
+
+def graph_results(setup: Setup, graphs: Sequence[Graph], done: Mapping[str, Result]) -> dict[str, Any]:
+    """What was found of the edges of each graph that was made."""
+    return {graph.name: _graph(setup, graph.name, done) for graph in graphs if f"graph-{graph.name}-0" in done}
 
 
 def write_results(path: Path, found: Mapping[str, Any]) -> None:

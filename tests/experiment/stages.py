@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.experiment.commands import Affinity
 from tests.experiment.jobs import Job, Result
 from tests.experiment.labels import publish_true_edges, write_crops
 from tests.experiment.measure import HeldOut, invariance, neighbors
-from tests.experiment.plan import CONTEXT, GRAPHS, ROWS, TRUE, Graph, Row, Scale
+from tests.experiment.plan import CANDIDATES, CONTEXT, GRAPHS, ROWS, TRUE, Graph, Row, Scale
 from tests.experiment.world import BACKGROUNDS, Part, World, WorldSettings, groups, make_tracks, make_world
 from trainer.evaluate.networks import untrained
 from trainer.settings import TrainSettings
@@ -93,19 +93,22 @@ def preparation(setup: Setup) -> Iterator[Job]:
     yield Job("ingest-15", lambda _: ingest(setup.affinity, setup.world.videos, "ingest-15", *again), ["crops"])
 
 
-def comparison(setup: Setup, affinity: Affinity, rows: tuple[Row, ...] = ROWS) -> Iterator[Job]:
+def choice(setup: Setup, affinity: Affinity) -> Iterator[Job]:
+    """Graphs by every candidate, under every seed; `affinity` has a live service."""
+    for seed in range(setup.scale.seeds):
+        yield from (_graph(setup, graph, seed) for graph in CANDIDATES)
+        yield _training(setup, affinity, next(row for row in ROWS if row.name == CONTEXT), seed)
+
+
+def comparison(setup: Setup, affinity: Affinity, rows: Sequence[Row] = ROWS) -> Iterator[Job]:
     """Graphs, trainings and measurements under every seed; `affinity` has a live service."""
     wanted = {row.graph for row in rows} | {"hog"}
     for seed in range(setup.scale.seeds):
-        for graph in GRAPHS:
-            if graph.name in wanted:
-                yield _graph(setup, graph, seed)
+        yield from (_graph(setup, graph, seed) for graph in GRAPHS if graph.name in wanted)
         if TRUE in wanted:
             yield _true_edges(setup, seed)
-        for row in rows:
-            if row.objective:
-                yield _training(setup, affinity, row, seed)
-            yield _measurement(setup, row, seed)
+        yield from (_training(setup, affinity, row, seed) for row in rows if row.objective)
+        yield from (_measurement(setup, row, seed) for row in rows)
 
 
 def _graph(setup: Setup, graph: Graph, seed: int) -> Job:

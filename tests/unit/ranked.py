@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from tests.conftest import ROOT, free_port
+from tests.conftest import ROOT, SAMPLES, free_port
 from tests.unit.toy_service import ToyService
+from trainer.command import find_snapshot
 from trainer.progress import Silence
 from trainer.ranks import from_first, join_ranks
 from trainer.run import Run
@@ -34,24 +37,33 @@ SETTINGS = TrainSettings(
 MACHINE = Machine(device="cpu", threads=1, loaders=1)
 
 
-def train_steps(folder: Path, steps: int) -> None:
+OTHERS: dict[str, dict[str, Any]] = {
+    "transitive": {},
+    "supervised": {"images": str(SAMPLES / "heldout"), "snapshot": "latest"},
+    "context": {"trunk": "timm:test_resnet"},
+    "multitask": {"trunk": "timm:test_resnet", "mix": "intra:1"},
+}
+"""What other objectives are trained with."""
+
+
+def train_steps(folder: Path, steps: int, objective: str = "transitive") -> None:
     """Train the run in the folder to this step, with the ranks there are."""
-    settings = TrainSettings(**{**vars(SETTINGS), "steps": steps})
+    settings = replace(SETTINGS, steps=steps, objective=objective, **OTHERS[objective])
     run = Run(folder)
     with join_ranks() as part:
         if part.first:
             folder.mkdir(exist_ok=True)
-            run.write(settings, ToyService().description, MACHINE)
+            run.write(settings, find_snapshot(ToyService(), settings), MACHINE)
         from_first(None, part)
         train(run, settings, MACHINE, ToyService(), Silence(steps), threading.Event(), part)
 
 
-def train_on_ranks(folder: Path, steps: int, world: int) -> None:
+def train_on_ranks(folder: Path, steps: int, world: int, objective: str = "transitive") -> None:
     """The same in as many processes."""
     port = str(free_port())
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.unit.ranked", str(folder), str(steps)],
+            [sys.executable, "-m", "tests.unit.ranked", str(folder), str(steps), objective],
             cwd=ROOT,
             env={
                 **os.environ,
@@ -70,4 +82,4 @@ def train_on_ranks(folder: Path, steps: int, world: int) -> None:
 
 
 if __name__ == "__main__":
-    train_steps(Path(sys.argv[1]), int(sys.argv[2]))
+    train_steps(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])

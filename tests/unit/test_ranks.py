@@ -53,6 +53,29 @@ def test_a_batch_gives_the_same_losses_on_one_rank_and_on_two_also_when_the_worl
     same_weights(tmp_path, alone)
 
 
+def test_supervised_has_the_losses_of_one_rank_on_two(tmp_path: Path) -> None:
+    train_steps(tmp_path / "one", 3, "supervised")
+    train_on_ranks(tmp_path / "two", 3, 2, "supervised")
+
+    mine, its = (read_metrics(tmp_path / name / "metrics.jsonl") for name in ("two", "one"))
+    assert [line.loss for line in mine] == pytest.approx([line.loss for line in its], rel=1e-4)
+    assert [line.measures["accuracy"] for line in mine] == pytest.approx([line.measures["accuracy"] for line in its])
+    same_weights(tmp_path / "two", tmp_path / "one")
+
+
+@pytest.mark.parametrize("objective", ["context", "multitask"])
+def test_what_normalizes_batches_sees_the_same_on_two_ranks_and_begins_with_a_like_loss(
+    tmp_path: Path, objective: str
+) -> None:
+    train_steps(tmp_path / "one", 1, objective)
+    train_on_ranks(tmp_path / "two", 1, 2, objective)
+
+    (mine,), (its,) = (read_metrics(tmp_path / name / "metrics.jsonl") for name in ("two", "one"))
+    assert (mine.position, mine.images, mine.pairs) == (its.position, its.images, its.pairs)
+    # On CPUs each rank normalizes by its own half of the batch.
+    assert mine.loss == pytest.approx(its.loss, rel=0.2)
+
+
 def same_weights(one: Path, other: Path) -> None:
     (mine, _), (its, _) = checkpoint.load_latest(one), checkpoint.load_latest(other)
     assert mine is not None and its is not None
