@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from graphlib import TopologicalSorter
@@ -21,6 +21,8 @@ class Job:
     name: str
     do: Callable[[Mapping[str, Result]], Result]
     after: Sequence[str] = ()
+    alone: bool = False
+    """Whether it waits for others that are so, and they for it."""
 
 
 class Jobs:
@@ -37,15 +39,28 @@ class Jobs:
         order.prepare()
         results: dict[str, Result] = {}
         running: dict[Future[Result], str] = {}
+        waiting: list[str] = []
         with ThreadPoolExecutor(workers) as pool:
             while order.is_active():
-                for name in order.get_ready():
+                waiting += order.get_ready()
+                for name in self._startable(waiting, running.values(), workers):
+                    waiting.remove(name)
                     running[pool.submit(self._do, self._jobs[name], results)] = name
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     name = running.pop(future)
                     results[name] = future.result()
                     order.done(name)
         return results
+
+    def _startable(self, waiting: Sequence[str], running: Iterable[str], workers: int) -> list[str]:
+        """Those that may start now, in the order of the jobs."""
+        chosen, names = [], set(running)
+        for name in [name for name in self._jobs if name in waiting]:
+            busy = len(names) >= workers or (self._jobs[name].alone and any(self._jobs[one].alone for one in names))
+            if not busy:
+                chosen.append(name)
+                names.add(name)
+        return chosen
 
     def _do(self, job: Job, results: Mapping[str, Result]) -> Result:
         path = self._folder / f"{job.name}.json"

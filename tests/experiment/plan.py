@@ -44,8 +44,8 @@ class Scale:
     """Of each object that is filmed."""
     trunk: str = "timm:test_resnet"
     side: int = 64
-    steps: int = 300
-    context_steps: int = 1800
+    steps: int = 250
+    context_steps: int = 1500
     optimizer: tuple[str, ...] = ("--optimizer", "adamw", "--weight-decay", "0.01", "--schedule", "cosine")
     context: tuple[str, ...] = ("--batch", "64", "--lr", "0.0015", "--warmup", "50", "--head", "256,8")
     ranking: tuple[str, ...] = ("--batch", "64", "--lr", "0.001", "--warmup", "20", "--head", "512,128")

@@ -99,7 +99,8 @@ def _row(setup: Setup, row: Row, scores: Scores, done: Mapping[str, Result]) -> 
             found[f"{measure}-{background}"] = _told(one)
     found |= {name: mean(one[name] for one in told) for name in INVARIANCE}
     if row.objective:
-        found["seconds"] = mean(done[f"{row.name}-{seed}"]["seconds"] for seed in _seeds(setup))
+        trained = [done[f"{row.name}-{seed}"] for seed in _seeds(setup)]
+        found |= {"steps": trained[0]["steps"], "loss_last": mean(one["loss_last"] for one in trained)}
     return found
 
 

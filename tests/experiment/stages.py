@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -35,8 +34,6 @@ class Setup:
     part: Part
     scale: Scale
     workers: int = 2
-    linking: threading.Lock = field(default_factory=threading.Lock)
-    """An archive has one writer at a time, and linking is one."""
 
     @property
     def world(self) -> World:
@@ -112,17 +109,18 @@ def comparison(setup: Setup, affinity: Affinity, rows: Sequence[Row] = ROWS) -> 
 
 
 def _graph(setup: Setup, graph: Graph, seed: int) -> Job:
+    """An archive has one writer at a time, and linking is one."""
+
     def link(_: object) -> Result:
         trunk = setup.trunk(graph.features_of or "", seed)
         options = [option.format(context=trunk) for option in graph.options]
-        with setup.linking:
-            made = setup.affinity.json(
-                f"graph-{graph.name}-{seed}", "cluster", *options, "--seed", str(seed), "--set", "copy_similarity=1"
-            )
+        made = setup.affinity.json(
+            f"graph-{graph.name}-{seed}", "cluster", *options, "--seed", str(seed), "--set", "copy_similarity=1"
+        )
         return _judged(setup, made["snapshot"]["id"], made["snapshot"]["counts"])
 
     after = [f"{graph.features_of}-{seed}"] if graph.features_of else []
-    return Job(f"graph-{graph.name}-{seed}", link, after)
+    return Job(f"graph-{graph.name}-{seed}", link, after, alone=True)
 
 
 def _true_edges(setup: Setup, seed: int) -> Job:
@@ -131,11 +129,10 @@ def _true_edges(setup: Setup, seed: int) -> Job:
     def publish(results: Mapping[str, Result]) -> Result:
         edges = results[f"graph-default-{seed}"]["edges"]
         folder = DataFolder.resolve(setup.affinity.data)
-        with setup.linking:
-            id = publish_true_edges(folder, setup.world.labels, edges, seed)
+        id = publish_true_edges(folder, setup.world.labels, edges, seed)
         return _judged(setup, id, {})
 
-    return Job(f"graph-{TRUE}-{seed}", publish, [f"graph-default-{seed}"])
+    return Job(f"graph-{TRUE}-{seed}", publish, [f"graph-default-{seed}"], alone=True)
 
 
 def _judged(setup: Setup, id: str, counts: Mapping[str, int]) -> Result:

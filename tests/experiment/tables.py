@@ -27,7 +27,7 @@ def rows_table(results: Results) -> str:
 
 def _row(results: Results, row: Mapping[str, Any]) -> list[str]:
     graph = results["graphs"].get(row["graph"])
-    ranks = row["graph"] and not row["title"].startswith(("Tracking", "Multi"))
+    on_edges = row["title"].startswith("Transitive")
     return [
         row["title"],
         _estimate(row["precision-defocused"]),
@@ -35,7 +35,7 @@ def _row(results: Results, row: Mapping[str, Any]) -> list[str]:
         _number(row["top1-defocused"]["mean"]),
         _estimate(row["precision-sharp"]),
         _number(row["top1-sharp"]["mean"]),
-        _percent(mean(graph["same_class"])) if graph and ranks else "",
+        _percent(mean(graph["same_class"])) if graph and on_edges else "",
     ]
 
 

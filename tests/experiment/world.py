@@ -70,6 +70,7 @@ BACKGROUNDS = ("defocused", "sharp")
 
 def make_world(root: Path, settings: WorldSettings, workers: int) -> World:
     """Draw it, an object a task. What was drawn when it was stopped is not drawn again."""
+    import attribution
     import generate
 
     world = World(root)
@@ -79,6 +80,7 @@ def make_world(root: Path, settings: WorldSettings, workers: int) -> World:
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         list(pool.map(_photograph, [options] * len(BACKGROUNDS), [held_out] * len(BACKGROUNDS), BACKGROUNDS))
     generate.write_labels(options, filmed)
+    attribution.write_attribution(root / "ATTRIBUTION.md", filmed, held_out)
     return world
 
 
