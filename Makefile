@@ -95,16 +95,16 @@ fuzz: install
 real-video: install
 	BIN=$(BIN) sh docs/sheets/draw.sh
 
-## The method on a larger world of the samples' generator, every row of the paper beside the others; about an hour on
-## two cores: docs/experiments.md. Stopped, the same line goes on where it was.
+## The method on a larger world of the samples' generator, row beside row; an hour and a half on two cores. Needs the
+## Debian packages that samples/generate.py names. Stopped, the same line goes on: docs/experiments.md.
 experiment: install
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt '.[experiment]'
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,experiment]'
 	$(BIN)/python -m tests.experiment --out .experiment $(if $(SEEDS),--seeds $(SEEDS))
 
 ## Pin the versions that were resolved today.
 lock: install
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-emit-index-url --no-emit-find-links \
-		--no-annotate --no-header --extra dev --output-file constraints.txt pyproject.toml
+		--no-annotate --no-header --extra dev --extra experiment --output-file constraints.txt pyproject.toml
 
 clean:
 	rm -rf $(VENV) .demo .experiment

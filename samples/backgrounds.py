@@ -1,4 +1,4 @@
-"""Photographs behind the objects: where ordinary packages keep them, and a defocused view that moves over one.
+"""Photographs behind the objects: where ordinary packages keep them, and a view, defocused or not, that moves over one.
 
 Clips and held-out images draw from different packages, so no background is met on both sides.
 """
@@ -96,6 +96,7 @@ class Backdrop:
         self._center = wide / 2, high / 2
         blur = rng.uniform(4.0, 5.2) * min(width, height) / 180
         for _ in range(20):
+            # The blurred one decides, so that both are of the same place.
             piece = _piece(photo, wide, high, rng)
             blurred = cv2.GaussianBlur(piece, (0, 0), blur)
             if blurred.mean(axis=2).std() > CONTRAST:

@@ -67,14 +67,14 @@ def sides(instances: list[Instance], seed: int, share: float) -> tuple[list[list
     kinds: dict[str, dict[str, list[Instance]]] = {}
     for instance in instances:
         kinds.setdefault(instance.kind, {}).setdefault(instance.lookalike, []).append(instance)
-    sides: tuple[list[list[Instance]], list[list[Instance]]] = [], []
+    dealt: tuple[list[list[Instance]], list[list[Instance]]] = [], []
     for kind, groups in kinds.items():
         order = np.random.default_rng([seed, _hash(kind)]).permutation(len(groups))
         shuffled = [list(groups.values())[place] for place in order]
         kept_out = max(2, round(share * len(groups)))
-        for side, part in zip(sides, (shuffled[kept_out:], shuffled[:kept_out]), strict=True):
+        for side, part in zip(dealt, (shuffled[kept_out:], shuffled[:kept_out]), strict=True):
             side.append(_one_of_each_first(part))
-    return sides
+    return dealt
 
 
 def _one_of_each_first(groups: list[list[Instance]]) -> list[Instance]:
@@ -99,11 +99,11 @@ def make_clips(options: argparse.Namespace, training: list[Instance]) -> None:
     write_labels(options, training)
 
 
-def film_instances(options: argparse.Namespace, training: list[Instance], folder: Path) -> Iterator[Instance]:
+def film_instances(options: argparse.Namespace, instances: list[Instance], folder: Path) -> Iterator[Instance]:
     """Films them one after the other, `<instance>-<clip>.mp4`; each is given back when its clips are there."""
     photos = [read_photo(options.share, photo) for photo in CLIP_PHOTOS]
     renderer = Renderer(Scene.PATCH)
-    for instance in training:
+    for instance in instances:
         renderer.load(mesh := load_mesh(options.share, instance.model))
         for clip, photo in enumerate(_photo_order(instance, len(photos), options.clips, options.seed)):
             rng = np.random.default_rng([options.seed, _hash(instance.id), clip])
@@ -112,12 +112,12 @@ def film_instances(options: argparse.Namespace, training: list[Instance], folder
         yield instance
 
 
-def write_labels(options: argparse.Namespace, training: list[Instance]) -> None:
+def write_labels(options: argparse.Namespace, instances: list[Instance]) -> None:
     """`labels.csv`: what each clip shows."""
     with (options.out / "labels.csv").open("w", newline="") as table:
         rows = csv.writer(table, lineterminator="\n")
         rows.writerow(["video", "class", "instance", "lookalike"])
-        for instance in training:
+        for instance in instances:
             for clip in range(options.clips):
                 rows.writerow([f"{instance.id}-{clip + 1}.mp4", instance.kind, instance.id, instance.lookalike])
 

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import date
 from pathlib import Path
 
+from tests.conftest import SETTINGS
+from tests.experiment.commands import CommandFailed
 from tests.experiment.jobs import Jobs, Result
 from tests.experiment.measure import HeldOut
-from tests.experiment.plan import CANDIDATES, ROWS, Scale
+from tests.experiment.plan import CANDIDATES, GRAPHS, Scale
 from tests.experiment.report import graph_results, results, write_results
 from tests.experiment.stages import Setup, choice, comparison, preparation
 from tests.experiment.tables import graphs_table, tables
@@ -18,25 +23,46 @@ from trainer.weights import load_trunk
 
 SHOWN = ("context", "tracking", "transitive")
 """Rows whose neighbors are drawn."""
-ROW_TITLES = {row.name: row.title for row in ROWS}
 
 
 def main() -> None:
     options = parse_options()
-    scale = replace(Scale(), seeds=options.seeds)
-    setup = Setup(options.out.absolute(), options.part, scale)
-    rows = tuple(row for row in ROWS if not options.rows or row.name in options.rows.split(","))
+    for name in SETTINGS:
+        # Ours is the Neo4j of the data folder, whatever the shell says.
+        os.environ.pop(name, None)
+    setup = Setup(options.out.absolute() / options.part, options.part, replace(Scale(), seeds=options.seeds))
+    keep_plan(setup)
+    try:
+        with setup.affinity.graph():
+            run(setup)
+    except CommandFailed as error:
+        raise SystemExit(f"{error}\nWhat was done is kept; the same line goes on.") from error
+
+
+def keep_plan(setup: Setup) -> None:
+    """What a folder was begun with is what it goes on with, as results are taken as they lie there."""
+    plan = json.loads(json.dumps([asdict(setup.scale), [asdict(one) for one in (*CANDIDATES, *GRAPHS)]]))
+    file = setup.root / "plan.json"
+    setup.root.mkdir(parents=True, exist_ok=True)
+    if file.exists() and json.loads(file.read_text()) != plan:
+        raise SystemExit(f"{setup.root} was begun with other settings: name another folder with --out, or delete it.")
+    file.write_text(json.dumps(plan, indent=1))
+
+
+def run(setup: Setup) -> None:
+    folder = setup.root / "report"
+    folder.mkdir(exist_ok=True)
     done = Jobs(setup.root / "jobs", list(preparation(setup))).run(1)
     with setup.affinity.service() as affinity:
-        jobs = choice(setup, affinity) if setup.part == "choose" else comparison(setup, affinity, rows)
+        jobs = choice(setup, affinity) if setup.part == "choose" else comparison(setup, affinity)
         done |= Jobs(setup.root / "jobs", list(jobs)).run(setup.workers)
-    (setup.root / "report").mkdir(exist_ok=True)
     if setup.part == "choose":
-        print(graphs_table({"graphs": graph_results(setup, CANDIDATES, done)}))
+        found = {"date": date.today().isoformat(), "graphs": graph_results(setup, CANDIDATES, done)}
+        write_results(folder / "choose.json", found)
+        print(graphs_table(found))
     else:
         show_children(setup, done)
         report(setup, done)
-    setup.affinity.run("stop", "graph", "stop")
 
 
 def report(setup: Setup, done: Mapping[str, Result]) -> None:
@@ -51,7 +77,7 @@ def report(setup: Setup, done: Mapping[str, Result]) -> None:
     (folder / "tables.md").write_text(text + "\n")
     draw_rows(found, folder / "rows.svg")
     draw_purity(found, folder / "purity.svg")
-    shown = [(ROW_TITLES[name], load_trunk(setup.trunk(name, 0))[0]) for name in SHOWN if name in found["rows"]]
+    shown = [(found["rows"][name]["title"], load_trunk(setup.trunk(name, 0))[0]) for name in SHOWN]
     held_out = HeldOut.read(setup.world.held_out(BACKGROUNDS[0]), groups(), setup.scale.side)
     draw_neighbors(shown, held_out, folder / "neighbors.jpg")
     print(f"{text}\n\n{folder}")
@@ -61,9 +87,8 @@ def show_children(setup: Setup, done: Mapping[str, Result]) -> None:
     """Child clusters of the first seed's graphs."""
     folder = setup.root / "report"
     for graph in ("default", "literal"):
-        if found := done.get(f"graph-{graph}-0"):
-            out = str(folder / f"children-{graph}.jpg")
-            setup.affinity.run(f"show-{graph}", "show", "children", "--snapshot", found["snapshot"], "--out", out)
+        id, out = done[f"graph-{graph}-0"]["snapshot"], str(folder / f"children-{graph}.jpg")
+        setup.affinity.run(f"show-{graph}", "show", "children", "--snapshot", id, "--out", out)
 
 
 def parse_options() -> argparse.Namespace:
@@ -71,7 +96,6 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, default=Path(".experiment"), help="folder of all of it")
     parser.add_argument("--part", choices=["choose", "report"], default="report", help="objects to work on")
     parser.add_argument("--seeds", type=int, default=3, help="seeds of mining and training (default %(default)s)")
-    parser.add_argument("--rows", default="", help="rows by name, with commas between; all where none is named")
     return parser.parse_args()
 
 

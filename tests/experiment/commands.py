@@ -47,6 +47,14 @@ class Affinity:
         return printed
 
     @contextmanager
+    def graph(self) -> Iterator[None]:
+        """Ends the data folder's own Neo4j with the block, whatever came of it."""
+        try:
+            yield
+        finally:
+            self.run("stop", "graph", "stop")
+
+    @contextmanager
     def service(self) -> Iterator[Affinity]:
         """The same with a live service, ended with the block."""
         port = free_port()

@@ -31,6 +31,8 @@ class Jobs:
     def __init__(self, folder: Path, jobs: Sequence[Job]) -> None:
         self._folder = folder
         self._jobs = {job.name: job for job in jobs}
+        if unknown := {name for job in jobs for name in job.after} - self._jobs.keys():
+            raise ValueError(f"jobs wait for {', '.join(sorted(unknown))}, which are not among them")
 
     def run(self, workers: int) -> dict[str, Result]:
         """Do what is not done yet; the results of all. The first job that fails ends it once the others are through."""

@@ -39,7 +39,7 @@ def draw_purity(results: Results, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
     for row in results["rows"].values():
         graph = results["graphs"].get(row["graph"])
-        if graph and row["title"].startswith("Transitive"):
+        if graph and row["objective"] == "transitive":
             seeds = row["precision-defocused"]["seeds"]
             axes.plot(graph["same_class"], seeds, "o", markersize=6, alpha=0.8, label=row["title"])
     for name, style in (("tracking", "--"), ("context", ":")):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,13 +15,15 @@ from tests.experiment.commands import Affinity
 from tests.experiment.jobs import Job, Result
 from tests.experiment.labels import publish_true_edges, write_crops
 from tests.experiment.measure import HeldOut, invariance, neighbors
-from tests.experiment.plan import CANDIDATES, CONTEXT, GRAPHS, ROWS, TRUE, Graph, Row, Scale
+from tests.experiment.plan import CANDIDATES, CONTEXT, FIRST, GRAPHS, ROWS, TRUE, Graph, Row, Scale
 from tests.experiment.world import BACKGROUNDS, Part, World, WorldSettings, groups, make_tracks, make_world
 from trainer.evaluate.networks import untrained
 from trainer.settings import TrainSettings
 from trainer.trunk import Trunk
 from trainer.weights import load_trunk
 
+NO_COPIES = ("--set", "copy_similarity=1")
+"""There are none, but the same photographs behind many clips, which would be taken for copies."""
 SKIPPED = 3
 """Exit status of an ingest that could not use some of the files."""
 
@@ -34,6 +36,10 @@ class Setup:
     part: Part
     scale: Scale
     workers: int = 2
+
+    @property
+    def drawing(self) -> WorldSettings:
+        return WorldSettings(self.part, self.scale.seed, self.scale.clips)
 
     @property
     def world(self) -> World:
@@ -56,68 +62,64 @@ class Setup:
 
 
 def preparation(setup: Setup) -> Iterator[Job]:
-    """Each uses all cores."""
-    settings = WorldSettings(setup.part, setup.scale.seed, setup.scale.clips)
+    """Draw and mine; each uses all cores, so they are done one after the other."""
 
     def draw(_: object) -> Result:
-        make_world(setup.world.root, settings, setup.workers)
+        make_world(setup.world.root, setup.drawing, setup.workers)
         if setup.part == "report":
-            make_tracks(setup.tracks.root, settings, setup.workers)
-        return asdict(settings)
-
-    def ingest(affinity: Affinity, videos: Path, log: str, *options: str) -> Result:
-        return affinity.json(log, "ingest", str(videos), "--no-link", *options, accept=(0, SKIPPED))
-
-    def held_out_tracks(_: object) -> Result:
-        affinity = Affinity(setup.root / "tracks-data", setup.root / "logs")
-        ingest(affinity, setup.tracks.videos, "ingest-tracks")
-        folder = DataFolder.resolve(affinity.data)
-        tracks = write_crops(folder, setup.tracks.labels, setup.tracks.root / "crops")
-        affinity.run("stop-tracks", "graph", "stop")
-        return {"tracks": tracks}
+            make_tracks(setup.tracks.root, setup.drawing, setup.workers)
+        return asdict(setup.drawing)
 
     def crops(_: object) -> Result:
         folder = DataFolder.resolve(setup.affinity.data)
         return {"tracks": write_crops(folder, setup.world.labels, setup.root / "crops")}
 
     yield Job("draw", draw)
-    yield Job("ingest-30", lambda _: ingest(setup.affinity, setup.world.videos, "ingest-30"), ["draw"])
-    if setup.part == "choose":
-        return
-    yield Job("tracks", held_out_tracks, ["ingest-30"])
-    yield Job("crops", crops, ["tracks"])
-    again = ("--remine", "--track-frames", "15")
-    yield Job("ingest-15", lambda _: ingest(setup.affinity, setup.world.videos, "ingest-15", *again), ["crops"])
+    yield Job("ingest-30", lambda _: _ingest(setup.affinity, setup.world, "ingest-30"), ["draw"])
+    if setup.part == "report":
+        again = ("--remine", "--track-frames", "15")
+        yield Job("tracks", lambda _: _held_out_tracks(setup), ["draw"])
+        yield Job("crops", crops, ["ingest-30"])
+        yield Job("ingest-15", lambda _: _ingest(setup.affinity, setup.world, "ingest-15", *again), ["crops"])
+
+
+def _ingest(affinity: Affinity, world: World, log: str, *options: str) -> Result:
+    return affinity.json(log, "ingest", str(world.videos), "--no-link", *options, accept=(0, SKIPPED))
+
+
+def _held_out_tracks(setup: Setup) -> Result:
+    """Mined into a graph of their own, which no training sees."""
+    affinity = Affinity(setup.root / "tracks-data", setup.root / "logs")
+    with affinity.graph():
+        _ingest(affinity, setup.tracks, "ingest-tracks")
+        tracks = write_crops(DataFolder.resolve(affinity.data), setup.tracks.labels, setup.tracks.root / "crops")
+    return {"tracks": tracks}
 
 
 def choice(setup: Setup, affinity: Affinity) -> Iterator[Job]:
     """Graphs by every candidate, under every seed; `affinity` has a live service."""
     for seed in range(setup.scale.seeds):
         yield from (_graph(setup, graph, seed) for graph in CANDIDATES)
-        yield _training(setup, affinity, next(row for row in ROWS if row.name == CONTEXT), seed)
+        yield from (_training(setup, affinity, row, seed) for row in ROWS if row.name == CONTEXT)
 
 
-def comparison(setup: Setup, affinity: Affinity, rows: Sequence[Row] = ROWS) -> Iterator[Job]:
+def comparison(setup: Setup, affinity: Affinity) -> Iterator[Job]:
     """Graphs, trainings and measurements under every seed; `affinity` has a live service."""
-    wanted = {row.graph for row in rows} | {"hog"}
     for seed in range(setup.scale.seeds):
-        yield from (_graph(setup, graph, seed) for graph in GRAPHS if graph.name in wanted)
-        if TRUE in wanted:
-            yield _true_edges(setup, seed)
-        yield from (_training(setup, affinity, row, seed) for row in rows if row.objective)
-        yield from (_measurement(setup, row, seed) for row in rows)
+        yield from (_graph(setup, graph, seed) for graph in GRAPHS)
+        yield _true_edges(setup, seed)
+        yield from (_training(setup, affinity, row, seed) for row in ROWS if row.objective)
+        yield from (_measurement(setup, row, seed) for row in ROWS)
 
 
 def _graph(setup: Setup, graph: Graph, seed: int) -> Job:
     """An archive has one writer at a time, and linking is one."""
 
     def link(_: object) -> Result:
-        trunk = setup.trunk(graph.features_of or "", seed)
-        options = [option.format(context=trunk) for option in graph.options]
-        made = setup.affinity.json(
-            f"graph-{graph.name}-{seed}", "cluster", *options, "--seed", str(seed), "--set", "copy_similarity=1"
-        )
-        return _judged(setup, made["snapshot"]["id"], made["snapshot"]["counts"])
+        name = f"graph-{graph.name}-{seed}"
+        options = [option.format(trunk=setup.trunk(graph.features_of or "", seed)) for option in graph.options]
+        made = setup.affinity.json(name, "cluster", *options, *NO_COPIES, "--seed", str(seed))
+        return _judged(setup, made["snapshot"]["id"])
 
     after = [f"{graph.features_of}-{seed}"] if graph.features_of else []
     return Job(f"graph-{graph.name}-{seed}", link, after, alone=True)
@@ -130,20 +132,20 @@ def _true_edges(setup: Setup, seed: int) -> Job:
         edges = results[f"graph-default-{seed}"]["edges"]
         folder = DataFolder.resolve(setup.affinity.data)
         id = publish_true_edges(folder, setup.world.labels, edges, seed)
-        return _judged(setup, id, {})
+        return _judged(setup, id)
 
     return Job(f"graph-{TRUE}-{seed}", publish, [f"graph-default-{seed}"], alone=True)
 
 
-def _judged(setup: Setup, id: str, counts: Mapping[str, int]) -> Result:
+def _judged(setup: Setup, id: str) -> Result:
     quality = setup.affinity.json(
         f"quality-{id}", "graph", "quality", "--labels", str(setup.world.labels), "--snapshot", id
     )
-    return {**quality, "snapshot": id, "counts": counts}
+    return {**quality, "snapshot": id}
 
 
 def _training(setup: Setup, affinity: Affinity, row: Row, seed: int) -> Job:
-    graph = f"graph-{row.graph or 'hog'}-{seed}"
+    graph = f"graph-{row.graph or FIRST}-{seed}"
 
     def train(results: Mapping[str, Result]) -> Result:
         name = f"{row.name}-{seed}"
@@ -172,22 +174,16 @@ def _settings(setup: Setup, row: Row) -> list[str]:
 def _measurement(setup: Setup, row: Row, seed: int) -> Job:
     def measure(_: object) -> Result:
         torch.set_num_threads(1)
-        trunk = _trunk(setup, row, seed)
-        named = groups()
+        trunk, named, side = _trunk(setup, row, seed), groups(), setup.scale.side
         found: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
         for background in BACKGROUNDS:
-            held_out = HeldOut.read(setup.world.held_out(background), named, setup.scale.side)
+            held_out = HeldOut.read(setup.world.held_out(background), named, side)
             score = neighbors(trunk, held_out)
             found |= {f"precision-{background}": score.precision_N, f"top1-{background}": score.top1_N}
-            found |= {
-                f"group-{background}": held_out.images.instances_N,
-                f"label-{background}": held_out.images.labels_N,
-            }
+            found |= {f"group-{background}": held_out.images.instances_N}
         setup.scores(row.name, seed).parent.mkdir(exist_ok=True)
         np.savez(setup.scores(row.name, seed), allow_pickle=False, **found)
-        means = {name: float(values.mean()) for name, values in found.items() if name[:3] in ("pre", "top")}
-        tracks = HeldOut.read(setup.tracks.root / "crops", named, setup.scale.side)
-        return {**means, **asdict(invariance(trunk, tracks))}
+        return asdict(invariance(trunk, HeldOut.read(setup.tracks.root / "crops", named, side)))
 
     return Job(f"measure-{row.name}-{seed}", measure, [f"{row.name}-{seed}"] if row.objective else [])
 

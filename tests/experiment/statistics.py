@@ -30,7 +30,10 @@ class Measured:
 
 
 def estimate(measured: Measured, seed: int = 0) -> Estimate:
-    """The mean, and its 95 % interval from resampling whole look-alike groups and whole seeds, both at once."""
+    """The mean, and its 95 % interval from resampling whole look-alike groups and whole seeds, both at once.
+
+    Of few seeds, resampling shows two thirds of what they vary by: the interval is somewhat narrow.
+    """
     _, group_N = np.unique(measured.groups_N, return_inverse=True)
     counts_G = np.bincount(group_N)
     sums_SG = np.stack([np.bincount(group_N, weights=values_N) for values_N in measured.values_SN])

@@ -27,7 +27,6 @@ def rows_table(results: Results) -> str:
 
 def _row(results: Results, row: Mapping[str, Any]) -> list[str]:
     graph = results["graphs"].get(row["graph"])
-    on_edges = row["title"].startswith("Transitive")
     return [
         row["title"],
         _estimate(row["precision-defocused"]),
@@ -35,7 +34,7 @@ def _row(results: Results, row: Mapping[str, Any]) -> list[str]:
         _number(row["top1-defocused"]["mean"]),
         _estimate(row["precision-sharp"]),
         _number(row["top1-sharp"]["mean"]),
-        _percent(mean(graph["same_class"])) if graph and on_edges else "",
+        _percent(mean(graph["same_class"])) if graph and row["objective"] == "transitive" else "",
     ]
 
 
@@ -59,7 +58,7 @@ def differences_table(results: Results) -> str:
 
 def graphs_table(results: Results) -> str:
     """What the edges of each graph join."""
-    head = ("graph", "edges", "starts with one", "one class", "by seed", "apart", "one object", "bias")
+    head = ("graph", "edges", "starts with one", "one class", "by seed", "apart", "by chance", "one object", "bias")
     lines = (
         [
             f"`{name}`",
@@ -68,6 +67,7 @@ def graphs_table(results: Results) -> str:
             _percent(mean(graph["same_class"])),
             ", ".join(_percent(share) for share in graph["same_class"]),
             _percent(graph["apart"]),
+            _percent(graph["apart_chance"]),
             _percent(graph["same_instance"]),
             f"{graph['bias']:.2f}",
         ]
@@ -78,7 +78,7 @@ def graphs_table(results: Results) -> str:
 
 def invariance_table(results: Results) -> str:
     """How far apart views, objects and classes lie."""
-    head = ("row", "D(A, A′)", "D(A, B′)", "D(A, C)", "D(A, A′) / D(A, C)", "D(A, B′) / D(A, C)")
+    head = ("row", "D(A, A′)", "D(A, B′)", "D(A, C′)", "D(A, A′) / D(A, C′)", "D(A, B′) / D(A, C′)")
     lines = (
         [
             row["title"],

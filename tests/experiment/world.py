@@ -69,7 +69,7 @@ BACKGROUNDS = ("defocused", "sharp")
 
 
 def make_world(root: Path, settings: WorldSettings, workers: int) -> World:
-    """Draw it, an object a task. What was drawn when it was stopped is not drawn again."""
+    """Draw it, an object a task. Clips that were there when it was stopped are not drawn again."""
     import attribution
     import generate
 
@@ -112,7 +112,7 @@ def groups() -> dict[str, str]:
 
 
 def instances() -> list[Any]:
-    """The objects of the samples, and as many again by half: more of their classes, and other classes."""
+    """The 249 objects of the samples, and 97 more, of their classes and of others."""
     import models
 
     return models.read_instances(SHARE) + models.read_instances(SHARE, Path(__file__).with_name("models.csv"))
@@ -124,9 +124,9 @@ def divide(settings: WorldSettings) -> tuple[list[Any], list[Any]]:
 
 
 def divided(objects: Sequence[Any], settings: WorldSettings) -> tuple[list[Any], list[Any]]:
-    """The same of these objects; no look-alike group is filmed in one part, and held out or filmed in the other.
+    """The same of these objects. A look-alike group is filmed to choose on, or filmed to report, or held out.
 
-    To choose how to mine, edges are looked at, and those only what is filmed has.
+    Nothing is held out of the part to choose on: only edges are looked at there, which join what was filmed.
     """
     import generate
 

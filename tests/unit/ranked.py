@@ -40,10 +40,11 @@ MACHINE = Machine(device="cpu", threads=1, loaders=1)
 OTHERS: dict[str, dict[str, Any]] = {
     "transitive": {},
     "supervised": {"images": str(SAMPLES / "heldout"), "snapshot": "latest"},
-    "context": {"trunk": "timm:test_resnet"},
-    "multitask": {"trunk": "timm:test_resnet", "mix": "intra:1"},
+    "tracking": {"mix": "intra:1"},
+    "context": {},
+    "multitask": {"mix": "intra:1"},
 }
-"""What other objectives are trained with."""
+"""What each objective is trained with beside these."""
 
 
 def train_steps(folder: Path, steps: int, objective: str = "transitive") -> None:

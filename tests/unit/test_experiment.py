@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
+from collections import Counter
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +14,10 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.experiment.jobs import Job, Jobs, Result
+from tests.experiment.plan import GRAPHS, ROWS, TRUE, Scale
 from tests.experiment.statistics import Measured, estimate
-from tests.experiment.tables import tables
+from tests.experiment.tables import graphs_table, tables
+from tests.experiment.world import WorldSettings, divided
 
 GROUPS = np.array([0, 0, 1, 1, 2, 2])
 
@@ -52,6 +57,51 @@ def test_a_job_that_failed_is_done_again_and_those_before_it_are_not(tmp_path: P
     assert did == ["first"]
 
 
+def test_a_job_that_waits_for_none_of_the_others_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="nobody"):
+        Jobs(tmp_path, [Job("first", lambda _: {}, ["nobody"])])
+
+
+def test_of_jobs_that_are_done_alone_one_runs_at_a_time(tmp_path: Path) -> None:
+    running: list[str] = []
+    most: list[int] = []
+
+    def job(name: str) -> Job:
+        def do(_: object) -> Result:
+            running.append(name)
+            most.append(len(running))
+            time.sleep(0.02)
+            running.remove(name)
+            return {}
+
+        return Job(name, do, alone=True)
+
+    Jobs(tmp_path, [job(str(number)) for number in range(4)]).run(3)
+
+    assert most == [1, 1, 1, 1]
+
+
+@dataclass(frozen=True)
+class Object:
+    """As the samples' generator knows one."""
+
+    id: str
+    kind: str
+    lookalike: str
+
+
+def test_no_group_of_objects_that_look_alike_is_on_two_sides() -> None:
+    pytest.importorskip("moderngl", reason="the samples' generator draws with it")
+    objects = [Object(f"{kind}-{n}", kind, f"{kind}:{n // 5}") for kind in ("chair", "table") for n in range(60)]
+    choose, nothing = divided(objects, WorldSettings("choose", 3))
+    filmed, held_out = divided(objects, WorldSettings("report", 3))
+
+    sides = [{one.lookalike for one in side} for side in (choose, filmed, held_out)]
+    assert nothing == [] and all(sides)
+    assert len(set.union(*sides)) == sum(map(len, sides)) == 24
+    assert max(Counter(one.lookalike for one in [*choose, *filmed, *held_out]).values()) == 3
+
+
 def test_what_does_not_vary_has_an_interval_of_no_width() -> None:
     found = estimate(Measured(np.full((3, 6), 0.25), GROUPS))
     assert (found.mean, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
@@ -75,5 +125,14 @@ def test_a_difference_is_taken_image_by_image_and_seed_by_seed() -> None:
 def test_the_page_has_the_tables_of_what_was_measured() -> None:
     results = json.loads((ROOT / "docs" / "experiments" / "results.json").read_text())
     page = (ROOT / "docs" / "experiments.md").read_text()
+    chosen = json.loads((ROOT / "docs" / "experiments" / "choose.json").read_text())
     assert [name for name, text in tables(results).items() if text not in page] == []
+    assert graphs_table(chosen) in page
     assert results["date"] in page
+
+
+def test_what_was_measured_is_what_would_be() -> None:
+    results = json.loads((ROOT / "docs" / "experiments" / "results.json").read_text())
+    assert results["scale"] == json.loads(json.dumps(asdict(Scale())))
+    assert list(results["rows"]) == [row.name for row in ROWS]
+    assert list(results["graphs"]) == [*(graph.name for graph in GRAPHS), TRUE]
