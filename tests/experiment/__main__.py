@@ -88,7 +88,7 @@ def show_children(setup: Setup, done: Mapping[str, Result]) -> None:
     folder = setup.root / "report"
     for graph in ("default", "literal"):
         id, out = done[f"graph-{graph}-0"]["snapshot"], str(folder / f"children-{graph}.jpg")
-        setup.affinity.run(f"show-{graph}", "show", "children", "--snapshot", id, "--out", out)
+        setup.affinity.run(f"show-{graph}", "show", "children", "--snapshot", id, "--count", "12", "--out", out)
 
 
 def parse_options() -> argparse.Namespace:
