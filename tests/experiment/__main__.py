@@ -37,6 +37,10 @@ def main() -> None:
             run(setup)
     except CommandFailed as error:
         raise SystemExit(f"{error}\nWhat was done is kept; the same line goes on.") from error
+    except KeyboardInterrupt:
+        # Not before the objects and the trainings that were begun have ended, which takes about half a minute.
+        print("\nStopped. What was done is kept; the same line goes on.")
+        raise SystemExit(130) from None
 
 
 def keep_plan(setup: Setup) -> None:
