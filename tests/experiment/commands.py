@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import SETTINGS, end, free_port, wait_until_ready
+from tests.conftest import SETTINGS, command, end, free_port, wait_until_ready
 
 TAIL = 2000
 """Characters of what a command said that are shown when it fails."""
@@ -35,8 +34,9 @@ class Affinity:
         self.logs.mkdir(parents=True, exist_ok=True)
         path = self.logs / f"{log}.log"
         with path.open("w") as said:
-            line = [sys.executable, "-m", "affinity", *arguments]
-            done = subprocess.run(line, env=self._environment(), stdout=subprocess.PIPE, stderr=said, text=True)
+            done = subprocess.run(
+                command(arguments), env=self._environment(), stdout=subprocess.PIPE, stderr=said, text=True
+            )
         if done.returncode not in accept:
             raise CommandFailed(f"affinity {' '.join(arguments)}\n{path.read_text()[-TAIL:]}\n{path} has all of it.")
         return done.stdout
@@ -62,7 +62,7 @@ class Affinity:
         url = f"http://127.0.0.1:{port}"
         with (self.logs / "serve.log").open("w") as said:
             process = subprocess.Popen(
-                [sys.executable, "-m", "affinity", "serve", "--port", str(port)],
+                command(["serve", "--port", str(port)]),
                 env=self._environment(),
                 stdout=said,
                 stderr=said,

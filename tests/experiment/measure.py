@@ -75,12 +75,16 @@ class Invariance:
     """D(A, C'): the start of one, and the end of one of another class."""
 
 
-def invariance(trunk: Trunk, tracks: HeldOut, seed: int = 0) -> Invariance:
+def invariance(trunk: Trunk, tracks: HeldOut) -> Invariance:
     """`tracks`: the start and the end of every track, one after the other."""
-    features_ND = trunk_features(trunk, tracks.pixels)
+    return distances(trunk_features(trunk, tracks.pixels), tracks.images)
+
+
+def distances(features_ND: NDArray[np.float32], images: LabelledImages, seed: int = 0) -> Invariance:
+    """The same of any features of these images; pairs of tracks are drawn by the seed."""
     unit_ND = features_ND / np.linalg.norm(features_ND, axis=1, keepdims=True)
     starts_TD, ends_TD = unit_ND[0::2], unit_ND[1::2]
-    kinds_T, groups_T = tracks.images.labels_N[0::2], tracks.images.instances_N[0::2]
+    kinds_T, groups_T = images.labels_N[0::2], images.instances_N[0::2]
     a, b = np.random.default_rng(seed).integers(0, len(starts_TD), (2, PAIRS))
     alike = (kinds_T[a] == kinds_T[b]) & (groups_T[a] != groups_T[b])
     unlike = kinds_T[a] != kinds_T[b]

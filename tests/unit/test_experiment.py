@@ -14,10 +14,12 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.experiment.jobs import Job, Jobs, Result
+from tests.experiment.measure import distances
 from tests.experiment.plan import GRAPHS, ROWS, TRUE, Scale
 from tests.experiment.statistics import Measured, estimate
 from tests.experiment.tables import graphs_table, tables
 from tests.experiment.world import WorldSettings, divided
+from trainer.evaluate.labelled import LabelledImages
 
 GROUPS = np.array([0, 0, 1, 1, 2, 2])
 
@@ -120,6 +122,21 @@ def test_a_difference_is_taken_image_by_image_and_seed_by_seed() -> None:
     values = np.random.default_rng(0).random((3, 6))
     found = estimate(Measured(values + 0.125, GROUPS) - Measured(values, GROUPS))
     assert (found.mean, found.low, found.high) == pytest.approx((0.125, 0.125, 0.125))
+
+
+def test_views_objects_and_classes_are_told_apart_by_their_tracks() -> None:
+    # Two classes of two objects of two tracks each. Ends point along their object as they do along their class, starts half.
+    labels_N, groups_N = np.repeat([0, 1], 8), np.repeat([0, 1, 2, 3], 4)
+    features_ND = np.eye(6, dtype=np.float32)[labels_N]
+    features_ND[1::2] += np.eye(6, dtype=np.float32)[2 + groups_N[1::2]]
+    features_ND[0::2] += np.float32(0.5) * np.eye(6, dtype=np.float32)[2 + groups_N[0::2]]
+
+    found = distances(features_ND, LabelledImages([Path()] * 16, ["bed", "car"], labels_N, groups_N))
+
+    lengths = np.sqrt(2) * np.sqrt(1.25)
+    assert found.views == pytest.approx(1 - 1.5 / lengths, abs=1e-6)
+    assert found.instances == pytest.approx(1 - 1 / lengths, abs=1e-6)
+    assert found.classes == pytest.approx(1, abs=1e-6)
 
 
 def test_the_page_has_the_tables_of_what_was_measured() -> None:
