@@ -125,7 +125,7 @@ def test_a_difference_is_taken_image_by_image_and_seed_by_seed() -> None:
 
 
 def test_views_objects_and_classes_are_told_apart_by_their_tracks() -> None:
-    # Two classes of two objects of two tracks each. Ends point along class and object alike, starts half along the object.
+    # Two classes of two objects of two tracks. Ends point along class and object alike, starts half along the object.
     labels_N, groups_N = np.repeat([0, 1], 8), np.repeat([0, 1, 2, 3], 4)
     features_ND = np.eye(6, dtype=np.float32)[labels_N]
     features_ND[1::2] += np.eye(6, dtype=np.float32)[2 + groups_N[1::2]]
