@@ -96,8 +96,8 @@ class Linker:
         alone = self._linked("children", tasks)
         every = originals(copy for linked in alone for copy in linked.copies)
         if every:
-            repeats = f"{len(every)} of {len(starts)} videos repeat the footage of another"
-            self._report.note(f"{repeats} (COPY), and compete as one with it.")
+            counted = f"{len(every)} of {len(starts)}"
+            self._report.note(f"Videos that repeat another (COPY), and compete as one with it: {counted}.")
         together = [in_common(task, linked, every) for task, linked in zip(tasks, alone, strict=True)]
         return [linked.segment for linked in self._linked("copies", together)]
 

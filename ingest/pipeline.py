@@ -176,7 +176,7 @@ def apart(starts: Starts, settings: IngestSettings, linker: Linker, report: Repo
     held = {original.get(video, video) for video in starts if video not in training}
     repeats = [video for video in training if original.get(video, video) in held]
     if repeats:
-        report.note(f"{len(repeats)} videos repeat footage that is held out, and are kept out of training too.")
+        report.note(f"Videos that repeat footage that is held out, and are kept out of training too: {len(repeats)}.")
     return {video: entry for video, entry in training.items() if video not in repeats}
 
 
