@@ -86,7 +86,7 @@ def picture_hardest(batch: Batch, embeddings_ND: Tensor) -> Tensor | None:
 @torch.no_grad()
 def hardest_triplets(batch: Batch, embeddings_ND: Tensor) -> list[list[int]]:
     """Anchor, positive and the nearest image of another group, for every pair; by D(a,p) − D(a,n), hardest first."""
-    unit_ND = F.normalize(embeddings_ND[: batch.images].float(), dim=1)
+    unit_ND = F.normalize(embeddings_ND[: len(batch.targets["group_N"])].float(), dim=1)
     triplets = Triplets.of(batch)
     a, p, _ = triplets
     dist_TN = 1 - unit_ND[a] @ unit_ND.T

@@ -60,7 +60,8 @@ def test_twenty_steps_of_every_objective_are_finite_and_fall(objective: str, tru
     ],
     ids=lambda given: "-".join(map(str, given.values())),
 )
-def test_every_loss_falls(given: dict[str, Any]) -> None:
-    found = losses(20, **given)
+@pytest.mark.parametrize("objective", ["transitive", "multitask"])
+def test_every_loss_falls(objective: str, given: dict[str, Any]) -> None:
+    found = losses(20, objective=objective, trunk="timm:test_resnet", **given)
     assert all(map(math.isfinite, found))
     assert sum(found[-5:]) < sum(found[:5])

@@ -120,6 +120,7 @@ def test_a_run_that_grows_ends_like_one_that_was_as_long_from_the_start(tmp_path
         {"mining": "random", "num_negatives": 2},
         {"loss": "infonce", "sides": "both", "queue": 24},
         {"loss": "supcon", "queue": 24, "objective": "tracking"},
+        {"loss": "infonce", "queue": 24, "objective": "multitask"},
         {"optimizer": "adamw", "schedule": "cosine", "warmup": 2, "clip": 1.0, "accumulate": 2},
     ],
     ids=lambda given: given.get("loss") or given.get("mining") or given["optimizer"],
@@ -191,6 +192,15 @@ def test_a_loss_that_is_no_number_stops_the_run_before_it_spoils_the_weights(tmp
     assert math.isfinite(read_metrics(tmp_path / "run" / "metrics.jsonl")[-1].loss)
     assert caught.value.step == len(read_metrics(tmp_path / "run" / "metrics.jsonl")) + 1
     assert "lower --lr" in str(caught.value)
+    assert caught.value.checkpoint == 0 and "no checkpoint yet" in str(caught.value)
+
+
+def test_what_gave_no_number_is_not_called_the_last_good_checkpoint(tmp_path: Path) -> None:
+    with pytest.raises(LossNotFinite) as caught:
+        train_run(tmp_path / "run", 40, lr=1e10, machine=replace(MACHINE, checkpoint_every=1))
+
+    assert caught.value.checkpoint == caught.value.step - 1 > 0
+    assert f"step {caught.value.checkpoint}, holds the weights that gave it" in str(caught.value)
 
 
 def test_steps_are_not_lost_when_the_service_stays_away(tmp_path: Path) -> None:

@@ -31,8 +31,10 @@ CONTEXT = 1
 class MultiTaskSiamese(TripletSiamese):
     """The triplet network with a second head on the same trunk."""
 
-    def __init__(self, architecture: str, image_size: int, head_widths: tuple[int, int] = (4096, 1024)) -> None:
-        super().__init__(architecture, image_size, head_widths)
+    def __init__(
+        self, architecture: str, image_size: int, head_widths: tuple[int, int] = (4096, 1024), queue: int = 0
+    ) -> None:
+        super().__init__(architecture, image_size, head_widths, queue)
         self.context = ContextHead(self.trunk.flat_size(image_size), head_widths[0])
 
     def forward(self, images_NCSS: Tensor, patches_N2CSS: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:  # type: ignore[override]
@@ -52,7 +54,7 @@ class MultiTask(Ranking):
 
     @staticmethod
     def build(settings: TrainSettings) -> Model:
-        return MultiTaskSiamese(settings.trunk, settings.image_size, settings.head_widths)
+        return MultiTaskSiamese(settings.trunk, settings.image_size, settings.head_widths, settings.queue)
 
     def load(self, position: int, part: Part) -> Batch:
         wire = self.loader.fetch(position)

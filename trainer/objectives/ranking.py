@@ -83,11 +83,11 @@ class Ranking:
     def _supcon(
         self, sim_NM: Tensor, groups_M: Tensor, known_M: Tensor, batch: Batch
     ) -> tuple[Tensor, Mapping[str, Tensor]]:
-        targets, num_images = batch.targets, batch.images
+        targets = batch.targets
         together_NN = targets["neighborhood_N"] == targets["neighborhood_N"][:, None]
         # One patch may be in a batch twice: it is no other view of itself.
         together_NN &= targets["patch_N"] != targets["patch_N"][:, None]
-        positive_NM = F.pad(together_NN, (0, len(groups_M) - num_images))
+        positive_NM = F.pad(together_NN, (0, len(groups_M) - len(together_NN)))
         negative_NM = (groups_M != targets["group_N"][:, None]) & known_M & ~positive_NM
         loss = supcon_loss(sim_NM, positive_NM, negative_NM, self.settings.temperature)
         return loss, {"ap_dist": 1 - sim_NM[positive_NM], "an_dist": 1 - sim_NM[negative_NM]}
