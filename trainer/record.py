@@ -55,7 +55,7 @@ class Record:
 
     def _evaluate(self, evaluator: Evaluator) -> None:
         step, found = self.state.step, evaluator(self.state.model)
-        append_evaluation(self.run.evaluations_file, {"step": step, **found})
+        append_evaluation(self.run.evaluations_file, {"step": step, **evaluator.about, **found})
         self.progress.say(f"step {step}  " + "  ".join(f"{label(name)} {value:.3f}" for name, value in found.items()))
         if self._board:
             self._board.evaluated(step, found)

@@ -47,7 +47,7 @@ def train(
     state = TrainState.begin(settings, device)
     state.resume(run.folder, progress.say)
     network = Network(state.model, part, compiled=machine.compile)
-    evaluator = Evaluator(machine, settings, source) if machine.evaluate_every and part.first else None
+    evaluator = Evaluator(machine, settings, source, progress.say) if machine.evaluate_every and part.first else None
     pin = device.type == "cuda"
     with (
         closing(Record(run, state, machine, progress, evaluator) if part.first else NoRecord()) as record,
@@ -57,10 +57,12 @@ def train(
             started, waited_before = time.perf_counter(), feed.waited
             try:
                 batches = feed.take(stop)
+                stopped = any_rank(batches is None, part)
             except Exception:
+                # Also where another rank failed, and is missing here.
                 record.save()
                 raise
-            if any_rank(batches is None, part) or batches is None:
+            if stopped or batches is None:
                 break
             done = do_step(objective, state, network, [batch.to(device) for batch in batches], record.look)
             record.add(done, seconds=time.perf_counter() - started, waited=feed.waited - waited_before)

@@ -14,7 +14,10 @@ from tests.unit.test_train import MACHINE, equal, train_run
 from tests.unit.toy_service import ToyService, draw_patch
 from trainer.board import hardest_triplets, picture_hardest
 from trainer.errors import BenchmarkError, SettingsError
+from trainer.evaluate.during import Evaluator
 from trainer.evaluations import append_evaluation, cut_evaluations, read_evaluations
+from trainer.objectives.multitask import MultiTask
+from trainer.ranks import WHOLE
 from trainer.settings import Machine, TrainSettings
 from trainer.stream import TripletLoader
 
@@ -44,7 +47,8 @@ def test_evaluations_come_every_so_many_steps_and_change_nothing(tmp_path: Path,
 
     found = read_evaluations(tmp_path / "watched" / "evaluations.jsonl")
     assert [one["step"] for one in found] == [2, 4]
-    assert set(found[0]) == {"step", "knn", "knn_top1", "precision", "aa_dist", "ab_dist", "ac_dist"}
+    assert set(found[0]) == {"step", "snapshot", "knn", "knn_top1", "precision", "aa_dist", "ab_dist", "ac_dist"}
+    assert found[0]["snapshot"] == "toy"
     assert 0 <= found[1]["knn"] <= 1 and 0 <= found[1]["ab_dist"] <= 2
     assert equal(tmp_path / "watched", tmp_path / "alone")
 
@@ -70,6 +74,20 @@ def test_a_folder_that_cannot_serve_is_refused_before_the_first_step(tmp_path: P
 def test_an_evaluation_of_nothing_is_refused() -> None:
     with pytest.raises(SettingsError, match="--evaluate-on or --evaluate-pairs"):
         Machine(evaluate_every=5)
+
+
+def test_an_objective_without_embeddings_cannot_be_evaluated_on_pairs() -> None:
+    machine = replace(MACHINE, evaluate_every=2, evaluate_pairs="toy")
+    with pytest.raises(SettingsError, match="--evaluate-on"):
+        Evaluator(machine, TrainSettings(objective="context"), ToyService(), print)
+
+
+def test_pairs_that_are_trained_on_are_not_called_held_out(
+    tmp_path: Path, labelled: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_run(tmp_path / "run", 2, machine=watched(labelled))
+
+    assert "not held out of training" in capsys.readouterr().err
 
 
 def test_tensorboard_has_curves_spreads_and_the_hardest_triplets(tmp_path: Path, labelled: Path) -> None:
@@ -100,6 +118,16 @@ def test_the_hardest_triplet_is_the_one_whose_negative_is_nearest_beside_its_pos
     picture = picture_hardest(batch, embeddings_ND)
     assert picture is not None and picture.shape == (3, 4 * 32, 3 * 32)
     assert picture[:, :32, :32].equal(batch.inputs[0][2])
+
+
+def test_embeddings_beyond_the_batch_are_never_the_nearest() -> None:
+    settings = TrainSettings(objective="multitask", mix="intra:1", snapshot="toy", batch=4, image_size=32)
+    batch = MultiTask(settings, ToyService()).load(0, WHOLE)
+    groups = len(batch.targets["group_N"])
+
+    found = hardest_triplets(batch, torch.ones(groups + 1, 5))
+
+    assert max(map(max, found)) < groups < batch.images
 
 
 def test_a_rank_that_holds_no_whole_triplet_pictures_none() -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,10 +15,11 @@ from trainer.evaluate.labelled import LabelledImages, read_labelled
 from trainer.images import Image, read_square
 from trainer.model import Model
 from trainer.objectives import KINDS
-from trainer.settings import INSTANCE_PATTERN, Machine, TrainSettings
+from trainer.settings import INSTANCE_PATTERN, Machine, TrainSettings, check
 from trainer.stream import TripletSource
 
 Values = dict[str, float]
+SAME = "The run trains on {}, whose pairs are to be evaluated: its held-out videos are not held out of training."
 PAIRS = 500
 """Held-out pairs of each kind, at most."""
 
@@ -25,16 +27,30 @@ PAIRS = 500
 class Evaluator:
     """Measures a model as `affinity evaluate` does, on images that are read once. The model is left as it was."""
 
-    def __init__(self, machine: Machine, settings: TrainSettings, source: TripletSource) -> None:
-        """Raises BenchmarkError where the folder or the snapshot cannot serve, and what the client raises."""
+    def __init__(
+        self, machine: Machine, settings: TrainSettings, source: TripletSource, say: Callable[[str], None]
+    ) -> None:
+        """Raises BenchmarkError where the folder or the snapshot cannot serve, SettingsError where nothing is left to
+        measure, and what the client raises."""
         self.measures: list[Callable[[Model], Values]] = []
+        self.about: dict[str, str] = {}
+        """What the measures are of, where that is not in the settings: the `snapshot` of the held-out pairs."""
         if machine.evaluate_on:
             images = read_labelled(Path(machine.evaluate_on), INSTANCE_PATTERN)
             pixels = np.stack([read_square(path, settings.image_size) for path in images.paths])
             self.measures.append(lambda model: _neighbors(model, images, pixels))
         if machine.evaluate_pairs and KINDS[settings.objective].embeds:
-            held_out = _collect(machine.evaluate_pairs, machine.hold_out, settings, source)
+            about = source.snapshot(machine.evaluate_pairs)
+            if about["id"] == settings.snapshot:
+                say(SAME.format(about["id"]))
+            held_out = _collect(about, machine.hold_out, settings, source)
             self.measures.append(lambda model: mean_distances(model, held_out))
+            self.about["snapshot"] = about["id"]
+        check(
+            bool(self.measures),
+            f"evaluate-pairs is of no use to the objective {settings.objective}, whose network embeds no images: "
+            "name a folder with --evaluate-on",
+        )
 
     def __call__(self, model: Model) -> Values:
         training = model.training
@@ -49,8 +65,7 @@ def _neighbors(model: Model, images: LabelledImages, pixels: Image) -> Values:
     return {"knn": score.accuracy.mean, "knn_top1": score.top1.mean, "precision": score.precision.mean}
 
 
-def _collect(snapshot: str, hold_out: float, settings: TrainSettings, source: TripletSource) -> HeldOut:
-    about = source.snapshot(snapshot)
+def _collect(about: Mapping[str, Any], hold_out: float, settings: TrainSettings, source: TripletSource) -> HeldOut:
     return collect_held_out(
         source,
         about["id"],
