@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.client import TripletClient
-from trainer.errors import SettingsError
+from trainer.errors import ImagesChanged, SettingsError
 from trainer.folder import ImageFolder
 from trainer.metrics import Summary, label
 from trainer.progress import Progress, Silence, client_reports
@@ -64,6 +64,8 @@ def _lead(
         patience = min(FIRST_PATIENCE, machine.patience)
         with TripletClient(machine.url, api_key=api_key, patience=patience) as client, client_reports(_say):
             settings, snapshot = run.settings(settings_given, partial(find_snapshot, client), _say)
+        if settings.images_folder and find_images(settings.images_folder)["id"] != snapshot["id"]:
+            raise ImagesChanged(run.name, settings.images_folder)
         if machine.tensorboard:
             from trainer.board import check_tensorboard
 
@@ -108,11 +110,16 @@ def _follow(runs: Path, part: Part, *, api_key: str | None) -> int:
 def find_snapshot(client: TripletSource, settings: TrainSettings) -> Snapshot:
     """What a new run with these settings is to be trained on. Raises what the client raises."""
     if settings.images_folder:
-        folder = ImageFolder.read(settings.images_folder)
-        return {"id": folder.id, "counts": {"frame": len(folder), "image": len(folder)}}
+        return find_images(settings.images_folder)
     snapshot = client.snapshot(settings.snapshot)
     # One whole frame a track is what context prediction has of a snapshot.
     return {**snapshot, "counts": {**snapshot["counts"], "frame": snapshot["counts"]["intra"]}}
+
+
+def find_images(root: Path) -> Snapshot:
+    """A folder of images, described as the service describes a snapshot. Raises SettingsError where it has none."""
+    folder = ImageFolder.read(root)
+    return {"id": folder.id, "counts": {"frame": len(folder), "image": len(folder)}}
 
 
 def _of(kind: type[TrainSettings] | type[Machine], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ TrainerError
     - RunNotFound        no run, checkpoint or weights file has this name
     - RunBusy            another trainer holds the run
     - SettingsDiffer     a run goes on with the settings it began with, or not at all
+    - ImagesChanged      the folder that a run trains on holds other images than when it began
     - DamagedCheckpoint  no checkpoint of the run can be read
   x WeightsError         a file of weights does not fit the trunk
   x ImageError           bytes that are no image
@@ -59,7 +60,17 @@ class SettingsDiffer(RunError):
         listed = ", ".join(f"{key} ({stored!r}, now {given!r})" for key, (stored, given) in differences.items())
         super().__init__(
             f"The run {name} began with other settings: {listed}. Leave these options out to go on, "
-            "or choose another --run to begin anew. Only --steps may grow."
+            "or choose another --run to begin anew. Only --steps may grow, and not under the schedule cosine."
+        )
+
+
+class ImagesChanged(RunError):
+    """The folder that a run trains on holds other images than when it began."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        super().__init__(
+            f"Images were added to {folder}, lost there, or changed, since the run {name} began: its order of them "
+            "would be another. Put them back to go on, or choose another --run to begin anew."
         )
 
 
@@ -83,6 +94,8 @@ class LossNotFinite(TrainerError):
         self.position = position
         self.checkpoint = checkpoint
         good = f"The last good checkpoint is of step {checkpoint}" if checkpoint else "There is no checkpoint yet"
+        if what == "loss" and checkpoint == step - 1 and checkpoint:
+            good = f"The newest checkpoint, of step {checkpoint}, holds the weights that gave it"
         super().__init__(
             f"The {what} of step {step} (pairs from position {position}) is {value}, so training stopped. "
             f"{good}. Begin another run with a lower --lr."

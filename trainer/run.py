@@ -10,10 +10,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from trainer.errors import RunBusy, SettingsDiffer, SettingsError
+from trainer.errors import RunBusy, SettingsDiffer, SettingsError, TrainerError
 from trainer.files import write_whole
+from trainer.objectives import GRAPH, unread
 from trainer.objectives import KINDS as OBJECTIVES
-from trainer.objectives import unread
 from trainer.settings import Machine, TrainSettings
 
 WITHOUT_INTER = "intra:1"
@@ -44,10 +44,15 @@ class Run:
             self._lock.acquire(timeout=0)
         except Timeout as error:
             raise RunBusy(self.folder) from error
+        self._new = not self.settings_file.exists()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._lock.release()
+        refused = kind is not None and issubclass(kind, TrainerError)
+        if refused and self._new and not self.metrics_file.exists():
+            # Its settings cannot be trained with, so they are not those to go on with.
+            self.settings_file.unlink(missing_ok=True)
         if not self.settings_file.exists():
             # It came to nothing: its name stays free.
             Path(self._lock.lock_file).unlink(missing_ok=True)
@@ -96,6 +101,8 @@ def ask_settings(given: Mapping[str, Any]) -> TrainSettings:
     if surplus := sorted(unread(settings.objective) & set(given)):
         names = ", ".join(f"--{name.replace('_', '-')}" for name in surplus)
         raise SettingsError(f"The objective {settings.objective} has no use for {names}: leave that out.")
+    if not settings.images and not kind.reads & GRAPH:
+        raise SettingsError(f"The objective {settings.objective} trains on a folder: name it with --images.")
     return TrainSettings(**{**kind.defaults, **given})
 
 

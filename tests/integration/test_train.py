@@ -18,6 +18,8 @@ from trainer.metrics import read_metrics
 
 SMALL = ("--batch", "8", "--image-size", "32", "--head", "32,16", "--augment", "mirror,crop,color", "--threads", "1")
 STEPS = 12
+LONG = 60
+"""Steps of a trunk so small that twelve may be over before it is killed."""
 
 
 class Trainer:
@@ -42,14 +44,20 @@ class Trainer:
     def folder(self, run: str) -> Path:
         return self.data / "runs" / run
 
-    def weights(self, run: str) -> dict[str, torch.Tensor]:
+    def weights(self, run: str, steps: int) -> dict[str, torch.Tensor]:
         content, damaged = checkpoint.load_latest(self.folder(run))
-        assert content is not None and not damaged and content["step"] == STEPS
+        assert content is not None and not damaged and content["step"] == steps
         return content["model"]
 
-    def assert_equal(self, one: str, other: str) -> None:
-        mine, its = self.weights(one), self.weights(other)
+    def assert_equal(self, one: str, other: str, steps: int = STEPS) -> None:
+        mine, its = self.weights(one, steps), self.weights(other, steps)
         assert [name for name in mine if not torch.equal(mine[name], its[name])] == []
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """In the middle of its work, or the test shows nothing."""
+    process.kill()
+    assert process.wait() == -signal.SIGKILL
 
 
 @pytest.fixture(scope="module")
@@ -76,8 +84,7 @@ def test_a_trainer_that_was_killed_and_resumed_ends_with_the_same_weights(traine
     for killed_after in (2, 6, 9):
         process = trainer.start("killed", *options)
         wait_for(lambda after=killed_after: trainer.steps("killed") >= after)  # type: ignore[misc]
-        process.kill()
-        process.wait()
+        kill(process)
 
     trainer.train("killed")
 
@@ -119,8 +126,7 @@ def test_a_killed_trainer_comes_back_with_its_queue_its_schedule_and_its_mined_n
     trainer.train("queued", *options)
     process = trainer.start("queued-killed", *options, "--checkpoint-every", "4")
     wait_for(lambda: trainer.steps("queued-killed") >= 6)
-    process.kill()
-    process.wait()
+    kill(process)
 
     trainer.train("queued-killed")
 
@@ -131,7 +137,7 @@ def test_a_killed_trainer_comes_back_with_its_queue_its_schedule_and_its_mined_n
 def test_a_killed_trainer_comes_back_under_the_other_objectives_too(
     trainer: Trainer, wait_for: Wait, objective: str
 ) -> None:
-    options = ["--objective", objective, "--trunk", "timm:test_resnet", "--steps", str(STEPS), *SMALL]
+    options = ["--objective", objective, "--trunk", "timm:test_resnet", "--steps", str(LONG), *SMALL]
     if objective == "context":
         options = [option for option in options if option not in ("--augment", "mirror,crop,color")]
     if objective == "supervised":
@@ -139,12 +145,11 @@ def test_a_killed_trainer_comes_back_under_the_other_objectives_too(
     trainer.train(objective, *options)
     process = trainer.start(f"{objective}-killed", *options, "--checkpoint-every", "4")
     wait_for(lambda: trainer.steps(f"{objective}-killed") >= 6)
-    process.kill()
-    process.wait()
+    kill(process)
 
     trainer.train(f"{objective}-killed")
 
-    trainer.assert_equal(objective, f"{objective}-killed")
+    trainer.assert_equal(objective, f"{objective}-killed", LONG)
 
 
 def test_two_ranks_train_a_run_with_the_losses_of_one_and_one_goes_on_with_it(trainer: Trainer) -> None:

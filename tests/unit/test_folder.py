@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.toy_service import draw_frame
-from trainer.errors import SettingsError
+from trainer.command import run_training
+from trainer.errors import ImagesChanged, SettingsError
 from trainer.folder import ImageFolder
 
 
@@ -44,3 +45,17 @@ def test_the_id_changes_with_the_images(root: Path) -> None:
 def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no image"):
         ImageFolder.read(tmp_path)
+
+
+@pytest.mark.usefixtures("settled_torch")
+def test_a_run_does_not_go_on_with_other_images(root: Path, tmp_path: Path) -> None:
+    def train(steps: int) -> int:
+        given = {"objective": "supervised", "images": str(root), "trunk": "timm:test_resnet", "head": "8,8"}
+        small = {"batch": 4, "image_size": 32, "steps": steps, "device": "cpu", "threads": 1}
+        return run_training("run", {**given, **small}, api_key=None, data=tmp_path / "data", json_output=True)
+
+    assert train(1) == 0
+    assert train(2) == 0
+    next(root.rglob("*.jpg")).unlink()
+    with pytest.raises(ImagesChanged, match="Put them back"):
+        train(3)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from trainer.errors import RunBusy, SettingsDiffer
+from trainer.errors import RunBusy, SettingsDiffer, SettingsError
 from trainer.run import Run, unused_name
 from trainer.settings import TrainSettings
 
@@ -90,6 +90,39 @@ def test_a_run_that_never_began_leaves_its_name_free(tmp_path: Path) -> None:
         run.settings({}, unreachable, lambda text: None)
 
     assert not (tmp_path / "run").exists()
+
+
+def test_settings_that_cannot_be_trained_with_are_not_those_to_go_on_with(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError), Run(tmp_path / "run") as run:
+        run.write(TrainSettings(decode="gpu"), SNAPSHOT, run.machine({}))
+        raise SettingsError("no GPU is here")
+
+    assert settle(tmp_path / "run", {"decode": "cpu"}).decode == "cpu"
+
+
+def test_a_run_that_was_stopped_before_its_first_step_keeps_its_settings(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), Run(tmp_path / "run") as run:
+        run.write(TrainSettings(lr=0.02), SNAPSHOT, run.machine({}))
+        raise KeyboardInterrupt
+
+    with pytest.raises(SettingsError), Run(tmp_path / "run"):
+        raise SettingsError("tried elsewhere")
+
+    assert settle(tmp_path / "run", {}).lr == 0.02
+
+
+def test_a_folder_is_asked_for_before_the_service_is(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="--images"):
+        settle(tmp_path / "run", {"objective": "supervised"})
+
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_cosine_is_not_made_longer(tmp_path: Path) -> None:
+    settle(tmp_path / "run", {"schedule": "cosine", "steps": 50})
+
+    with pytest.raises(SettingsDiffer, match="not under the schedule cosine"):
+        settle(tmp_path / "run", {"steps": 80})
 
 
 def test_a_run_without_a_name_takes_the_first_that_is_free(tmp_path: Path) -> None:
