@@ -1,8 +1,8 @@
 """Checkpoints: the only truth about a run. What is not in one did not happen.
 
 A file holds the weights, the optimizer, the random state, the step, the position of the next pair nobody was given,
-the settings, and the snapshots that were followed. It is written under a temporary name, synced and renamed; the last
-two are kept.
+the settings, the snapshots that were followed, and the versions of the code. It is written under a temporary name,
+synced and renamed; the last two are kept.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from trainer.errors import DamagedCheckpoint
 from trainer.files import write_whole
+from trainer.weights import versions
 
 KEPT = 2
 
@@ -32,6 +33,7 @@ class Checkpoint(TypedDict):
     position: int
     settings: dict[str, Any]
     spans: list[Span]
+    versions: dict[str, str | None]
     model: dict[str, Tensor]
     optimizer: dict[str, Any]
     random: dict[str, Any]
@@ -53,6 +55,7 @@ def capture(
         position=position,
         settings=dict(settings),
         spans=list(spans),
+        versions=dict(versions()),
         model=model.state_dict(),
         optimizer=optimizer.state_dict(),
         random=random,
@@ -71,11 +74,16 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: Optimizer) -> N
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint to the folder, durably, then let all but the last two go."""
-    path = folder / f"step-{checkpoint['step']:09d}.pt"
+    path = path_at(folder, checkpoint["step"])
     write_whole(path, lambda file: torch.save(checkpoint, file))
     for old in list_checkpoints(folder)[KEPT:]:
         old.unlink()
     return path
+
+
+def path_at(folder: Path, step: int) -> Path:
+    """The checkpoint of a folder after this step."""
+    return folder / f"step-{step:09d}.pt"
 
 
 def list_checkpoints(folder: Path) -> list[Path]:
@@ -87,8 +95,9 @@ def load(path: Path) -> Checkpoint:
     """A checkpoint, on the CPU. Raises DamagedCheckpoint, naming it, where it cannot be read."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        # A checkpoint without spans was made before runs could follow a snapshot to its successor.
-        content = {"spans": [], **content}
+        # A checkpoint without spans was made before runs could follow a snapshot to its successor, and one without
+        # versions before it was kept which code trained.
+        content = {"spans": [], "versions": {}, **content}
         return cast(Checkpoint, {name: content[name] for name in Checkpoint.__required_keys__})
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError) as error:
         raise DamagedCheckpoint(f"The checkpoint {path} cannot be read: {error}") from error

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 import torchvision
 from torch import Tensor, nn
 
+from trainer import checkpoint
 from trainer.errors import WeightsError
-from trainer.evaluate.networks import load_network
+from trainer.evaluate.networks import Network, load_network
 from trainer.files import write_whole
+from trainer.metrics import read_metrics
+from trainer.run import Run
 from trainer.trunk import Trunk
 from trainer.weights import make_card, write_card
 
@@ -39,9 +44,27 @@ def export_weights(name: str, path: Path, runs: Path, *, trunk_only: bool) -> li
         write_whole(path, lambda file: file.write(safetensors.torch.save(tensors)))
     else:
         write_whole(path, lambda file: torch.save(tensors, file))
-    about = {"run": network.name, "steps": network.steps, "settings": asdict(network.settings)}
-    write_card(path, make_card(network.trunk, about))
+    write_card(path, make_card(network.trunk, network.card or _about(name, network, runs)))
     return list(tensors)
+
+
+def _about(name: str, network: Network, runs: Path) -> dict[str, Any]:
+    """How a checkpoint without a card was trained, as it and its run's metrics tell; `pairs` is None where none do."""
+    path = Path(name)
+    if not path.is_file():
+        paths = (checkpoint.path_at(folder, network.steps) for folder in (runs / name, path))
+        path = next(filter(Path.exists, paths))
+    run = Run(path.resolve().parent)
+    lines = [line for line in read_metrics(run.metrics_file) if line.step <= network.steps]
+    pairs = sum((Counter(line.pairs) for line in lines), Counter[str]())
+    return {
+        "run": run.name,
+        "steps": network.steps,
+        "pairs": dict(pairs) if len(lines) == network.steps else None,
+        "settings": asdict(network.settings),
+        # Of the code that trained, not of this one.
+        "versions": checkpoint.load(path)["versions"],
+    }
 
 
 def _classifier(trunk: Trunk) -> dict[str, Tensor]:

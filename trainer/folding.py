@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import torch
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm  # the plain and the synchronized
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torchvision.models import list_models
 
@@ -30,7 +31,7 @@ def folded(trunk: Trunk, architecture: str) -> Trunk:
         return trunk
     plain, parts = Trunk(architecture), list(trunk.modules())
     pairs = [
-        (one, norm) for one, norm in pairwise(parts) if isinstance(one, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        (one, norm) for one, norm in pairwise(parts) if isinstance(one, nn.Conv2d) and isinstance(norm, _BatchNorm)
     ]
     convolutions = [part for part in plain.modules() if isinstance(part, nn.Conv2d)]
     with torch.no_grad():

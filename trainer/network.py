@@ -6,7 +6,7 @@ from inspect import signature
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from trainer.model import Model
@@ -20,6 +20,16 @@ SYNC_BUFFERS = next(
 )
 
 
+def synchronize(model: Model) -> None:
+    """Let batch normalization see the images of all ranks; in evaluation nothing changes.
+
+    By timm, as torch's own conversion drops the activation that timm's layers of normalization hold.
+    """
+    from timm.layers.norm_act import convert_sync_batchnorm
+
+    convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+
+
 class Network:
     """Maps this rank's rows of a batch's inputs to all ranks' outputs: one for each input, in float32.
 
@@ -31,7 +41,7 @@ class Network:
         self._call: Any = model
         if part.world > 1:
             if next(model.parameters()).is_cuda:
-                nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+                synchronize(model)
             # Buffers are the same on all ranks, as all see the same outputs; the first rank's are those kept.
             # Some of timm's networks have a layer between the last map and the classifier, which stays unused.
             unused = model.trunk.library == "timm"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,19 @@ def make_card(trunk: Trunk, about: Mapping[str, Any]) -> dict[str, Any]:
         },
         "objective": settings.get("objective"),
         "snapshot": settings.get("snapshot"),
-        "versions": {
-            "affinity-graph": code_version(),
-            "revision": code_revision(),
-            "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
-        },
+        "versions": versions(),
         **about,
+    }
+
+
+@cache
+def versions() -> Mapping[str, str | None]:
+    """Of this code, as it was when it was first asked for, and of what it stands on."""
+    return {
+        "affinity-graph": code_version(),
+        "revision": code_revision(),
+        "torch": str(torch.__version__),
+        "torchvision": torchvision.__version__,
     }
 
 

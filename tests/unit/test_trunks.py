@@ -107,6 +107,14 @@ def test_exported_weights_load_strictly_into_the_plain_network(tmp_path: Path, s
     assert load_extractor(Recipe(features=f"trunk:{path}")).dims == 2048
 
 
+def test_exported_weights_keep_what_is_said_of_their_training(tmp_path: Path) -> None:
+    about = {**ABOUT, "run": "ours", "pairs": {"intra": 9}, "versions": {"revision": "that of the training"}}
+    save_trunk(Trunk("timm:test_resnet", 64), tmp_path / "trunk.safetensors", about)
+    export_weights(str(tmp_path / "trunk.safetensors"), tmp_path / "plain.pth", tmp_path, trunk_only=False)
+    card = json.loads((tmp_path / "plain.json").read_text())
+    assert (card["run"], card["pairs"], card["versions"]) == ("ours", about["pairs"], about["versions"])
+
+
 def test_exported_weights_of_timm_load_strictly_without_classes(tmp_path: Path) -> None:
     save_trunk(Trunk("timm:test_resnet", 64), tmp_path / "trunk.safetensors", ABOUT)
     export_weights(str(tmp_path / "trunk.safetensors"), tmp_path / "plain.pth", tmp_path, trunk_only=False)

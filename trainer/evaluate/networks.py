@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from trainer import checkpoint
-from trainer.errors import BenchmarkError, RunNotFound, SettingsError
+from trainer.errors import BenchmarkError, RunNotFound, SettingsError, WeightsError
 from trainer.model import Model
 from trainer.objectives import KINDS
 from trainer.settings import TrainSettings
 from trainer.state import build_model
 from trainer.trunk import Trunk
-from trainer.weights import load_trunk
+from trainer.weights import load_trunk, read_card
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Network:
     model: Model | None
     """The whole of it; None where only a trunk was kept."""
     steps: int
+    card: Mapping[str, Any] = field(default_factory=dict)
+    """What its training wrote beside its trunk; nothing where that was of another step, or is not there."""
 
     def embedding(self) -> Model:
         """The network that maps images to embeddings. Raises BenchmarkError where there is none."""
@@ -56,8 +59,16 @@ def load_network(name: str, runs: Path) -> Network:
         if folder.is_dir():
             content, _ = checkpoint.load_latest(folder)
             if content is not None:
-                return _load_checkpoint(folder.name, content)
+                return replace(_load_checkpoint(folder.name, content), card=_card(folder, content["step"]))
     raise RunNotFound(name, runs)
+
+
+def _card(folder: Path, step: int) -> Mapping[str, Any]:
+    try:
+        card = read_card(folder / "trunk.safetensors")
+    except WeightsError:
+        return {}
+    return card if card.get("steps") == step else {}
 
 
 def untrained(settings: TrainSettings) -> Network:
@@ -89,4 +100,4 @@ def _load_trunk_file(path: Path) -> Network:
     trunk, card = load_trunk(path)
     trunk.eval()
     settings = TrainSettings(**card["settings"])
-    return Network(path.stem, settings, trunk, None, card["steps"])
+    return Network(path.stem, settings, trunk, None, card["steps"], card)

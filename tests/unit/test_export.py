@@ -1,0 +1,74 @@
+"""The card of exported weights tells of their training, not of the export."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.ranked import train_steps
+from trainer.checkpoint import path_at
+from trainer.export import export_weights
+
+pytestmark = pytest.mark.usefixtures("settled_torch")
+
+VERSIONS = {"revision": "that of the training"}
+HALF, WHOLE = 2, 4
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Four steps by another version of the code, in two sittings."""
+    folder = tmp_path / "runs" / "ours"
+    folder.parent.mkdir()
+    with monkeypatch.context() as then:
+        for made in ("checkpoint", "weights"):
+            then.setattr(f"trainer.{made}.versions", lambda: VERSIONS)
+        for steps in (HALF, WHOLE):
+            train_steps(folder, steps)
+    return folder
+
+
+def card_of(name: str | Path, run: Path) -> dict[str, Any]:
+    """Of the weights that are exported under this name."""
+    path = run.parent.parent / "exported.safetensors"
+    export_weights(str(name), path, run.parent, trunk_only=True)
+    card: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
+    return card
+
+
+def own_card(run: Path) -> dict[str, Any]:
+    card: dict[str, Any] = json.loads((run / "trunk.json").read_text())
+    return card
+
+
+def test_a_run_its_trunk_and_its_last_checkpoint_are_exported_with_the_card_of_the_run(run: Path) -> None:
+    own = own_card(run)
+    assert own["versions"] == VERSIONS and own["pairs"] == {"transitive": 20}
+    for name in ("ours", run, run / "trunk.safetensors", path_at(run, WHOLE)):
+        assert card_of(name, run) == own
+
+
+def test_a_run_that_never_ended_is_exported_with_what_its_checkpoint_and_metrics_tell(run: Path) -> None:
+    own = own_card(run)
+    (run / "trunk.json").unlink()
+    assert card_of("ours", run) == own
+
+
+def test_a_card_of_later_steps_is_not_that_of_an_earlier_checkpoint(run: Path) -> None:
+    own = own_card(run)
+    path_at(run, WHOLE).unlink()
+    for name in ("ours", path_at(run, HALF)):
+        card = card_of(name, run)
+        assert (card["steps"], card["versions"]) == (HALF, VERSIONS)
+        assert 0 < sum(card["pairs"].values()) < sum(own["pairs"].values())
+
+
+def test_of_a_checkpoint_alone_nobody_knows_the_pairs(run: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "alone.pt"
+    shutil.copy(path_at(run, HALF), elsewhere)
+    card = card_of(elsewhere, run)
+    assert (card["steps"], card["pairs"], card["versions"]) == (HALF, None, VERSIONS)

@@ -1,0 +1,71 @@
+"""A model as it is called on several GPUs, in bfloat16, or compiled: what it computes stays what it was."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from trainer.model import TripletSiamese
+from trainer.network import Network, synchronize
+from trainer.objectives.context import ContextSiamese
+
+IMAGES = torch.randint(0, 256, (6, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def siamese(trunk: str) -> TripletSiamese:
+    torch.manual_seed(0)
+    return TripletSiamese(trunk, 64, (16, 8))
+
+
+@pytest.mark.parametrize("trunk", ["resnet18", "timm:test_resnet", "timm:test_efficientnet"])
+def test_normalization_that_sees_all_ranks_gives_the_same_in_evaluation(trunk: str) -> None:
+    model = siamese(trunk)
+    model(IMAGES)  # so that the running statistics are not those of the beginning
+    model.eval()
+    with torch.no_grad():
+        before = model(IMAGES)
+        synchronize(model)
+        after = model(IMAGES)
+
+    norms = [part for part in model.modules() if isinstance(part, _BatchNorm)]
+    assert norms and all(isinstance(part, nn.SyncBatchNorm) for part in norms)
+    torch.testing.assert_close(after, before)
+
+
+def test_a_context_network_hands_on_the_same_trunk_after_several_gpus() -> None:
+    torch.manual_seed(0)
+    model = ContextSiamese("vgg11", 64, 16).eval()
+    alone = model.exported().state_dict()
+
+    synchronize(model)
+
+    together = model.exported().state_dict()
+    assert alone.keys() == together.keys()
+    assert all(alone[name].equal(tensor) for name, tensor in together.items())
+
+
+@pytest.mark.parametrize("trunk", ["vgg16", "timm:test_resnet"])
+def test_bfloat16_gives_nearly_the_same(trunk: str) -> None:
+    model = siamese(trunk).eval()
+    with torch.no_grad():
+        exact = model(IMAGES)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = model(IMAGES)
+
+    assert found.dtype == torch.bfloat16
+    torch.testing.assert_close(found.float(), exact, rtol=0, atol=0.05 * float(exact.abs().max()))
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch compiles with a C++ compiler")
+def test_a_compiled_network_has_the_gradients_of_one_that_is_not() -> None:
+    found = []
+    for compiled in (False, True):
+        model = siamese("timm:test_resnet")
+        (outputs,) = Network(model, compiled=compiled)((IMAGES,))
+        outputs.square().sum().backward()  # type: ignore[no-untyped-call]
+        found.append((outputs.detach(), model.trunk.state_dict(), model.head[1].weight.grad))
+    torch.testing.assert_close(found[1], found[0], rtol=1e-3, atol=1e-3)
