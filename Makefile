@@ -95,7 +95,7 @@ fuzz: install
 real-video: install
 	BIN=$(BIN) sh docs/sheets/draw.sh
 
-## The method on a larger world of the samples' generator, row beside row; an hour and a half on two cores. Needs the
+## The method on a larger world of the samples' generator, row beside row; two hours on two cores. Needs the
 ## Debian packages that samples/generate.py names. Stopped, the same line goes on: docs/experiments.md.
 experiment: install
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,experiment]'

@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is done, and what all rows have in common: tried on a world of another seed, with 62 objects filmed."""
+    """How much is done, and what all rows have in common: tried on a world of another seed."""
 
     seeds: int = 3
     """Each mines and trains anew, from context prediction on."""
@@ -43,7 +43,7 @@ class Scale:
     """Of each object that is filmed."""
     trunk: str = "timm:test_resnet"
     side: int = 64
-    steps: int = 250
+    steps: int = 500
     context_steps: int = 1500
     optimizer: tuple[str, ...] = ("--optimizer", "adamw", "--weight-decay", "0.01", "--schedule", "cosine")
     context: tuple[str, ...] = ("--batch", "64", "--lr", "0.0015", "--warmup", "50", "--head", "256,8")
