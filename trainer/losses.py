@@ -11,6 +11,7 @@ from torch import Tensor
 def triplet_margin_loss(ap_dist_T: Tensor, an_dist_TK: Tensor, valid_TK: Tensor, margin: float) -> Tensor:
     """The hinge max(0, D(a,p) − D(a,n) + margin) (Sec. 5), averaged over all valid triplets, those at zero included.
 
+    `ap_dist_T` and `an_dist_TK` are cosine distances, in [0, 2]; `valid_TK` is bool. A scalar; NaN where none is valid.
     The mean includes the zeros, as the authors' earlier code does: a batch of easy triplets moves the weights little.
     """
     hinge_TK = (ap_dist_T[:, None] - an_dist_TK + margin).clamp(min=0)
@@ -20,7 +21,8 @@ def triplet_margin_loss(ap_dist_T: Tensor, an_dist_TK: Tensor, valid_TK: Tensor,
 def infonce_loss(ap_sim_T: Tensor, an_sim_TM: Tensor, negative_TM: Tensor, temperature: float) -> Tensor:
     """−log of the positive's share of exp(similarity / temperature) among itself and the negatives; mean over pairs.
 
-    `negative_TM` says which candidates are a pair's negatives.
+    `ap_sim_T` and `an_sim_TM` are cosines; `negative_TM`, bool, says which candidates are a pair's negatives: a pair
+    without any has a loss of 0. A scalar.
     """
     positive_T1 = ap_sim_T[:, None] / temperature
     negatives_TM = (an_sim_TM / temperature).masked_fill(~negative_TM, -torch.inf)
@@ -30,8 +32,9 @@ def infonce_loss(ap_sim_T: Tensor, an_sim_TM: Tensor, negative_TM: Tensor, tempe
 def supcon_loss(sim_NM: Tensor, positive_NM: Tensor, negative_NM: Tensor, temperature: float) -> Tensor:
     """The supervised contrastive loss (L_out of Khosla et al.): InfoNCE with many positives for each image.
 
-    An image's loss is the mean over its positives of −log of their share among all its positives and negatives. The
-    mean is over the images that have a positive.
+    `sim_NM` are cosines; which candidates are an image's positives and negatives is bool. A scalar; NaN where no image
+    has a positive. An image's loss is the mean over its positives of −log of their share among all its positives and
+    negatives; the mean is over the images that have a positive.
     """
     has_N = positive_NM.any(dim=1)
     # From here on N is the images that have a positive: the total of one that has nothing would be −inf.
