@@ -138,8 +138,9 @@ def test_every_loss_and_option_resumes_exactly_the_queue_included(tmp_path: Path
     ]
 
 
-def test_the_queue_is_part_of_the_checkpoint(tmp_path: Path) -> None:
-    train_run(tmp_path / "run", 2, loss="infonce", queue=30)
+@pytest.mark.parametrize("objective", ["transitive", "multitask"])
+def test_the_queue_is_part_of_the_checkpoint(tmp_path: Path, objective: str) -> None:
+    train_run(tmp_path / "run", 2, loss="infonce", queue=30, objective=objective)
     content = weights(tmp_path / "run")
     assert content["queue.filled_Q"].sum() == 24  # 2 steps of 4 anchors, positives and negatives
     assert len(set(content["queue.groups_Q"].tolist())) > 2
