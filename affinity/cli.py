@@ -10,13 +10,13 @@ from types import FrameType
 import typer
 
 import api.cli
-import doctor.cli
+import affinity.doctor.cli
 import graphdb.cli
 import ingest.cli
-import ingest.show
+import ingest.contact_sheets.cli
 import trainer.cli
-from affinity_demo import demo
-from doctor.faults import sentence
+from affinity.demo import demo
+from affinity.error_messages import sentence
 
 OURS = ("graphdb", "ingest", "api", "trainer", "doctor", "affinity_demo")
 RESUMED = ("ingest", "cluster", "train", "demo", "forget", "export", "graph start", "graph prune")
@@ -35,14 +35,14 @@ graphdb.cli.app.command()(ingest.cli.prune)
 app.command()(ingest.cli.ingest)
 app.command()(ingest.cli.cluster)
 app.command()(ingest.cli.forget)
-app.add_typer(ingest.show.app, name="show")
+app.add_typer(ingest.contact_sheets.cli.app, name="show")
 app.command()(api.cli.serve)
 app.command()(api.cli.export)
 app.add_typer(api.cli.keys_app, name="keys")
 app.command()(trainer.cli.train)
 app.command("export-weights")(trainer.cli.export_weights)
 app.add_typer(trainer.cli.evaluate_app, name="evaluate")
-app.command()(doctor.cli.doctor)
+app.command()(affinity.doctor.cli.doctor)
 app.command()(demo)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from doctor.extras import EXTRAS, modules, pip_line
+from affinity.doctor.extras import EXTRAS, modules, pip_line
 from graphdb.errors import CLOSED, FULL
 
 

@@ -13,12 +13,13 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import problems
-from api.guard import Guard
-from api.keys import Keyring
-from api.limits import Limits, Rates
+from api.middleware.auth import Guard
+from api.middleware.api_keys import Keyring
+from api.middleware.load_limits import Limits, Rates
 from api.problems import Problem
-from api.routes import frames, health, patches, snapshots, triplets
-from api.seen import Seen
+from api.routes import frames, patches, snapshots, triplets
+from api.routes import operations
+from api.middleware.access_log import Seen
 from api.service import Service
 from api.settings import ServiceSettings
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
-    from api.keys import Key, KeyFile
+    from api.middleware.api_keys import Key, KeyFile
 
 MIX = "transitive:7,intra:2"
 """The paper's (Sec. 6)."""
@@ -35,7 +35,7 @@ def serve(
     json: Annotated[bool, typer.Option("--json", help="Say where it listens as one JSON object.")] = False,
 ) -> None:
     """Serve triplets, snapshots and patches over HTTP until stopped (Ctrl-C, SIGTERM)."""
-    from api.server import run
+    from api.server.main import run
     from api.settings import ServiceSettings
 
     settings = ServiceSettings.from_environment(
@@ -110,7 +110,7 @@ def revoke(name: Annotated[str, typer.Argument(help="Which key.")], data: DataOp
 
 
 def key_file(data: Path | None) -> KeyFile:
-    from api.keys import KeyFile
+    from api.middleware.api_keys import KeyFile
     from graphdb.settings import DataFolder
 
     return KeyFile(DataFolder.resolve(data).keys_file)
@@ -145,7 +145,7 @@ def export(
     from rich.console import Console
     from rich.progress import track
 
-    from api.client import TripletClient
+    from api.client.http import TripletClient
     from api.export import Export, files_of
     from api.export import export as write
 

@@ -14,10 +14,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from api.client import TripletClient
+from api.client.http import TripletClient
 from api.errors import OtherExport
-from api.order import Mix
-from api.wire import TripletBatch
+from api.sampling.order import Mix
+from api.wire.triplets import TripletBatch
 from graphdb.files import whole_file
 
 ABOUT = "export.json"

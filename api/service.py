@@ -10,16 +10,16 @@ from functools import partial
 from typing import TypeVar
 
 from api.errors import ImagesMoving, RowsMissing
-from api.frames import FrameQuery, FrameSample, sample_frames
-from api.readers import Readers
-from api.sampling import Query, Sample, sample
+from api.sampling.frames import FrameQuery, FrameSample, sample_frames
+from api.sampling.executor import Readers
+from api.sampling.triplets import Query, Sample, sample
 from api.settings import ServiceSettings
-from api.source import Source, read_source
-from api.windows import Windows
-from graphdb.archive import ArchiveReader, shard_files
+from api.sampling.snapshot_index import Source, read_source
+from api.sampling.cache import Windows
+from graphdb.archive.shards import ArchiveReader, shard_files
 from graphdb.errors import DamagedArchive, NotFound, PatchNotFound, ShardGone
 from graphdb.model import Location, PatchDetail, Snapshot
-from graphdb.store import GraphStore
+from graphdb.store.graph import GraphStore
 
 Said = TypeVar("Said")
 Images = TypeVar("Images")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from api.errors import NotLoopback, TlsUnusable
-from api.keys import KeyFile, Keyring
+from api.middleware.api_keys import KeyFile, Keyring
 from api.logs import Format
 from graphdb.errors import SettingsError
 from graphdb.settings import DataFolder

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 from tests.conftest import ROOT, SETTINGS
-from tests.performance.memory import Watch
+from benchmarks.memory import Watch
 
 MEBI = 2**20
 BOUNDS = {"neo4j": 2048, "ingest": 512, "ingest worker": 512, "serve": 768, "train": 3072, "evaluate": 2048}

@@ -11,15 +11,15 @@ from datetime import date
 from pathlib import Path
 
 from tests.conftest import SETTINGS
-from tests.experiment.commands import CommandFailed
-from tests.experiment.jobs import Jobs, Result
-from tests.experiment.measure import HeldOut
-from tests.experiment.plan import CANDIDATES, GRAPHS, Scale
-from tests.experiment.report import graph_results, results, write_results
-from tests.experiment.stages import Setup, choice, comparison, preparation
-from tests.experiment.tables import graphs_table, tables
-from tests.experiment.world import BACKGROUNDS, groups
-from trainer.weights import load_trunk
+from experiments.commands import CommandFailed
+from experiments.jobs import Jobs, Result
+from experiments.measure import HeldOut
+from experiments.plan import CANDIDATES, GRAPHS, Scale
+from experiments.report.results import graph_results, results, write_results
+from experiments.stages import Setup, choice, comparison, preparation
+from experiments.report.tables import graphs_table, tables
+from experiments.world import BACKGROUNDS, groups
+from trainer.models.weights import load_trunk
 
 SHOWN = ("context", "tracking", "transitive")
 """Rows whose neighbors are drawn."""
@@ -71,8 +71,8 @@ def run(setup: Setup) -> None:
 
 def report(setup: Setup, done: Mapping[str, Result]) -> None:
     """The results, their tables, plots and sheets, all in `report/`."""
-    from tests.experiment.plots import draw_purity, draw_rows
-    from tests.experiment.sheets import draw_neighbors
+    from experiments.report.plots import draw_purity, draw_rows
+    from experiments.report.sheets import draw_neighbors
 
     folder = setup.root / "report"
     found = results(setup, done)

@@ -9,11 +9,11 @@ from urllib.parse import unquote, urlparse
 
 import numpy as np
 
-from graphdb.archive import ArchiveReader
+from graphdb.archive.shards import ArchiveReader
 from graphdb.model import InterEdges, digest, end_id, parent_id, video_of
-from graphdb.removing import RemovalStore
+from graphdb.store.deletion import RemovalStore
 from graphdb.settings import DataFolder
-from ingest.quality import Label, labels_of, read_labels
+from ingest.quality.label_agreement import Label, labels_of, read_labels
 
 Labels = Mapping[str, Label]
 """By video id."""

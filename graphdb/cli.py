@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from graphdb.server import Connection, Status
+    from graphdb.server.local import Connection, Status
     from graphdb.settings import DataFolder, ServerSettings
 
 app = typer.Typer(no_args_is_help=True, help="The local Neo4j that holds the graph.")
@@ -21,7 +21,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on std
 def start(data: Data = None, json: Json = False) -> None:
     """Start Neo4j where it is down, and say how to reach it. The first start fetches it."""
     folder = own_folder(data, "start")
-    from graphdb.server import LocalServer
+    from graphdb.server.local import LocalServer
 
     server = LocalServer(folder.neo4j)
     server.start()
@@ -32,7 +32,7 @@ def start(data: Data = None, json: Json = False) -> None:
 def stop(data: Data = None) -> None:
     """End Neo4j; the graph stays."""
     folder = own_folder(data, "stop")
-    from graphdb.server import LocalServer
+    from graphdb.server.local import LocalServer
 
     stopped = LocalServer(folder.neo4j).stop()
     typer.echo("Neo4j has stopped." if stopped else f"No Neo4j was running in {folder.neo4j}.")
@@ -41,7 +41,7 @@ def stop(data: Data = None) -> None:
 @app.command()
 def status(data: Data = None, json: Json = False) -> None:
     """Say whether Neo4j runs, how to reach it, and what the graph holds. Starts nothing."""
-    from graphdb.server import LocalServer
+    from graphdb.server.local import LocalServer
     from graphdb.settings import DataFolder, ServerSettings
 
     given = ServerSettings.from_environment()
@@ -61,7 +61,7 @@ def reset(
 ) -> None:
     """Delete the graph, and the pixels, features and fits that belong to it. Trained runs stay."""
     folder = own_folder(data, "reset")
-    from graphdb.reset import reset_folder
+    from graphdb.maintenance.reset import reset_folder
 
     if not yes:
         typer.confirm(f"Delete the graph of {folder.root}, with its pixels, features and fits?", abort=True)
@@ -80,8 +80,8 @@ def check(
 
     from rich.console import Console
 
-    from graphdb.check import check
-    from graphdb.checks.display import show
+    from graphdb.consistency.check import check
+    from graphdb.consistency.report import show
     from graphdb.settings import DataFolder
 
     findings = check(DataFolder.resolve(data), Console(stderr=True), mend=mend)
@@ -102,8 +102,8 @@ def admin(
     folder = own_folder(data, "administer")
     from rich.console import Console
 
-    from graphdb.runtime import runtime
-    from graphdb.server import LocalServer, ServerError
+    from graphdb.server.runtime import runtime
+    from graphdb.server.local import LocalServer, ServerError
 
     LocalServer(folder.neo4j).require_whole()
     if not (folder.neo4j / "conf" / "neo4j.conf").exists():
@@ -117,9 +117,9 @@ def export(
     data: Data = None,
 ) -> None:
     """Write the whole graph to a folder, as CSV that `affinity graph import` and `neo4j-admin database import` read."""
-    from graphdb.exporting import export_graph, left_behind
+    from graphdb.maintenance.export import export_graph, left_behind
     from graphdb.settings import DataFolder
-    from graphdb.store import GraphStore
+    from graphdb.store.graph import GraphStore
 
     folder = DataFolder.resolve(data)
     with GraphStore.connect(folder) as store:
@@ -142,14 +142,14 @@ def import_(
     folder = own_folder(data, "import into")
     from rich.console import Console
 
-    from graphdb.importing import import_graph
+    from graphdb.maintenance.bulk_import import import_graph
 
     show({"counts": import_graph(folder, source.absolute(), Console(stderr=True))}, as_json=False)
 
 
 def own_folder(data: Path | None, verb: str) -> DataFolder:
     """The data folder, whose server is ours. Raises NotOurServer where NEO4J_URI names another."""
-    from graphdb.server import NotOurServer
+    from graphdb.server.local import NotOurServer
     from graphdb.settings import DataFolder, ServerSettings
 
     given = ServerSettings.from_environment()
@@ -166,7 +166,7 @@ def facts(status: Status) -> dict[str, Any]:
 
 def counts(connection: Connection) -> dict[str, int]:
     """What the graph holds. Raises GraphUnavailable where it does not answer."""
-    from graphdb.store import GraphStore
+    from graphdb.store.graph import GraphStore
 
     with GraphStore(connection.uri, connection.user, connection.password) as store:
         store.ping()
@@ -175,8 +175,8 @@ def counts(connection: Connection) -> dict[str, int]:
 
 def given_status(given: ServerSettings) -> dict[str, Any]:
     """What can be known of a server that somebody else runs. Raises what `greet` raises where it does not answer."""
-    from graphdb.probe import greet
-    from graphdb.store import GraphStore
+    from graphdb.server.handshake import greet
+    from graphdb.store.graph import GraphStore
 
     version = greet(given)
     with GraphStore(given.uri, given.user, given.password, database=given.database) as store:

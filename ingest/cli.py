@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphdb.removing import Held
-    from ingest.report import Report
+    from graphdb.store.deletion import Held
+    from ingest.progress import Report
     from ingest.summary import Summary
 
 SKIPPED = 3
@@ -111,7 +111,7 @@ def ingest(
     from graphdb.settings import DataFolder
     from ingest import pipeline
     from ingest.options import settings_of
-    from ingest.report import Report
+    from ingest.progress import Report
 
     report = Report()
     summary = pipeline.ingest(paths, DataFolder.resolve(data), settings_of(context.params, assignments or []), report)
@@ -143,7 +143,7 @@ def cluster(
     from graphdb.settings import DataFolder
     from ingest import pipeline
     from ingest.options import settings_of
-    from ingest.report import Report
+    from ingest.progress import Report
 
     report = Report()
     summary = pipeline.cluster(DataFolder.resolve(data), settings_of(context.params, assignments or []), report)
@@ -176,8 +176,8 @@ def quality(
     from rich.console import Console
 
     from graphdb.settings import DataFolder
-    from graphdb.store import GraphStore
-    from ingest.judging import judge, quality_table, statistics, statistics_json, statistics_table
+    from graphdb.store.graph import GraphStore
+    from ingest.quality.edge_statistics import judge, quality_table, statistics, statistics_json, statistics_table
 
     folder = DataFolder.resolve(data)
     with GraphStore.connect(folder) as store:
@@ -206,16 +206,16 @@ def forget(
     from json import dumps
 
     from graphdb.settings import DataFolder
-    from ingest import forgetting
-    from ingest.report import Report
+    from ingest.retention import forget
+    from ingest.progress import Report
 
     report = Report()
 
     def agree(held: Sequence[Held]) -> bool:
-        report.say(forgetting.told(held))
+        report.say(forget.told(held))
         return yes or typer.confirm("Forget?", abort=True, err=True)
 
-    done = forgetting.forget(videos, DataFolder.resolve(data), workers, report, agree)
+    done = forget.forget(videos, DataFolder.resolve(data), workers, report, agree)
     if json:
         print(dumps(asdict(done)))
 
@@ -231,11 +231,11 @@ def prune(
     from json import dumps
 
     from graphdb.settings import DataFolder
-    from ingest import pruning
-    from ingest.report import Report
+    from ingest.retention import prune
+    from ingest.progress import Report
 
     report = Report()
-    plan = pruning.prune(DataFolder.resolve(data), keep, dry_run, workers, report)
+    plan = prune.prune(DataFolder.resolve(data), keep, dry_run, workers, report)
     report.say(plan.told("would go" if dry_run else "went"))
     if json:
         print(dumps({"kept": [one.id for one in plan.kept], "deleted": plan.counts()}))

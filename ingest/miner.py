@@ -15,14 +15,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.copies import View, view_of
-from ingest.crops import Box, crop_jpeg, frame_jpeg
-from ingest.funnel import Funnel, Reason
-from ingest.recall import Recall
+from ingest.clustering.near_duplicates import View, view_of
+from ingest.video.crops import Box, crop_jpeg, frame_jpeg
+from ingest.rejections import Funnel, Reason
+from ingest.mining.frame_cache import Recall
 from ingest.settings import MiningSettings
-from ingest.survey import Candidate, Survey, strongest
-from ingest.tracking import Region, follow, require_tracker
-from ingest.videos import Frame, VideoReader, video_id
+from ingest.mining.candidates import Candidate, Survey, strongest
+from ingest.tracking.kcf import Region, follow, require_tracker
+from ingest.video.reader import Frame, VideoReader, video_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,22 +7,22 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from graphdb.archive import ArchiveWriter
-from graphdb.checks.reading import SECONDS
-from graphdb.removing import RemovalStore
+from graphdb.archive.shards import ArchiveWriter
+from graphdb.consistency.queries import SECONDS
+from graphdb.store.deletion import RemovalStore
 from graphdb.settings import DataFolder
-from graphdb.store import GraphStore
-from ingest.describing import cached_extractor
-from ingest.engine import Engine, open_engine
+from graphdb.store.graph import GraphStore
+from ingest.features.extraction import cached_extractor
+from ingest.engine.local import Engine, open_engine
 from ingest.errors import NothingIngested, OtherCrops, UnreadableVideo, shown
-from ingest.forgetting import finish
-from ingest.linking import Linker, Starts
-from ingest.mining import mine_video
-from ingest.report import Report
+from ingest.retention.forget import finish
+from ingest.clustering.builder import Linker, Starts
+from ingest.miner import mine_video
+from ingest.progress import Report
 from ingest.settings import IngestSettings, MiningSettings
-from ingest.storing import store_video
+from ingest.storage import store_video
 from ingest.summary import Summary
-from ingest.videos import find_videos, video_id
+from ingest.video.reader import find_videos, video_id
 
 FRAMES_UP_TO = 100_000
 """Patches in the graph from which whole frames are no longer kept, unless asked for."""

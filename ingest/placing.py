@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ingest.clustering import assign
+from ingest.clustering.kmeans import assign
 from ingest.features import read_features
-from ingest.fits import cached_fit
+from ingest.clustering.cluster_model import cached_fit
 
 BLOCK = 64
 """Videos a task: enough to make the trip to a worker worth it, few enough to keep its answer small."""

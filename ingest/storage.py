@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graphdb.archive import ArchiveWriter
+from graphdb.archive.shards import ArchiveWriter
 from graphdb.model import Location, Patch, Track, Video, end_id, frame_id, start_id
-from graphdb.store import GraphStore
-from ingest.copies import keep_views
-from ingest.mining import MinedPatch, MinedTrack, MinedVideo
+from graphdb.store.graph import GraphStore
+from ingest.clustering.near_duplicates import keep_views
+from ingest.miner import MinedPatch, MinedTrack, MinedVideo
 from ingest.settings import MiningSettings
 
 

@@ -11,12 +11,12 @@ from rich.table import Table
 
 from graphdb.model import Counts, Snapshot
 from ingest.errors import shown
-from ingest.funnel import Funnel
-from ingest.report import Report
+from ingest.rejections import Funnel
+from ingest.progress import Report
 from ingest.settings import MiningSettings
 
 if TYPE_CHECKING:
-    from ingest.mining import MinedVideo
+    from ingest.miner import MinedVideo
 
 NAMED = 10
 """Videos without a track that people see by name: there may be thousands."""

@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from graphdb.identity import claim
-from graphdb.server import Connection, LocalServer
+from graphdb.store.ownership import claim
+from graphdb.server.local import Connection, LocalServer
 from graphdb.settings import DataFolder
-from graphdb.store import GraphStore
+from graphdb.store.graph import GraphStore
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"

@@ -6,7 +6,7 @@ import sys
 
 from neo4j import GraphDatabase
 
-from graphdb.server import LocalServer
+from graphdb.server.local import LocalServer
 from graphdb.settings import DataFolder
 
 

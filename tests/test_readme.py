@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from graphdb.config import is_free
-from graphdb.server import LocalServer
+from graphdb.server.configuration import is_free
+from graphdb.server.local import LocalServer
 from tests.conftest import ROOT, SETTINGS
 
 README = (ROOT / "README.md").read_text()

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from trainer.settings import INSTANCE_PATTERN, Machine, TrainSettings, sentence
-from trainer.threads import share_cores
+from trainer.distributed.threads import share_cores
 
 DEFAULTS, MACHINE = TrainSettings(), Machine()
 
@@ -101,7 +101,7 @@ def export_weights(
     """Write a trunk as a plain state dict of torchvision or timm, which loads there with strict=True."""
     from json import dumps
 
-    from trainer.export import export_weights
+    from trainer.runs.export import export_weights
     from trainer.settings import runs_folder
 
     tensors = export_weights(network, file, runs_folder(data), trunk_only=trunk_only)
@@ -129,7 +129,7 @@ def knn(
 ) -> None:
     """Nearest neighbors among the other instances of a labelled folder: does the class agree?"""
     share_cores()
-    from trainer.evaluate.command import run_knn
+    from trainer.evaluation.command import run_knn
 
     sources = (features if features is not None or checkpoint else ["random", "hog", "pixels"]) or []
     run_knn(
@@ -161,7 +161,7 @@ def distances(
 ) -> None:
     """Mean D(A, A'), D(A, B') and D(A, C) on pairs of held-out videos, trained and untrained."""
     share_cores()
-    from trainer.evaluate.command import run_distances
+    from trainer.evaluation.command import run_distances
 
     run_distances(
         checkpoint,
@@ -195,7 +195,7 @@ def context(
 ) -> None:
     """How often the network tells where one patch lies seen from another; by chance one in eight."""
     share_cores()
-    from trainer.evaluate.command import run_context
+    from trainer.evaluation.command import run_context
 
     run_context(
         checkpoint,

@@ -11,18 +11,18 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from api.client import TripletClient
+from api.client.http import TripletClient
 from trainer.errors import ImagesChanged, SettingsError
-from trainer.folder import ImageFolder
-from trainer.metrics import Summary, label
-from trainer.progress import Progress, Silence, client_reports
-from trainer.ranks import Part, from_first, join_ranks
-from trainer.run import Run, Snapshot, unused_name
+from trainer.data.image_folder import ImageFolder
+from trainer.runs.metrics import Summary, label
+from trainer.runs.progress import Progress, Silence, client_reports
+from trainer.distributed.ranks import Part, from_first, join_ranks
+from trainer.runs.run import Run, Snapshot, unused_name
 from trainer.settings import COMMON_TRUNKS, Machine, TrainSettings, runs_folder
-from trainer.signals import StopRequest
+from trainer.loop.signals import StopRequest
 
 if TYPE_CHECKING:
-    from trainer.stream import TripletSource
+    from trainer.data.triplets import TripletSource
 
 PATHS = {"init", "images", "evaluate_on"}
 """Settings that are kept as whole paths: a run may be resumed from elsewhere."""
@@ -67,17 +67,17 @@ def _lead(
         if settings.images_folder and find_images(settings.images_folder)["id"] != snapshot["id"]:
             raise ImagesChanged(run.name, settings.images_folder)
         if machine.tensorboard:
-            from trainer.board import check_tensorboard
+            from trainer.runs.tensorboard import check_tensorboard
 
             check_tensorboard()
         if settings.trunk not in COMMON_TRUNKS:
-            from trainer.trunk import Trunk
+            from trainer.models.trunk import Trunk
 
             Trunk(settings.trunk, settings.image_size)
         run.write(settings, snapshot, machine)
         from_first((run.name, settings, machine), part)
         # Torch takes seconds to import, and what can be refused is refused by now.
-        from trainer.train import train
+        from trainer.loop.train import train
 
         _say(f"Run {run.name}: {settings.objective} with {settings.trunk} on {snapshot['id']}, in {run.folder}")
         with (
@@ -97,7 +97,7 @@ def _lead(
 
 def _follow(runs: Path, part: Part, *, api_key: str | None) -> int:
     """What the other ranks do: train with what the first one settled, in silence."""
-    from trainer.train import train
+    from trainer.loop.train import train
 
     settled: tuple[str, TrainSettings, Machine] | None = from_first(None, part)
     assert settled is not None

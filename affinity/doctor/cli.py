@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from doctor.check import Check, Examination
+    from affinity.doctor.check import Check, Examination
 
 Data = Annotated[Path | None, typer.Option(help="Data folder. Default: AFFINITY_DATA, else the platform's.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
@@ -19,7 +19,7 @@ SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", 
 
 def doctor(data: Data = None, json: Json = False) -> None:
     """Look at this machine: what is there, what is missing, and what to do about it. Changes and starts nothing."""
-    from doctor.check import examine
+    from affinity.doctor.check import examine
 
     checks = list(examine(examinations(data)))
     healthy = all(check.state != "problem" for check in checks)
@@ -37,8 +37,9 @@ def doctor(data: Data = None, json: Json = False) -> None:
 def examinations(data: Path | None) -> list[Examination]:
     from functools import partial
 
-    from doctor import graph, machine
-    from doctor.libraries import libraries
+    from affinity.doctor import graph
+    from affinity.doctor import machine
+    from affinity.doctor.libraries import libraries
     from graphdb.settings import DataFolder, data_root
 
     folder = DataFolder(data_root(data))
@@ -59,7 +60,7 @@ def show(checks: Sequence[Check]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from doctor.check import counted
+    from affinity.doctor.check import counted
 
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column()

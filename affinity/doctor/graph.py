@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from doctor.check import Check, gigabytes
-from doctor.extras import missing
-from doctor.machine import owner, place
-from graphdb.config import answers
+from affinity.doctor.check import Check, gigabytes
+from affinity.doctor.extras import missing
+from affinity.doctor.machine import owner, place
+from graphdb.server.configuration import answers
 from graphdb.errors import ForeignData, GraphdbError, StoreMismatch
-from graphdb.jars import cache_folder
+from graphdb.server.jars import cache_folder
 from graphdb.settings import DataFolder, ServerSettings
 
 if TYPE_CHECKING:
-    from graphdb.server import Connection
-    from graphdb.store import GraphStore
+    from graphdb.server.local import Connection
+    from graphdb.store.graph import GraphStore
 
 
 def jars() -> Iterator[Check]:
     """The cache that all data folders share, and what of Neo4j is in it."""
     folder = cache_folder().absolute()
     yield from place("cache folder", folder, "AFFINITY_CACHE")
-    from graphdb.jars import JarFolder, read_lock
+    from graphdb.server.jars import JarFolder, read_lock
 
     wanted = read_lock()
     paths = JarFolder(folder / "jars", wanted).paths
@@ -50,8 +50,8 @@ def neo4j(folder: DataFolder) -> Iterator[Check]:
 
 
 def local(folder: DataFolder) -> Iterator[Check]:
-    from graphdb.config import Ports
-    from graphdb.server import HalfImported, LocalServer
+    from graphdb.server.configuration import Ports
+    from graphdb.server.local import HalfImported, LocalServer
 
     server = LocalServer(folder.neo4j)
     status = server.status()
@@ -73,8 +73,8 @@ def local(folder: DataFolder) -> Iterator[Check]:
 
 
 def reached(server: Connection | ServerSettings, folder: DataFolder, which: str) -> Iterator[Check]:
-    from graphdb.probe import greet
-    from graphdb.store import GraphStore
+    from graphdb.server.handshake import greet
+    from graphdb.store.graph import GraphStore
 
     version = greet(server)
     with GraphStore(server.uri, server.user, server.password, database=server.database, timeout=5) as store:
@@ -85,7 +85,7 @@ def reached(server: Connection | ServerSettings, folder: DataFolder, which: str)
 
 def belongs(store: GraphStore, folder: DataFolder) -> Check:
     """Whether the graph is ours, and of one store with the data folder."""
-    from graphdb.identity import admit, relation
+    from graphdb.store.ownership import admit, relation
 
     try:
         admit(store)

@@ -14,7 +14,7 @@ from pathlib import Path
 from shutil import which
 from typing import Any
 
-from doctor.check import Check, counted, gigabytes
+from affinity.doctor.check import Check, counted, gigabytes
 
 PROBE_SECONDS = 30.0
 ROOT = Path(__file__).parent.parent
@@ -37,7 +37,7 @@ def libraries(*modules: str) -> Iterator[Check]:
 
 def probe(modules: Sequence[str], seconds: float = PROBE_SECONDS) -> tuple[list[dict[str, Any]], str]:
     """What each library says of itself, and what ended the process where it did not get to the last one."""
-    command = [sys.executable, "-m", "doctor.probes", *modules]
+    command = [sys.executable, "-m", "affinity.doctor.probes", *modules]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         said, errors = process.communicate(timeout=seconds)

@@ -14,10 +14,10 @@ from contextlib import suppress
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
-from doctor.check import Check, State, gigabytes
-from doctor.extras import EXTRAS, PACKAGE, missing, modules, pip_line
-from graphdb.archive import is_locked
-from graphdb.config import answers
+from affinity.doctor.check import Check, State, gigabytes
+from affinity.doctor.extras import EXTRAS, PACKAGE, missing, modules, pip_line
+from graphdb.archive.shards import is_locked
+from graphdb.server.configuration import answers
 from graphdb.settings import DataFolder
 
 SMALL_MEMORY = 4e9
@@ -56,7 +56,7 @@ def extras() -> Iterator[Check]:
 def memory() -> Iterator[Check]:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     with suppress(ImportError):
-        from graphdb.config import machine_memory
+        from graphdb.server.configuration import machine_memory
 
         total = machine_memory()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

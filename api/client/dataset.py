@@ -12,9 +12,9 @@ from typing import Any
 import torch.distributed
 from torch.utils.data import IterableDataset, get_worker_info
 
-from api.client import TripletClient
-from api.stream import MIX, Schedule, TripletStream
-from api.wire import TripletBatch
+from api.client.http import TripletClient
+from api.client.stream import MIX, Schedule, TripletStream
+from api.wire.triplets import TripletBatch
 
 
 class TripletDataset(IterableDataset[TripletBatch]):

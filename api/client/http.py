@@ -24,9 +24,10 @@ from urllib.parse import quote
 import numpy as np
 import urllib3
 
-from api import frame_wire, wire
-from api.frame_wire import FrameBatch
-from api.wire import TripletBatch, WireError, WireVersionError
+from api.wire import frames as frame_wire
+from api.wire import triplets as triplet_wire
+from api.wire.frames import FrameBatch
+from api.wire.triplets import TripletBatch, WireError, WireVersionError
 
 log = logging.getLogger(__name__)
 
@@ -123,9 +124,9 @@ class TripletClient:
         query = {"seed": seed, "mix": mix, "negatives": negatives, "position": position, "count": count}
 
         def read(body: bytes) -> TripletBatch:
-            return _checked(wire.decode(body), snapshot, query)
+            return _checked(triplet_wire.decode(body), snapshot, query)
 
-        return self._get(f"/v1/snapshots/{quote(snapshot, safe='')}/triplets", read, query, wire.MEDIA_TYPE)
+        return self._get(f"/v1/snapshots/{quote(snapshot, safe='')}/triplets", read, query, triplet_wire.MEDIA_TYPE)
 
     def frames(self, snapshot: str, *, seed: int, position: int, count: int) -> FrameBatch:
         """The whole frames at positions `[position, position + count)` of their own seeded order: the same for ever."""
@@ -134,7 +135,7 @@ class TripletClient:
         def read(body: bytes) -> FrameBatch:
             return _checked(frame_wire.decode(body), snapshot, query)
 
-        return self._get(f"/v1/snapshots/{quote(snapshot, safe='')}/frames", read, query, wire.MEDIA_TYPE)
+        return self._get(f"/v1/snapshots/{quote(snapshot, safe='')}/frames", read, query, triplet_wire.MEDIA_TYPE)
 
     def close(self) -> None:
         """Drop the connections, and end the waiting of threads that are between two tries."""

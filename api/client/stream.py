@@ -14,9 +14,9 @@ from threading import Event
 from types import TracebackType
 from typing import Any
 
-from api.client import TripletClient
-from api.prefetch import Prefetch
-from api.wire import TripletBatch
+from api.client.http import TripletClient
+from api.client.prefetch import Prefetch
+from api.wire.triplets import TripletBatch
 
 MIX = "transitive:7,intra:2"
 """The paper's (Sec. 6)."""

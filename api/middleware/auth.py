@@ -7,7 +7,7 @@ import re
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.keys import Keyring
+from api.middleware.api_keys import Keyring
 from api.problems import HOST, KEY, SCOPE, problem
 
 # A page from anywhere can have a browser send requests to 127.0.0.1 under a name of its own; such a name is not here.

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.guard import needed_scope
+from api.middleware.auth import needed_scope
 from api.problems import BUSY, RATE, problem
 
 BURST = 1.0

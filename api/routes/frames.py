@@ -10,16 +10,16 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from api import frame_wire
-from api.accept import preferred
-from api.answers import FramesAnswer, frame_path
-from api.body import MEDIA_TYPE
-from api.frames import FrameQuery, FrameSample
-from api.order import MAX_POSITION
+from api.wire import frames as frame_wire
+from api.routes.negotiation import preferred
+from api.routes.schemas import FramesAnswer, frame_path
+from api.wire.arrow import MEDIA_TYPE
+from api.sampling.frames import FrameQuery, FrameSample
+from api.sampling.order import MAX_POSITION
 from api.problems import Responses, responses
 from api.routes.patches import JPEG
 from api.routes.snapshots import REDIRECT, Id, redirect
-from api.routes.state import ServiceDep
+from api.routes.dependencies import ServiceDep
 from api.routes.triplets import JSON, headers
 
 router = APIRouter(tags=["frames"])

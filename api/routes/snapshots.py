@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import RedirectResponse
 
-from api.answers import SnapshotAnswer, SnapshotsAnswer
+from api.routes.schemas import SnapshotAnswer, SnapshotsAnswer
 from api.problems import Responses, responses
-from api.routes.state import ServiceDep
+from api.routes.dependencies import ServiceDep
 
 router = APIRouter(prefix="/v1/snapshots", tags=["snapshots"])
 

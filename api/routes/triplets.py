@@ -11,16 +11,18 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from api import metrics, sampling, wire
-from api.accept import preferred
-from api.answers import TripletsAnswer, image_path
-from api.order import MAX_POSITION, Mix
+from api import metrics
+from api.sampling import triplets as sampling
+from api.wire import triplets as triplet_wire
+from api.routes.negotiation import preferred
+from api.routes.schemas import TripletsAnswer, image_path
+from api.sampling.order import MAX_POSITION, Mix
 from api.problems import Responses, responses
 from api.routes.patches import ITS_PATCHES
 from api.routes.snapshots import REDIRECT, Id, redirect
-from api.routes.state import ServiceDep
-from api.sampling import Sample
-from api.source import path
+from api.routes.dependencies import ServiceDep
+from api.sampling.triplets import Sample
+from api.sampling.snapshot_index import path
 from graphdb.model import Patches, start_of
 
 router = APIRouter(prefix="/v1/snapshots", tags=["triplets"])
@@ -32,7 +34,7 @@ FORMS: Responses = {
     200: {
         "model": TripletsAnswer,
         "description": "The triplets: JSON with links, or one Arrow stream with the images.",
-        "content": {wire.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+        "content": {triplet_wire.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
         "links": ITS_PATCHES,
     }
 }
@@ -70,19 +72,19 @@ async def read_triplets(
     request: Request, service: ServiceDep, id: Id, query: Annotated[TripletQuery, Query()]
 ) -> Response:
     """The pairs at positions [position, position + count) of a snapshot's seeded order, each with a negative."""
-    form = preferred(request.headers.get("accept"), (JSON, wire.MEDIA_TYPE))
+    form = preferred(request.headers.get("accept"), (JSON, triplet_wire.MEDIA_TYPE))
     if form is None:
-        raise HTTPException(406, f"Triplets come as {JSON} or {wire.MEDIA_TYPE}.")
+        raise HTTPException(406, f"Triplets come as {JSON} or {triplet_wire.MEDIA_TYPE}.")
     asked = query.parsed()
     metrics.ROWS.inc(asked.count)
-    if form == wire.MEDIA_TYPE:
+    if form == triplet_wire.MEDIA_TYPE:
         return as_arrow(id, asked, *await service.pixels(id, asked))
     return as_json(id, asked, await service.sample(id, asked))
 
 
 def as_arrow(snapshot: str, query: sampling.Query, sample: Sample, images: list[memoryview]) -> Response:
     anchor, positive, negative = parts(sample)
-    batch = wire.TripletBatch(
+    batch = triplet_wire.TripletBatch(
         snapshot=snapshot,
         query=query.as_dict(),
         position=sample.position,
@@ -97,8 +99,8 @@ def as_arrow(snapshot: str, query: sampling.Query, sample: Sample, images: list[
         images=images,
         negative_idx=sample.negative_idx,
     )
-    body, digest = wire.encode(batch)
-    return Response(body, headers=headers(digest), media_type=wire.MEDIA_TYPE)
+    body, digest = triplet_wire.encode(batch)
+    return Response(body, headers=headers(digest), media_type=triplet_wire.MEDIA_TYPE)
 
 
 def as_json(snapshot: str, query: sampling.Query, sample: Sample) -> Response:

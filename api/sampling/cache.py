@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from api import metrics
 from api.errors import GraphTooSlow
-from api.readers import Readers
+from api.sampling.executor import Readers
 
 log = logging.getLogger(__name__)
 

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.order import passes
-from api.source import Source
-from api.windows import Windows
+from api.sampling.order import passes
+from api.sampling.snapshot_index import Source
+from api.sampling.cache import Windows
 from graphdb.errors import FramesNotKept
 from graphdb.model import Frames, Integers
-from graphdb.store import GraphStore
+from graphdb.store.graph import GraphStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.order import Words, draw
+from api.sampling.order import Words, draw
 from graphdb.model import Integers, IntraRows, Patches, Texts
 
 MAX_DRAWS = 64

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphdb.model import Ends, Integers, Patches, Snapshot, Texts, start_of
-from graphdb.store import GraphStore
+from graphdb.store.graph import GraphStore
 
 PROBE = 1_000
 """Tracks that one query looks at for a second group."""

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.errors import NegativesExhausted, TooFewGroups
-from api.negatives import MAX_DRAWS, PATCH_BYTES, Drawn, from_batch, from_graph
-from api.order import Mix, draw, places
-from api.source import Pairs, Source, read_pairs
-from api.windows import Windows
+from api.sampling.negatives import MAX_DRAWS, PATCH_BYTES, Drawn, from_batch, from_graph
+from api.sampling.order import Mix, draw, places
+from api.sampling.snapshot_index import Pairs, Source, read_pairs
+from api.sampling.cache import Windows
 from graphdb.model import Integers, IntraRows, Patches, Texts
-from graphdb.store import GraphStore
+from graphdb.store.graph import GraphStore
 
 WINDOW = 4_000
 """Positions: a query costs Neo4j as much as hundreds of pairs in it do, and makes who comes first wait for all."""

@@ -18,10 +18,10 @@ from fastapi import FastAPI
 from api import logs, metrics
 from api.app import create_app
 from api.errors import PortTaken, TlsUnusable
-from api.protocol import BoundedProtocol
+from api.server.protocol import BoundedProtocol
 from api.settings import ServiceSettings
-from api.workers import Workers, end_with_parent
-from graphdb.store import GraphStore
+from api.server.workers import Workers, end_with_parent
+from graphdb.store.graph import GraphStore
 
 GRACE = 5
 """Seconds beyond the deadline of their own that requests under way have to end when the service is stopped."""

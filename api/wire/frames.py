@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from api.body import decode_rows, encode_rows, to_binary, to_rows
+from api.wire.arrow import decode_rows, encode_rows, to_binary, to_rows
 
 SCHEMA = pa.schema(
     [

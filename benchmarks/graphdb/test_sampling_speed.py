@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from tests.conftest import Graph, neo4j, open_graph
-from tests.performance.graphs import FRAMES, Shape, publish
-from tests.performance.rates import in_turn, show, show_ratios
+from benchmarks.graphs import FRAMES, Shape, publish
+from benchmarks.rates import in_turn, show, show_ratios
 
 EDGES = int(os.environ.get("AFFINITY_BENCH_EDGES") or 0)
 ROUNDS = 9

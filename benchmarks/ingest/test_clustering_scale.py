@@ -19,15 +19,15 @@ import numpy as np
 import psutil
 
 from graphdb.model import InterEdges, parent_id, start_id
-from ingest.clustering import UNCLUSTERED
-from ingest.engine import LocalEngine
+from ingest.clustering.kmeans import UNCLUSTERED
+from ingest.engine.local import LocalEngine
 from ingest.features import features_path
-from ingest.fits import Fit, fit_path, make_fit, sample, save_fit
-from ingest.joining import LinkTask, Member, link
+from ingest.clustering.cluster_model import Fit, fit_path, make_fit, sample, save_fit
+from ingest.clustering.tasks import LinkTask, Member, link
 from ingest.placing import place, place_tasks
 from ingest.rows import read_rows
 from ingest.settings import ClusterSettings
-from tests.performance.memory import Anonymous, processor_seconds
+from benchmarks.memory import Anonymous, processor_seconds
 
 STARTS = int(os.environ.get("AFFINITY_BENCH_STARTS") or 10_000)
 PARENTS = int(os.environ.get("AFFINITY_BENCH_PARENTS") or max(1, STARTS // 1000))

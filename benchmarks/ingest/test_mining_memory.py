@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.unit.clip_files import texture
+from tests.unit.ingest.clip_files import texture
 
 MEBI = 2**20
 BOUND = 1024

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import av
 
-from ingest.mining import mine_video
+from ingest.miner import mine_video
 from ingest.settings import MiningSettings
-from tests.performance.rates import in_turn, show
+from benchmarks.rates import in_turn, show
 
 
 def decode(path: Path) -> float:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import av
 
-from tests.performance.test_memory import pictures
-from tests.performance.test_mining import decode, mine
+from benchmarks.ingest.test_mining_memory import pictures
+from benchmarks.ingest.test_mining_speed import decode, mine
 
 ROUNDS, FPS, SIZE, RATE = 3, 25, (640, 480), 1_200_000
 

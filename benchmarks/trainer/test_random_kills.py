@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.killing import plan
-from tests.integration.test_kills import Runs
+from tests.integration.trainer.test_kills import Runs
 
 KILLS = int(os.environ.get("AFFINITY_BENCH_KILLS") or 20)
 SEED = int(os.environ.get("AFFINITY_BENCH_SEED") or 1)

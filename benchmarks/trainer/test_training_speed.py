@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from api.client import TripletClient
-from api.prefetch import Prefetch
+from api.client.http import TripletClient
+from api.client.prefetch import Prefetch
 from tests.conftest import Graph
 from trainer.settings import TrainSettings
-from trainer.stream import TripletLoader
+from trainer.data.triplets import TripletLoader
 
 PAIRS = 100
 RATES = (1_000, 2_000, 3_000, 4_000, 6_000, 10_000)

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.truth.photos import PHOTOS, Image, Split, photo
-from tests.unit.clip_files import write
+from benchmarks.truth.photos import PHOTOS, Image, Split, photo
+from tests.unit.ingest.clip_files import write
 
 WIDTH, HEIGHT = 600, 400
 """The paper's videos: a box is then 227 pixels wide."""

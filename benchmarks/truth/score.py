@@ -10,16 +10,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.crops import Box
-from ingest.funnel import Reason
-from ingest.mining import MinedTrack, mine_video
-from ingest.motion import MotionJudge
-from ingest.moving import Seen
+from ingest.video.crops import Box
+from ingest.rejections import Reason
+from ingest.miner import MinedTrack, mine_video
+from ingest.mining.optical_flow import MotionJudge
+from ingest.mining.motion import Seen
 from ingest.settings import MiningSettings
-from ingest.tracking import Region
-from ingest.trajectories import TrajectoryJudge
-from ingest.videos import VideoReader
-from tests.truth.scenes import HEIGHT, WIDTH, Condition, Scene, Shown
+from ingest.tracking.kcf import Region
+from ingest.mining.trajectories import TrajectoryJudge
+from ingest.video.reader import VideoReader
+from benchmarks.truth.scenes import HEIGHT, WIDTH, Condition, Scene, Shown
 
 COVERED = 0.8
 """Share of an object that its box covers at least."""

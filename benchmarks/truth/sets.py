@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from tests.truth.photos import Split
-from tests.truth.scenes import CAMERAS, Condition, Scene
+from benchmarks.truth.photos import Split
+from benchmarks.truth.scenes import CAMERAS, Condition, Scene
 
 T = TypeVar("T")
 

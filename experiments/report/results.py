@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.experiment.jobs import Result
-from tests.experiment.measure import HeldOut
-from tests.experiment.plan import GRAPHS, ROWS, TRUE, Graph, Row
-from tests.experiment.stages import Setup
-from tests.experiment.statistics import Measured, estimate, measured
-from tests.experiment.world import BACKGROUNDS, divide, groups
-from trainer.evaluate.knn import chance
+from experiments.jobs import Result
+from experiments.measure import HeldOut
+from experiments.plan import GRAPHS, ROWS, TRUE, Graph, Row
+from experiments.stages import Setup
+from experiments.report.statistics import Measured, estimate, measured
+from experiments.world import BACKGROUNDS, divide, groups
+from trainer.evaluation.knn import chance
 
 MEASURES = ("precision", "top1")
 COMPARISONS = (

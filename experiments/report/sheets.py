@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.experiment.measure import HeldOut
-from trainer.evaluate.features import trunk_features
-from trainer.evaluate.knn import nearest
-from trainer.images import Image
-from trainer.trunk import Trunk
+from experiments.measure import HeldOut
+from trainer.evaluation.features import trunk_features
+from trainer.evaluation.knn import nearest
+from trainer.data.images import Image
+from trainer.models.trunk import Trunk
 
 NEAREST = 5
 GAP, BORDER = 10, 3

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.evaluate.interval import RESAMPLES, Estimate
+from trainer.evaluation.bootstrap import RESAMPLES, Estimate
 
 # S = seeds, N = images, G = look-alike groups, R = resamples
 

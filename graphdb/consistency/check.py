@@ -6,16 +6,16 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from graphdb.archive import is_locked, writer_lock
-from graphdb.checks.contents import check_contents
-from graphdb.checks.display import Meter
-from graphdb.checks.findings import Findings
-from graphdb.checks.folder import check_features, check_fits, check_orphans, check_shards, check_temporary
-from graphdb.checks.images import ImageCheck
-from graphdb.checks.reading import SECONDS, CheckStore
-from graphdb.checks.rules import check_leftovers, check_rules
+from graphdb.archive.shards import is_locked, writer_lock
+from graphdb.consistency.content_ids import check_contents
+from graphdb.consistency.report import Meter
+from graphdb.consistency.findings import Findings
+from graphdb.consistency.data_folder import check_features, check_fits, check_orphans, check_shards, check_temporary
+from graphdb.consistency.images import ImageCheck
+from graphdb.consistency.queries import SECONDS, CheckStore
+from graphdb.consistency.rules import check_leftovers, check_rules
 from graphdb.errors import StoreMismatch
-from graphdb.identity import admit, relation
+from graphdb.store.ownership import admit, relation
 from graphdb.settings import DataFolder
 
 BUSY = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from graphdb.checks.findings import Findings
-from graphdb.checks.reading import CheckStore
+from graphdb.consistency.findings import Findings
+from graphdb.consistency.queries import CheckStore
 from graphdb.model import inter_segment_id, intra_segment_id, snapshot_id
 
 

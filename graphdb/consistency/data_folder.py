@@ -10,9 +10,9 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
-from graphdb.archive import cut_uncommitted, shard_size, uncommitted
-from graphdb.checks.findings import REMOVES, Findings
-from graphdb.checks.reading import CheckStore
+from graphdb.archive.shards import cut_uncommitted, shard_size, uncommitted
+from graphdb.consistency.findings import REMOVES, Findings
+from graphdb.consistency.queries import CheckStore
 from graphdb.files import half_written, writing
 from graphdb.settings import DataFolder
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from graphdb.archive import shard_path
-from graphdb.checks.display import Meter
-from graphdb.checks.findings import NAMED, Finding, Findings
-from graphdb.checks.jpeg import size_of
-from graphdb.checks.reading import CheckStore
+from graphdb.archive.shards import shard_path
+from graphdb.consistency.report import Meter
+from graphdb.consistency.findings import NAMED, Finding, Findings
+from graphdb.archive.jpeg import size_of
+from graphdb.consistency.queries import CheckStore
 from graphdb.model import video_of
 
 BLOCK = tarfile.BLOCKSIZE

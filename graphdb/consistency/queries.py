@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from graphdb import schema
-from graphdb.archive import shard_name
-from graphdb.store import GraphStore
+from graphdb.store import schema
+from graphdb.archive.shards import shard_name
+from graphdb.store.graph import GraphStore
 
 IMAGES = 5_000
 SEGMENTS = 200

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from graphdb.checks.findings import Finding, Findings
+from graphdb.consistency.findings import Finding, Findings
 
 
 class Meter:

@@ -13,14 +13,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from graphdb.archive import refuse_damage, uncommitted, writer_lock
+from graphdb.archive.shards import refuse_damage, uncommitted, writer_lock
 from graphdb.errors import CannotImport, StoreMismatch
-from graphdb.exporting import FORMAT, MANIFEST, Manifest
-from graphdb.identity import number
-from graphdb.runtime import runtime
-from graphdb.server import LocalServer
+from graphdb.maintenance.export import FORMAT, MANIFEST, Manifest
+from graphdb.store.ownership import number
+from graphdb.server.runtime import runtime
+from graphdb.server.local import LocalServer
 from graphdb.settings import DataFolder
-from graphdb.store import GraphStore
+from graphdb.store.graph import GraphStore
 
 DATABASE = "neo4j"
 SHARDS = "nodes.Shard.csv"

@@ -13,13 +13,13 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from graphdb.archive import ArchiveWriter, shard_path
-from graphdb.checks.images import fault
+from graphdb.archive.shards import ArchiveWriter, shard_path
+from graphdb.consistency.images import fault
 from graphdb.errors import ShardGone
 from graphdb.files import writing
 from graphdb.model import Location
-from graphdb.removing import RemovalStore
-from graphdb.store import ROWS
+from graphdb.store.deletion import RemovalStore
+from graphdb.store.graph import ROWS
 
 PORTION_BYTES = 16 * 2**20
 """Images that are copied together have so many bytes at most, or ROWS pointers: shards turn at their size, and a

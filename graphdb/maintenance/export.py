@@ -18,14 +18,14 @@ from typing import Any, TextIO
 
 from neo4j.time import DateTime
 
-from graphdb.archive import writer_lock
+from graphdb.archive.shards import writer_lock
 from graphdb.errors import CannotExport
 from graphdb.files import whole_file, writing
-from graphdb.identity import Holding
+from graphdb.store.ownership import Holding
 from graphdb.model import LABELS
-from graphdb.rows import Entity, Kind, PropertyTypes
+from graphdb.store.records import Entity, Kind, PropertyTypes
 from graphdb.settings import DataFolder
-from graphdb.store import GraphStore
+from graphdb.store.graph import GraphStore
 
 MANIFEST = "graph.json"
 FORMAT = 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import shutil
 
-from graphdb.archive import writer_lock
+from graphdb.archive.shards import writer_lock
 from graphdb.files import writing
-from graphdb.server import LocalServer
+from graphdb.server.local import LocalServer
 from graphdb.settings import DataFolder
 
 

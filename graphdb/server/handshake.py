@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from graphdb.errors import GraphRefused, GraphUnavailable, UnsupportedServer
 
 if TYPE_CHECKING:
-    from graphdb.server import Connection
+    from graphdb.server.local import Connection
     from graphdb.settings import ServerSettings
 
 MINIMUM = (5, 23)

@@ -23,14 +23,14 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
-from graphdb.archive import sync_folder
-from graphdb.config import Memory, Ports, answers, neo4j_conf
+from graphdb.archive.shards import sync_folder
+from graphdb.server.configuration import Memory, Ports, answers, neo4j_conf
 from graphdb.errors import GraphdbError
 from graphdb.files import alone, require_room, write_private
-from graphdb.jars import read_lock
-from graphdb.java import Java
-from graphdb.process import ServerProcess, is_alive
-from graphdb.runtime import rehearse_aside, runtime
+from graphdb.server.jars import read_lock
+from graphdb.server.java import Java
+from graphdb.server.process import ServerProcess, is_alive
+from graphdb.server.runtime import rehearse_aside, runtime
 
 USER = "neo4j"
 START_SECONDS = 180.0
@@ -308,7 +308,7 @@ class LocalServer:
 
 
 def is_up(ports: Ports, connection: Connection) -> bool:
-    from graphdb.probe import agent
+    from graphdb.server.handshake import agent
 
     # A refused connection costs nothing, a driver some: ask the ports first.
     if not (answers(ports.bolt) and answers(ports.http)):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from graphdb.jars import DOWNLOADS, LOCK, Jar, from_registry, sha256
+from graphdb.server.jars import DOWNLOADS, LOCK, Jar, from_registry, sha256
 
 WANTED = (
     "org.neo4j:neo4j:2026.09.0",

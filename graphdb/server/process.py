@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from graphdb.files import write_private
-from graphdb.java import SERVER, server_arguments, tool_arguments
+from graphdb.server.java import SERVER, server_arguments, tool_arguments
 
 CLOCK_SECONDS = 2.0
 """How far two readings of one process's start may lie apart: the system's clock may have been set between them."""

@@ -21,9 +21,9 @@ from rich.console import Console
 
 from graphdb.errors import GraphdbError
 from graphdb.files import alone
-from graphdb.jars import JarFolder, cache_folder, from_registry, read_lock
-from graphdb.java import Java, close_inherited
-from graphdb.process import ServerProcess
+from graphdb.server.jars import JarFolder, cache_folder, from_registry, read_lock
+from graphdb.server.java import Java, close_inherited
+from graphdb.server.process import ServerProcess
 
 REHEARSAL_SECONDS = 600.0
 KEPT = 2
@@ -45,7 +45,7 @@ def rehearse_aside() -> None:
     if not archive_of(Java(jar_folder().paths)).exists():
         path = os.pathsep.join(filter(None, (str(Path(__file__).parent.parent), os.environ.get("PYTHONPATH"))))
         nothing = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in range(3)]
-        command = [sys.executable, "-m", "graphdb.runtime"]
+        command = [sys.executable, "-m", "graphdb.server.runtime"]
         # Not a Popen: this process neither waits for it nor ends it.
         environment = os.environ | {"PYTHONPATH": path}
         os.posix_spawn(command[0], command, environment, file_actions=[*close_inherited(), *nothing], setsid=True)
@@ -106,8 +106,8 @@ def clear(folder: Path) -> None:
 
 def perform(java: Java, scratch: Path) -> None:
     """Start a server in a scratch folder, ask it what every user asks, and stop it."""
-    from graphdb.server import LocalServer
-    from graphdb.store import GraphStore
+    from graphdb.server.local import LocalServer
+    from graphdb.store.graph import GraphStore
 
     server = LocalServer(scratch / "neo4j", console=Console(quiet=True), java=java)
     try:

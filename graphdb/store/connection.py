@@ -15,10 +15,10 @@ from typing import Any, Self
 from neo4j import READ_ACCESS, Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
 from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Forbidden, Neo4jError
 
-from graphdb import queries
+from graphdb.store import queries
 from graphdb.errors import GraphBroken, GraphRefused, GraphUnavailable
 from graphdb.files import require_room
-from graphdb.rows import Row
+from graphdb.store.records import Row
 
 RETRY_SECONDS = 60.0
 """How long a query is tried again at most: a server went away, or two transactions were in each other's way."""

@@ -9,10 +9,10 @@ from typing import Any
 
 from neo4j import ManagedTransaction
 
-from graphdb.bolt import run
+from graphdb.store.connection import run
 from graphdb.model import Location, Snapshot
-from graphdb.rows import snapshot_of
-from graphdb.store import ROWS, GraphStore
+from graphdb.store.records import snapshot_of
+from graphdb.store.graph import ROWS, GraphStore
 
 
 @dataclass(frozen=True, slots=True)

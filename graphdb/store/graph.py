@@ -12,8 +12,8 @@ import numpy as np
 from neo4j import ManagedTransaction
 from neo4j.exceptions import Neo4jError
 
-from graphdb import schema
-from graphdb.bolt import Bolt, run
+from graphdb.store import schema
+from graphdb.store.connection import Bolt, run
 from graphdb.errors import (
     FrameNotFound,
     FramesNotKept,
@@ -23,7 +23,7 @@ from graphdb.errors import (
     SnapshotGone,
     SnapshotNotFound,
 )
-from graphdb.identity import Holding, admit, claim
+from graphdb.store.ownership import Holding, admit, claim
 from graphdb.model import (
     LABELS,
     ChildCluster,
@@ -51,24 +51,12 @@ from graphdb.model import (
     snapshot_id,
     video_of,
 )
-from graphdb.probe import greet
-from graphdb.rows import (
-    Entity,
-    PropertyTypes,
-    answered,
-    frames,
-    location,
-    patch_of,
-    patches,
-    shown_track,
-    snapshot_of,
-    texts,
-    track_row,
-)
+from graphdb.server.handshake import greet
+from graphdb.store.records import Entity, PropertyTypes, answered, frames, location, patch_of, patches, shown_track, snapshot_of, texts, track_row
 from graphdb.settings import DataFolder, ServerSettings
 
 if TYPE_CHECKING:
-    from graphdb.server import Connection
+    from graphdb.server.local import Connection
 
 ROWS = 5_000
 """Rows that one transaction writes: large enough to be fast, small enough for a small heap."""
@@ -425,7 +413,7 @@ class GraphStore(Bolt):
 def local_server(folder: DataFolder) -> Connection:
     """The data folder's own server, started if it is down."""
     # Only here: with NEO4J_URI set, neither the Java runtime nor the resolver of the jars has to be there.
-    from graphdb.server import LocalServer
+    from graphdb.server.local import LocalServer
 
     return LocalServer(folder.neo4j).start()
 

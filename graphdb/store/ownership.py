@@ -6,13 +6,13 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from graphdb.archive import shard_files
+from graphdb.archive.shards import shard_files
 from graphdb.errors import ForeignData, StoreMismatch
 from graphdb.files import whole_file
 from graphdb.settings import DataFolder, shared_database
 
 if TYPE_CHECKING:
-    from graphdb.store import GraphStore
+    from graphdb.store.graph import GraphStore
 
 
 NAMED = 8

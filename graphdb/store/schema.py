@@ -8,7 +8,7 @@ from typing import Any
 
 from neo4j import ManagedTransaction
 
-from graphdb import queries
+from graphdb.store import queries
 
 Target = tuple[tuple[str, ...], tuple[str, ...], bool]
 """Labels or types, properties, and whether their values are unique."""

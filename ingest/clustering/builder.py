@@ -14,18 +14,18 @@ from typing import Any
 
 from graphdb.model import LinkedParent, Snapshot, digest, parent_id
 from graphdb.settings import DataFolder
-from graphdb.store import GraphStore
-from ingest.clustering import UNCLUSTERED
-from ingest.copies import originals
-from ingest.describing import DescribeTask, cached_extractor, describe_videos, together
-from ingest.engine import Engine
+from graphdb.store.graph import GraphStore
+from ingest.clustering.kmeans import UNCLUSTERED
+from ingest.clustering.near_duplicates import originals
+from ingest.features.extraction import DescribeTask, cached_extractor, describe_videos, together
+from ingest.engine.local import Engine
 from ingest.features import Extractor, Recipe, features_name, features_path
-from ingest.fits import Fit, current_fit, make_fit, sample, save_fit, set_current_fit
-from ingest.joining import LinkTask, Member, in_common, link
+from ingest.clustering.cluster_model import Fit, current_fit, make_fit, sample, save_fit, set_current_fit
+from ingest.clustering.tasks import LinkTask, Member, in_common, link
 from ingest.placing import place, place_tasks
-from ingest.report import Report
+from ingest.progress import Report
 from ingest.rows import read_rows
-from ingest.scaling import describe, scaled
+from ingest.clustering.defaults import describe, scaled
 from ingest.settings import ClusterSettings
 
 Starts = Mapping[str, tuple[str, list[str]]]

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 
 from graphdb.files import whole_file
 from graphdb.model import digest
-from ingest.clustering import Stored, fit_centroids
+from ingest.clustering.kmeans import Stored, fit_centroids
 from ingest.errors import DamagedFit
 from ingest.settings import ClusterSettings
-from ingest.whitening import Projection, fit_projection
+from ingest.clustering.whitening import Projection, fit_projection
 
 
 @dataclass(frozen=True, eq=False)

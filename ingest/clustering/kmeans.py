@@ -15,10 +15,10 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.cliques import SLACK, UnitRows, cliques, exact_cosine, mutual_pairs, nearest, pairs_within
+from ingest.clustering.cliques import SLACK, UnitRows, cliques, exact_cosine, mutual_pairs, nearest, pairs_within
 from ingest.errors import NothingToCluster
 from ingest.features import normalize
-from ingest.scaling import scaled_neighbors
+from ingest.clustering.defaults import scaled_neighbors
 from ingest.settings import ClusterSettings
 
 UNCLUSTERED = -1

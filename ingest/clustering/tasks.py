@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graphdb.model import Copy, InterEdges, LinkedParent, digest, video_of
-from ingest.clustering import Stored, link_parent
-from ingest.copies import among, copies, originals
-from ingest.fits import cached_fit
+from ingest.clustering.kmeans import Stored, link_parent
+from ingest.clustering.near_duplicates import among, copies, originals
+from ingest.clustering.cluster_model import cached_fit
 from ingest.rows import read_rows
 from ingest.settings import ClusterSettings
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphdb.model import digest
-from ingest.clustering import Stored, usable
+from ingest.clustering.kmeans import Stored, usable
 from ingest.errors import NothingToCluster
 
 CHUNK = 1024

@@ -80,20 +80,20 @@ def show(
     what: str, out: Path, snapshot: str, count: int, video: str | None, seed: int, data: Path | None, as_json: bool
 ) -> None:
     """Draw one sheet and say what is on it."""
-    from graphdb.archive import ArchiveReader
+    from graphdb.archive.shards import ArchiveReader
     from graphdb.settings import DataFolder
-    from graphdb.store import GraphStore
-    from ingest import sheets
-    from ingest.panels import Panels
-    from ingest.showing import Showing
+    from graphdb.store.graph import GraphStore
+    from ingest.contact_sheets import drawing
+    from ingest.contact_sheets.panels import Panels
+    from ingest.contact_sheets.selection import Showing
 
-    sheets.check_place(out)
+    drawing.check_place(out)
     folder = DataFolder.resolve(data)
     with GraphStore.connect(folder) as store, closing(ArchiveReader(folder.archive)) as archive:
         found = store.snapshot(snapshot)
         sheet = getattr(Showing(store, Panels(archive), found, video, seed), what)(count)
-    image = sheets.draw(sheet)
-    sheets.save(image, out)
+    image = drawing.draw(sheet)
+    drawing.save(image, out)
     if as_json:
         shown = [panel.facts for panel in sheet.panels]
         body = {"snapshot": found.id, "sheet": str(out), "width": image.width, "height": image.height, what: shown}

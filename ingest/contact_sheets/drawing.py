@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from graphdb.errors import CannotWrite
 from graphdb.files import whole_file
-from ingest.crops import Box
+from ingest.video.crops import Box
 from ingest.errors import UnusableSheet
 
 PAPER = (255, 255, 255)

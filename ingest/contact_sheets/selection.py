@@ -10,10 +10,10 @@ from typing import TypeVar
 import numpy as np
 
 from graphdb.model import ShownTrack, Snapshot, video_of
-from graphdb.store import GraphStore
+from graphdb.store.graph import GraphStore
 from ingest.errors import NothingToShow
-from ingest.panels import Panels, counted, file_name, mean
-from ingest.sheets import Sheet
+from ingest.contact_sheets.panels import Panels, counted, file_name, mean
+from ingest.contact_sheets.drawing import Sheet
 
 K = TypeVar("K", int, str)
 

@@ -47,7 +47,7 @@ def open_engine(settings: IngestSettings, folder: Path, paths: Sequence[Path] = 
         with LocalEngine(settings.workers) as local:
             yield local
         return
-    from ingest.ray_engine import RayEngine
+    from ingest.engine.ray_cluster import RayEngine
 
     with RayEngine(settings.address, settings.workers) as cluster:
         cluster.require_shared(folder, paths)

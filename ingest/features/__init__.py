@@ -4,8 +4,8 @@ An extractor is a name, a digest of all that its numbers depend on, and a call: 
 timm or of our own trainer. Networks are imported when one is asked for, and torch with them.
 """
 
-from ingest.features.extractor import Extractor, Recipe, load_extractor, normalize
-from ingest.features.files import drop_features, features_name, features_path, read_features, segment_of, write_features
+from ingest.features.base import Extractor, Recipe, load_extractor, normalize
+from ingest.features.storage import drop_features, features_name, features_path, read_features, segment_of, write_features
 from ingest.features.hog import HogExtractor
 
 __all__ = [

@@ -74,9 +74,9 @@ def load_extractor(recipe: Recipe) -> Extractor:
 
     Raises UnknownExtractor, MissingPackage, UnreadableWeights, WrongWeights and SettingsError.
     """
-    from ingest.features.gray import GrayCrops
+    from ingest.features.grayscale import GrayCrops
     from ingest.features.hog import HogExtractor
-    from ingest.features.joined import JoinedExtractor
+    from ingest.features.concatenated import JoinedExtractor
 
     if recipe.crops not in (None, "gray", "color"):
         raise SettingsError("crops", recipe.crops, "gray or color")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphdb.model import digest
-from ingest.features.extractor import Extractor, normalize
+from ingest.features.base import Extractor, normalize
 
 
 @dataclass(frozen=True)

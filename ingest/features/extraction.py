@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from graphdb.archive import ArchiveReader
+from graphdb.archive.shards import ArchiveReader
 from graphdb.model import Location
 from ingest.errors import OtherExtractor
 from ingest.features import Extractor, Recipe, load_extractor, write_features

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphdb.model import digest
-from ingest.features.extractor import Extractor
+from ingest.features.base import Extractor
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 MIDDLE, CONTRAST = 127.5, 50.0

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphdb.model import digest
-from ingest.features.extractor import normalize
+from ingest.features.base import normalize
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from graphdb.model import digest
 from ingest.errors import UnknownExtractor
-from ingest.features.extractor import normalize
+from ingest.features.base import normalize
 from ingest.features.packages import needed
 from ingest.features.weights import fill, read_card, weights_digest
 

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ingest.crops import Box
-from ingest.funnel import Funnel, Reason
-from ingest.motion import MotionJudge
-from ingest.moving import Judge, Seen
+from ingest.video.crops import Box
+from ingest.rejections import Funnel, Reason
+from ingest.mining.optical_flow import MotionJudge
+from ingest.mining.motion import Judge, Seen
 from ingest.settings import MiningSettings
-from ingest.shots import CutDetector
-from ingest.tracking import Region
-from ingest.trajectories import TrajectoryJudge
-from ingest.videos import Frame, VideoReader
+from ingest.video.shot_boundaries import CutDetector
+from ingest.tracking.kcf import Region
+from ingest.mining.trajectories import TrajectoryJudge
+from ingest.video.reader import Frame, VideoReader
 
 _SHORTEST = 48
 """Short side of the small frames at least, pixels: OpenCV's DIS flow crashes the process on frames below 32."""

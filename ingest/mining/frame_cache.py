@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from heapq import merge
 
 from ingest.settings import MiningSettings
-from ingest.survey import Candidate, strongest
-from ingest.videos import Frame, VideoReader
+from ingest.mining.candidates import Candidate, strongest
+from ingest.video.reader import Frame, VideoReader
 
 BUDGET = 192 * 2**20
 """Bytes of decoded pictures kept at most; the shot that is looked at may hold half as many besides."""

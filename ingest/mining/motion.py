@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.funnel import Reason
+from ingest.rejections import Reason
 
 Gray: TypeAlias = NDArray[np.uint8]
 _CORE = 0.05

@@ -13,9 +13,9 @@ from rich.table import Table
 
 from graphdb.model import video_of
 from graphdb.settings import DataFolder
-from graphdb.store import GraphStore
-from ingest.background import Background, background, border_colors, chosen, random_pairs
-from ingest.quality import EdgeQuality, Share, edge_quality, labels_of, ratio, read_labels
+from graphdb.store.graph import GraphStore
+from ingest.quality.background_bias import Background, background, border_colors, chosen, random_pairs
+from ingest.quality.label_agreement import EdgeQuality, Share, edge_quality, labels_of, ratio, read_labels
 
 PAIRS = 2000
 """Edges, and as many random pairs, whose crops are looked at: enough for a mean, few enough for a large graph."""

@@ -10,21 +10,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from graphdb.archive import ArchiveWriter
-from graphdb.checks.reading import SECONDS
-from graphdb.compacting import compact, dead_bytes
+from graphdb.archive.shards import ArchiveWriter
+from graphdb.consistency.queries import SECONDS
+from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.model import Snapshot
-from graphdb.removing import Held, RemovalStore
+from graphdb.store.deletion import Held, RemovalStore
 from graphdb.settings import DataFolder
-from ingest.copies import drop_views
-from ingest.describing import cached_extractor
-from ingest.engine import Engine, LocalEngine
+from ingest.clustering.near_duplicates import drop_views
+from ingest.features.extraction import cached_extractor
+from ingest.engine.local import Engine, LocalEngine
 from ingest.errors import DamagedFit, IngestError, NoSuchVideo, UnknownExtractor, UnreadableVideo, shown
 from ingest.features import Recipe, drop_features, features_name, features_path
-from ingest.fits import load_fit
-from ingest.linking import Linker, Starts
-from ingest.report import Report
-from ingest.videos import video_id
+from ingest.clustering.cluster_model import load_fit
+from ingest.clustering.builder import Linker, Starts
+from ingest.progress import Report
+from ingest.video.reader import video_id
 
 SHORTEST = 4
 """Digits that the beginning of an id has at least."""

@@ -6,19 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from graphdb.archive import ArchiveWriter
-from graphdb.checks.reading import SECONDS
-from graphdb.compacting import compact, dead_bytes
+from graphdb.archive.shards import ArchiveWriter
+from graphdb.consistency.queries import SECONDS
+from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.files import writing
 from graphdb.model import Snapshot
-from graphdb.removing import RemovalStore, Unused
+from graphdb.store.deletion import RemovalStore, Unused
 from graphdb.settings import DataFolder
-from ingest.engine import LocalEngine
+from ingest.engine.local import LocalEngine
 from ingest.errors import DamagedFit
 from ingest.features import segment_of
-from ingest.fits import fit_path, load_fit
-from ingest.forgetting import finish
-from ingest.report import Report
+from ingest.clustering.cluster_model import fit_path, load_fit
+from ingest.retention.forget import finish
+from ingest.progress import Report
 
 
 @dataclass(frozen=True)

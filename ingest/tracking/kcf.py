@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.camera import own_steps
+from ingest.tracking.ego_motion import own_steps
 from ingest.errors import WrongOpenCV
-from ingest.funnel import Reason
+from ingest.rejections import Reason
 from ingest.settings import MiningSettings
 
 

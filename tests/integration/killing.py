@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 
 from graphdb.errors import GraphUnavailable
-from graphdb.process import ServerProcess, is_alive
-from graphdb.store import GraphStore
+from graphdb.server.process import ServerProcess, is_alive
+from graphdb.store.graph import GraphStore
 from tests.conftest import end
 
 POLL_SECONDS = 0.02

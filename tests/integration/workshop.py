@@ -10,18 +10,18 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
-from graphdb.archive import ArchiveWriter
-from graphdb.check import check
-from graphdb.checks.findings import Findings
+from graphdb.archive.shards import ArchiveWriter
+from graphdb.consistency.check import check
+from graphdb.consistency.findings import Findings
 from graphdb.model import Snapshot
-from graphdb.removing import RemovalStore
+from graphdb.store.deletion import RemovalStore
 from ingest import pipeline
-from ingest.engine import LocalEngine
-from ingest.forgetting import finish
-from ingest.mining import MinedVideo, mine_video
-from ingest.report import Report
+from ingest.engine.local import LocalEngine
+from ingest.retention.forget import finish
+from ingest.miner import MinedVideo, mine_video
+from ingest.progress import Report
 from ingest.settings import ClusterSettings, IngestSettings, MiningSettings
-from ingest.storing import store_video
+from ingest.storage import store_video
 from ingest.summary import Summary
 from tests.conftest import Graph
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.images import Image, resize
+from trainer.data.images import Image, resize
 
 Key = tuple[int, int, int]
 

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.images import Image
+from trainer.data.images import Image
 
 # S = side, C = channels
 

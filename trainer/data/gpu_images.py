@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
 
-from trainer.augment import Draws, Key, crop_box, draw
+from trainer.data.augmentation import Draws, Key, crop_box, draw
 from trainer.errors import ImageError
 
 # N = images, C = channels, H = height, W = width, S = side

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from api.wire import TripletBatch
+from api.wire.triplets import TripletBatch
 
 # N = images of the batch
 

@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from api.frame_wire import FrameBatch
-from api.wire import TripletBatch
-from trainer.augment import Key, augment
-from trainer.batch import Batch
-from trainer.images import decode_image
-from trainer.neighborhoods import index_images
-from trainer.ranks import WHOLE, Part, local_rank
+from api.wire.frames import FrameBatch
+from api.wire.triplets import TripletBatch
+from trainer.data.augmentation import Key, augment
+from trainer.data.batch import Batch
+from trainer.data.images import decode_image
+from trainer.data.positives import index_images
+from trainer.distributed.ranks import WHOLE, Part, local_rank
 from trainer.settings import TrainSettings
 
 # N = images of the batch, R = those of one rank, C = channels, H = height, W = width, S = side, T = triplets
@@ -77,7 +77,7 @@ class TripletLoader:
         size, names = self.settings.image_size, self.settings.augmentations
         keys = image_keys(wire, self.settings.seed)
         if self.settings.decode == "gpu":
-            from trainer.gpu_images import decode_images
+            from trainer.data.gpu_images import decode_images
 
             rows = list(rows)
             device = torch.device("cuda", local_rank())

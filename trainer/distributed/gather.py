@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from trainer.ranks import Part
+from trainer.distributed.ranks import Part
 
 # R = rows of one rank, W = ranks
 

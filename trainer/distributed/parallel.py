@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from trainer.model import Model
-from trainer.ranks import WHOLE, Part, gather
+from trainer.models.siamese import Model
+from trainer.distributed.ranks import WHOLE, Part, gather
 
 # Later torches know it by the first name.
 SYNC_BUFFERS = next(

@@ -93,7 +93,7 @@ def gather(rows: Tensor, part: Part) -> Tensor:
     """All ranks' rows one after another. Its gradient is right under DDP, where every rank makes the same of them."""
     if part.world == 1:
         return rows
-    from trainer.gathering import Gather
+    from trainer.distributed.gather import Gather
 
     gathered: Tensor = Gather.apply(rows, part)
     return gathered

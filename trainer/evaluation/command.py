@@ -13,17 +13,17 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from api.client import TripletClient
+from api.client.http import TripletClient
 from trainer.errors import BenchmarkError
-from trainer.evaluate.context import CHANCE, folder_images, held_out_frames, score_context
-from trainer.evaluate.distances import collect_held_out, score_distances
-from trainer.evaluate.features import HOG_SIDE, hog_features, pixel_features, trunk_features
-from trainer.evaluate.knn import chance, score_features
-from trainer.evaluate.labelled import LabelledImages, read_labelled
-from trainer.evaluate.networks import Network, load_network, untrained
-from trainer.evaluate.tables import class_table, context_table, distance_table, knn_table
-from trainer.folder import ImageFolder
-from trainer.images import Image, read_square
+from trainer.evaluation.context import CHANCE, folder_images, held_out_frames, score_context
+from trainer.evaluation.distances import collect_held_out, score_distances
+from trainer.evaluation.features import HOG_SIDE, hog_features, pixel_features, trunk_features
+from trainer.evaluation.knn import chance, score_features
+from trainer.evaluation.labeled_folder import LabelledImages, read_labelled
+from trainer.runs.loading import Network, load_network, untrained
+from trainer.evaluation.tables import class_table, context_table, distance_table, knn_table
+from trainer.data.image_folder import ImageFolder
+from trainer.data.images import Image, read_square
 from trainer.settings import TrainSettings, runs_folder
 
 UNTRAINED = ("random", "hog", "pixels")

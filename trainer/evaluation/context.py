@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.context import NEIGHBORS, cut_pair, draw_place
+from trainer.data.context_pairs import NEIGHBORS, cut_pair, draw_place
 from trainer.errors import BenchmarkError
-from trainer.evaluate.holdout import is_held_out
-from trainer.evaluate.interval import Estimate, bootstrap_mean
-from trainer.folder import ImageFolder
-from trainer.images import Image, decode_image
-from trainer.model import Model
-from trainer.stream import TripletSource
+from trainer.evaluation.holdout import is_held_out
+from trainer.evaluation.bootstrap import Estimate, bootstrap_mean
+from trainer.data.image_folder import ImageFolder
+from trainer.data.images import Image, decode_image
+from trainer.models.siamese import Model
+from trainer.data.triplets import TripletSource
 
 CHANCE = 1 / len(NEIGHBORS)
 PAGE = 256

@@ -16,12 +16,12 @@ from numpy.typing import NDArray
 
 from trainer.distance import cosine_distance
 from trainer.errors import BenchmarkError
-from trainer.evaluate.features import batches
-from trainer.evaluate.holdout import is_held_out
-from trainer.evaluate.interval import Estimate, bootstrap_mean
-from trainer.images import Image, decode_image, resize
-from trainer.model import Model
-from trainer.stream import TripletSource
+from trainer.evaluation.features import batches
+from trainer.evaluation.holdout import is_held_out
+from trainer.evaluation.bootstrap import Estimate, bootstrap_mean
+from trainer.data.images import Image, decode_image, resize
+from trainer.models.siamese import Model
+from trainer.data.triplets import TripletSource
 
 PAGE = 100
 """Pairs a request."""

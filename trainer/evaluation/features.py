@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.images import Image
-from trainer.trunk import Trunk
+from trainer.data.images import Image
+from trainer.models.trunk import Trunk
 
 HOG_SIDE = 96
 BATCH = 64

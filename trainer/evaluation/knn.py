@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.evaluate.interval import Estimate, bootstrap_mean
-from trainer.evaluate.labelled import LabelledImages
+from trainer.evaluation.bootstrap import Estimate, bootstrap_mean
+from trainer.evaluation.labeled_folder import LabelledImages
 
 PRECISION_AT = 10
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.errors import BenchmarkError
-from trainer.folder import SUFFIXES
+from trainer.data.image_folder import SUFFIXES
 
 # N = images
 

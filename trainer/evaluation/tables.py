@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
-from trainer.evaluate.context import CHANCE, ContextScore
-from trainer.evaluate.distances import DistanceScore, HeldOut
-from trainer.evaluate.knn import PRECISION_AT, KnnScore
-from trainer.evaluate.labelled import LabelledImages
+from trainer.evaluation.context import CHANCE, ContextScore
+from trainer.evaluation.distances import DistanceScore, HeldOut
+from trainer.evaluation.knn import PRECISION_AT, KnnScore
+from trainer.evaluation.labeled_folder import LabelledImages
 
 
 def knn_table(images: LabelledImages, scores: Sequence[KnnScore], k: int, chance: float) -> Table:

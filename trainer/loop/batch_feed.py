@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from api.client import ServiceError
-from api.prefetch import Prefetch
-from trainer.batch import Batch
+from api.client.http import ServiceError
+from api.client.prefetch import Prefetch
+from trainer.data.batch import Batch
 from trainer.objectives import KINDS
-from trainer.ranks import Part
+from trainer.distributed.ranks import Part
 from trainer.settings import Machine
-from trainer.state import TrainState
-from trainer.stream import TripletSource
+from trainer.loop.state import TrainState
+from trainer.data.triplets import TripletSource
 
 GONE = 410
 """Of HTTP: a snapshot has ended. Its problem details name the successor, as soon as there is one."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from trainer.board import Board
-from trainer.evaluate.during import Evaluator
+from trainer.runs.tensorboard import Board
+from trainer.evaluation.online import Evaluator
 from trainer.evaluations import append_evaluation, cut_evaluations
-from trainer.metrics import Metrics, MetricsFile, Summary, label, read_metrics, summarize
-from trainer.progress import Progress
-from trainer.run import Run
+from trainer.runs.metrics import Metrics, MetricsFile, Summary, label, read_metrics, summarize
+from trainer.runs.progress import Progress
+from trainer.runs.run import Run
 from trainer.settings import Machine
-from trainer.state import TrainState
-from trainer.step import Look, StepResult
-from trainer.weights import save_trunk
+from trainer.loop.state import TrainState
+from trainer.loop.step import Look, StepResult
+from trainer.models.weights import save_trunk
 
 
 class Record:

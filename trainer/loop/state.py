@@ -9,15 +9,15 @@ from pathlib import Path
 import torch
 from torch.optim import Optimizer
 
-from trainer import checkpoint
-from trainer.checkpoint import Span
+from trainer.runs import checkpoint
+from trainer.runs.checkpoint import Span
 from trainer.errors import SettingsDiffer
-from trainer.model import Model
+from trainer.models.siamese import Model
 from trainer.objectives import KINDS
-from trainer.optimize import build_optimizer
-from trainer.run import differing
+from trainer.loop.optimizer import build_optimizer
+from trainer.runs.run import differing
 from trainer.settings import TrainSettings
-from trainer.weights import initialize_trunk
+from trainer.models.weights import initialize_trunk
 
 
 @dataclass

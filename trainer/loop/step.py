@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from trainer.batch import Batch
+from trainer.data.batch import Batch
 from trainer.errors import LossNotFinite
-from trainer.network import Network
-from trainer.objectives.objective import Measures, Objective
-from trainer.optimize import learning_rate, set_learning_rate
-from trainer.state import TrainState
+from trainer.distributed.parallel import Network
+from trainer.objectives.base import Measures, Objective
+from trainer.loop.optimizer import learning_rate, set_learning_rate
+from trainer.loop.state import TrainState
 
 
 @dataclass(frozen=True)

@@ -10,19 +10,19 @@ import cv2
 import torch
 
 from trainer.errors import SettingsError
-from trainer.evaluate.during import Evaluator
-from trainer.feed import Feed
-from trainer.metrics import Summary
-from trainer.network import Network
+from trainer.evaluation.online import Evaluator
+from trainer.loop.batch_feed import Feed
+from trainer.runs.metrics import Summary
+from trainer.distributed.parallel import Network
 from trainer.objectives import KINDS
-from trainer.progress import Progress
-from trainer.ranks import WHOLE, Part, any_rank, local_rank
-from trainer.record import NoRecord, Record
-from trainer.run import Run
+from trainer.runs.progress import Progress
+from trainer.distributed.ranks import WHOLE, Part, any_rank, local_rank
+from trainer.loop.recorder import NoRecord, Record
+from trainer.runs.run import Run
 from trainer.settings import Machine, TrainSettings
-from trainer.state import TrainState
-from trainer.step import do_step
-from trainer.stream import TripletSource
+from trainer.loop.state import TrainState
+from trainer.loop.step import do_step
+from trainer.data.triplets import TripletSource
 
 
 def train(

@@ -13,7 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm  # the plain and the synchroni
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 from torchvision.models import list_models
 
-from trainer.trunk import Trunk
+from trainer.models.trunk import Trunk
 
 NORMALIZED = "_bn"
 """What torchvision adds to a network's name where each convolution is followed by batch normalization."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from trainer.queue import MemoryQueue
-from trainer.trunk import Trunk, initialize
+from trainer.models.memory_queue import MemoryQueue
+from trainer.models.trunk import Trunk, initialize
 
 # N = images, C = channels, H = height, W = width, D = embedding
 

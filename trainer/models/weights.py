@@ -16,8 +16,8 @@ from torch import Tensor
 
 from trainer.errors import WeightsError
 from trainer.files import write_whole
-from trainer.revision import code_revision, code_version
-from trainer.trunk import TIMM, Trunk
+from trainer.models.provenance import code_revision, code_version
+from trainer.models.trunk import TIMM, Trunk
 
 
 def save_trunk(trunk: Trunk, path: Path, about: Mapping[str, Any]) -> None:

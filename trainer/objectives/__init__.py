@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trainer.objectives.objective import Objective
+    from trainer.objectives.base import Objective
 
 GRAPH = frozenset({"snapshot", "mix", "negatives"})
 RANKING = GRAPH | {

@@ -7,11 +7,11 @@ from typing import Protocol
 
 from torch import Tensor
 
-from trainer.batch import Batch
-from trainer.model import Model
-from trainer.ranks import Part
+from trainer.data.batch import Batch
+from trainer.models.siamese import Model
+from trainer.distributed.ranks import Part
 from trainer.settings import TrainSettings
-from trainer.stream import TripletSource
+from trainer.data.triplets import TripletSource
 
 Measures = Mapping[str, Tensor]
 """What else is known of a step, by name: values of any shape. Their mean goes into the metrics."""

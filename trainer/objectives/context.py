@@ -12,16 +12,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.batch import Batch
-from trainer.context import NEIGHBORS, cut_pair, draw_place
-from trainer.folder import ImageFolder
-from trainer.folding import folded, normalized
-from trainer.images import Image, decode_image
-from trainer.model import Model
-from trainer.ranks import Part
+from trainer.data.batch import Batch
+from trainer.data.context_pairs import NEIGHBORS, cut_pair, draw_place
+from trainer.data.image_folder import ImageFolder
+from trainer.models.batchnorm_folding import folded, normalized
+from trainer.data.images import Image, decode_image
+from trainer.models.siamese import Model
+from trainer.distributed.ranks import Part
 from trainer.settings import TrainSettings
-from trainer.stream import TripletSource
-from trainer.trunk import Trunk, initialize
+from trainer.data.triplets import TripletSource
+from trainer.models.trunk import Trunk, initialize
 
 # N = pairs, S = side, K = places
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from trainer.batch import Batch
+from trainer.data.batch import Batch
 
 # T = pairs, K = negatives a pair, M = candidates: the images of the batch, then those of the queue
 

@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainer.batch import Batch
-from trainer.losses import infonce_loss, supcon_loss, triplet_margin_loss
-from trainer.mining import Triplets, candidates, given, mine
-from trainer.model import Model, TripletSiamese
-from trainer.ranks import Part
+from trainer.data.batch import Batch
+from trainer.objectives.losses import infonce_loss, supcon_loss, triplet_margin_loss
+from trainer.objectives.negative_mining import Triplets, candidates, given, mine
+from trainer.models.siamese import Model, TripletSiamese
+from trainer.distributed.ranks import Part
 from trainer.settings import TrainSettings
-from trainer.stream import TripletLoader, TripletSource
+from trainer.data.triplets import TripletLoader, TripletSource
 
 # N = images, M = candidates (the images, then those of the queue), D = embedding, T = pairs, K = negatives a pair
 

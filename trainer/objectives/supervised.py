@@ -9,15 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainer.augment import augment
-from trainer.batch import Batch
-from trainer.folder import ImageFolder
-from trainer.images import decode_image, middle_square
-from trainer.model import Model
-from trainer.ranks import Part
+from trainer.data.augmentation import augment
+from trainer.data.batch import Batch
+from trainer.data.image_folder import ImageFolder
+from trainer.data.images import decode_image, middle_square
+from trainer.models.siamese import Model
+from trainer.distributed.ranks import Part
 from trainer.settings import TrainSettings, check
-from trainer.stream import TripletSource
-from trainer.trunk import Trunk, initialize
+from trainer.data.triplets import TripletSource
+from trainer.models.trunk import Trunk, initialize
 
 # N = images, S = side, K = classes
 

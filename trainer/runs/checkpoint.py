@@ -18,7 +18,7 @@ from torch.optim import Optimizer
 
 from trainer.errors import DamagedCheckpoint
 from trainer.files import write_whole
-from trainer.weights import versions
+from trainer.models.weights import versions
 
 KEPT = 2
 

@@ -10,14 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer import checkpoint
+from trainer.runs import checkpoint
 from trainer.errors import BenchmarkError, RunNotFound, SettingsError, WeightsError
-from trainer.model import Model
+from trainer.models.siamese import Model
 from trainer.objectives import KINDS
 from trainer.settings import TrainSettings
-from trainer.state import build_model
-from trainer.trunk import Trunk
-from trainer.weights import load_trunk, read_card
+from trainer.loop.state import build_model
+from trainer.models.trunk import Trunk
+from trainer.models.weights import load_trunk, read_card
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from trainer.metrics import Metrics, label
+from trainer.runs.metrics import Metrics, label
 
 SECONDS_BETWEEN_LINES = 10.0
 
@@ -78,7 +78,7 @@ def describe(metrics: Metrics) -> str:
 def client_reports(say: Callable[[str], None]) -> Iterator[None]:
     """Say what the client reports of a service that does not answer."""
     handler = _Reports(say)
-    logger = logging.getLogger("api.client")
+    logger = logging.getLogger("api.client.http")
     logger.addHandler(handler)
     try:
         yield

@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from trainer.batch import Batch
+from trainer.data.batch import Batch
 from trainer.errors import SettingsError
-from trainer.metrics import Metrics
-from trainer.mining import Triplets, candidates
-from trainer.objectives.objective import Measures
+from trainer.runs.metrics import Metrics
+from trainer.objectives.negative_mining import Triplets, candidates
+from trainer.objectives.base import Measures
 
 LOOK_EVERY = 100
 """Steps between two looks at distances and triplets."""

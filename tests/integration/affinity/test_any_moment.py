@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from graphdb.identity import claim
-from graphdb.server import LocalServer
+from graphdb.store.ownership import claim
+from graphdb.server.local import LocalServer
 from graphdb.settings import DataFolder
-from graphdb.store import GraphStore
+from graphdb.store.graph import GraphStore
 from tests.conftest import SETTINGS, Graph, free_port
 from tests.integration.fingerprint import fingerprint
 from tests.integration.killing import Kill, Supervisor, plan, rows_written
-from trainer import checkpoint
-from trainer.metrics import Metrics, read_metrics
+from trainer.runs import checkpoint
+from trainer.runs.metrics import Metrics, read_metrics
 
 SEED = 53
 INGEST_KILLS, TRAIN_KILLS = 9, 11

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from graphdb.server import LocalServer
+from graphdb.server.local import LocalServer
 from tests.conftest import ROOT, SETTINGS, Graph, open_graph
 from tests.documents import blocks, names, page, rows
 from tests.integration.fingerprint import fingerprint

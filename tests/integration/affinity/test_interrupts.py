@@ -12,9 +12,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from graphdb.server import LocalServer
+from graphdb.server.local import LocalServer
 from tests.conftest import SAMPLES, Graph, Wait, command, free_port, wait_until_ready
-from trainer.metrics import read_metrics
+from trainer.runs.metrics import read_metrics
 
 GUARD = 15
 """Seconds that a noisy machine is given; docs/operations.md promises five, and the report of a run has each figure."""

@@ -17,10 +17,10 @@ from shutil import which
 
 import pytest
 
-from doctor.extras import pip_line
-from graphdb.config import Ports, is_free
+from affinity.doctor.extras import pip_line
+from graphdb.server.configuration import Ports, is_free
 from graphdb.errors import NoRoom
-from graphdb.server import LocalServer
+from graphdb.server.local import LocalServer
 from tests.conftest import ROOT, SAMPLES, SETTINGS, Graph, free_port
 from tests.hiding import without
 

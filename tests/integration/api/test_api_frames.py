@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import urllib3
 
-from api.client import ServiceError, TripletClient
+from api.client.http import ServiceError, TripletClient
 from tests.conftest import Graph, free_port
 
 FRAMES_OF_TRACKS = (

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow.parquet
 import pytest
 
-from api.client import TripletClient
+from api.client.http import TripletClient
 from tests.conftest import Graph, free_port
 
 INTRA = ("--format", "parquet", "--mix", "intra:1", "--pairs", "50")

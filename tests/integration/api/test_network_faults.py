@@ -22,18 +22,18 @@ import pytest
 import torch
 import urllib3
 
-from api import client
-from api.client import ServiceUnavailable, TripletClient
-from graphdb.process import ServerProcess
-from graphdb.server import LocalServer
+from api.client import http
+from api.client.http import ServiceUnavailable, TripletClient
+from graphdb.server.process import ServerProcess
+from graphdb.server.local import LocalServer
 from tests.conftest import Graph, Wait, end, free_port, open_graph, wait_until_ready
-from tests.integration.faulty_proxy import WELL, Fault, FaultyProxy
-from tests.integration.test_api_service import publish
-from trainer.batch import Batch
-from trainer.feed import Feed
-from trainer.ranks import WHOLE
+from tests.integration.api.faulty_proxy import WELL, Fault, FaultyProxy
+from tests.integration.api.test_api_service import publish
+from trainer.data.batch import Batch
+from trainer.loop.batch_feed import Feed
+from trainer.distributed.ranks import WHOLE
 from trainer.settings import Machine, TrainSettings
-from trainer.state import TrainState
+from trainer.loop.state import TrainState
 
 QUERY_SECONDS, DEADLINE = 1.0, 2.0
 """Those of the service here."""
@@ -106,7 +106,7 @@ class Place:
 
     def pull(self, client: TripletClient, seed: int, count: int = 100) -> str:
         """What an answer is known by."""
-        return client.triplets(self.snapshot, seed=seed, position=0, count=count, **ORDER).digest
+        return http.triplets(self.snapshot, seed=seed, position=0, count=count, **ORDER).digest
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def proxy(well: str) -> Iterator[FaultyProxy]:
 
 @pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "FIRST_PAUSE", 0.01)
+    monkeypatch.setattr(http, "FIRST_PAUSE", 0.01)
 
 
 # Between the client and the service

@@ -11,11 +11,11 @@ from threading import Event, Thread
 import pytest
 import urllib3
 
-from api import wire
-from api.order import MAX_POSITION
+from api.wire import triplets as triplet_wire
+from api.sampling.order import MAX_POSITION
 from graphdb.model import Snapshot
 from tests.conftest import Graph, end, free_port, wait_until_ready
-from tests.integration.test_service_outside import metrics
+from tests.integration.api.test_service_outside import metrics
 from tests.integration.workshop import Workshop
 
 LATER = 3
@@ -32,7 +32,7 @@ Bodies = dict[tuple[str, str], str]
 def bodies(url: str, snapshot: Snapshot, queries: list[str], http: urllib3.PoolManager) -> Bodies:
     """What each query is answered, in both forms."""
     said = {}
-    for query, form in product(queries, (JSON, wire.MEDIA_TYPE)):
+    for query, form in product(queries, (JSON, triplet_wire.MEDIA_TYPE)):
         # Each request of its own, so that the workers take turns.
         headers = {"Accept": form, "Connection": "close"}
         answer = http.request(

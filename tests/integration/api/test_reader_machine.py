@@ -22,16 +22,16 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from api import wire
+from api.wire import triplets as triplet_wire
 from api.app import create_app
-from api.client import ServiceError, TripletClient
-from api.protocol import BoundedProtocol
-from api.server import address, listen
+from api.client.http import ServiceError, TripletClient
+from api.server.protocol import BoundedProtocol
+from api.server.main import address, listen
 from api.settings import ServiceSettings
-from api.stream import TripletStream
-from api.wire import TripletBatch
+from api.client.stream import TripletStream
+from api.wire.triplets import TripletBatch
 from graphdb.settings import DataFolder
-from tests.integration.test_pruning import prune
+from tests.integration.ingest.test_prune import prune
 from tests.integration.workshop import Workshop
 
 EXAMPLES = int(os.environ.get("AFFINITY_READER_EXAMPLES") or 4)
@@ -205,7 +205,7 @@ class Readers(RuleBasedStateMachine):
             "GET",
             f"{self.url}/v1/snapshots/{snapshot}/triplets",
             fields={name: str(value) for name, value in QUERIES[number].items()},
-            headers={"Accept": wire.MEDIA_TYPE},
+            headers={"Accept": triplet_wire.MEDIA_TYPE},
             timeout=60,
         )
         return answer.status, b"" if answer.status == NO_SUCH_PAIRS else answer.data

@@ -13,11 +13,11 @@ from typing import Any
 import psutil
 import pytest
 
-from doctor.graph import neo4j as examine
-from graphdb.archive import shard_files
-from graphdb.java import tool_arguments
-from graphdb.process import ServerProcess, command_line
-from graphdb.server import HalfImported, LocalServer
+from affinity.doctor.graph import neo4j as examine
+from graphdb.archive.shards import shard_files
+from graphdb.server.java import tool_arguments
+from graphdb.server.process import ServerProcess, command_line
+from graphdb.server.local import HalfImported, LocalServer
 from graphdb.settings import DataFolder
 from tests.conftest import SETTINGS, Graph, Wait, command, open_graph
 

@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from graphdb import queries
-from graphdb.archive import shard_path, writer_lock
-from graphdb.check import check
-from graphdb.checks.display import show
-from graphdb.checks.findings import Findings
-from graphdb.checks.rules import rules, words
+from graphdb.store import queries
+from graphdb.archive.shards import shard_path, writer_lock
+from graphdb.consistency.check import check
+from graphdb.consistency.report import show
+from graphdb.consistency.findings import Findings
+from graphdb.consistency.rules import rules, words
 from graphdb.errors import ArchiveLocked, StoreMismatch
-from graphdb.server import Connection
+from graphdb.server.local import Connection
 from tests.conftest import Graph, Wait, empty, open_graph
 from tests.integration.fingerprint import fingerprint
 
@@ -358,7 +358,7 @@ def test_a_fit_in_force_is_not_mended_away_but_made_again(linked: Graph) -> None
 
 
 def test_every_segment_is_looked_at_whatever_the_pages_hold(linked: Graph, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphdb.checks.reading.SEGMENTS", 1)
+    monkeypatch.setattr("graphdb.consistency.queries.SEGMENTS", 1)
     segments = "MATCH (g:Segment {kind: $kind}) WITH g ORDER BY g.id WITH collect(g) AS all UNWIND"
     for kind in ("intra", "inter"):
         spoil = f"{segments} [all[0], all[-1]] AS g MATCH (g)-[r:OF]->(o) DELETE r CREATE (g)-[:LOST]->(o) RETURN g.id"

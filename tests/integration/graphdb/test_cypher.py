@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from neo4j import GraphDatabase, NotificationMinimumSeverity
 
-from graphdb import queries
+from graphdb.store import queries
 from graphdb.model import LABELS
 from tests.conftest import Graph
 

@@ -12,16 +12,16 @@ import pytest
 from neo4j import GraphDatabase
 from neo4j.exceptions import Neo4jError
 
-import affinity_demo
-from doctor.check import Check
-from doctor.graph import neo4j
-from graphdb.checks.reading import CheckStore
+import affinity.demo
+from affinity.doctor.check import Check
+from affinity.doctor.graph import neo4j
+from graphdb.consistency.queries import CheckStore
 from graphdb.errors import ForeignData, GraphdbError, GraphRefused, SchemaCollision, UnsupportedServer
 from graphdb.model import LABELS, Video
-from graphdb.probe import needed, supported
-from graphdb.server import LocalServer
+from graphdb.server.handshake import needed, supported
+from graphdb.server.local import LocalServer
 from graphdb.settings import DataFolder
-from graphdb.store import GraphStore
+from graphdb.store.graph import GraphStore
 from tests.conftest import SAMPLES, Graph, free_port
 
 MOVIES = """
@@ -255,7 +255,7 @@ def test_the_whole_system_lives_beside_their_data_and_leaves_it_alone(
 
 def test_the_demo_does_not_touch_it(theirs: Theirs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NEO4J_DATABASE", "movies")
-    demo = affinity_demo.Demo(tmp_path / "demo")
+    demo = affinity.demo.Demo(tmp_path / "demo")
     assert [name for name in demo.environment if name.startswith("NEO4J")] == []
     status = demo.json("Status", "graph", "status")
     assert not status["running"] and status["uri"] != theirs.server.uri

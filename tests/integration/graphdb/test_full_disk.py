@@ -13,9 +13,9 @@ import pytest
 
 from graphdb.errors import NoRoom
 from graphdb.files import ROOM
-from graphdb.server import LocalServer
+from graphdb.server.local import LocalServer
 from graphdb.settings import DataFolder
-from graphdb.store import GraphStore
+from graphdb.store.graph import GraphStore
 from tests.conftest import Graph
 from tests.integration.fingerprint import fingerprint
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from graphdb.archive import ArchiveReader
+from graphdb.archive.shards import ArchiveReader
 from graphdb.model import Location
-from ingest.describing import decode
+from ingest.features.extraction import decode
 from tests.conftest import Graph
 
 OF_THIS_WORLD = {

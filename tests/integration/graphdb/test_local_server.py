@@ -19,8 +19,8 @@ from neo4j import GraphDatabase
 from neo4j.exceptions import AuthError
 from rich.console import Console
 
-from graphdb.jars import cache_folder
-from graphdb.server import Connection, LocalServer, ServerDied
+from graphdb.server.jars import cache_folder
+from graphdb.server.local import Connection, LocalServer, ServerDied
 
 QUIET = Console(quiet=True)
 

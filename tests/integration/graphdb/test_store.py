@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphdb import bolt
-from graphdb.archive import ArchiveWriter
+from graphdb.store import connection
+from graphdb.archive.shards import ArchiveWriter
 from graphdb.errors import GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound, StoreMismatch
-from graphdb.identity import claim, relation
+from graphdb.store.ownership import claim, relation
 from graphdb.model import InterEdges, Location, Patch, Track, Video, end_id, parent_id, start_id
-from graphdb.removing import RemovalStore
-from graphdb.rows import texts
+from graphdb.store.deletion import RemovalStore
+from graphdb.store.records import texts
 from graphdb.settings import DataFolder
-from graphdb.store import GraphStore
+from graphdb.store.graph import GraphStore
 from tests.conftest import Graph
 
 VIDEOS = [f"{number:016x}" for number in range(1, 7)]
@@ -244,7 +244,7 @@ def test_a_server_that_does_not_answer_is_named() -> None:
 
 
 def test_nobody_waits_for_a_server_as_long_as_for_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bolt, "RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(connection, "RETRY_SECONDS", 0.2)
     with GraphStore("bolt://127.0.0.1:1", "neo4j", "password", timeout=3600) as store:
         for ask in (store.counts, lambda: store.write_video(video("v"), FRAMES, [], "000000", 0)):
             with pytest.raises(GraphUnavailable):

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.unit.clip_files import Image, crossing, cut, flip_bytes, sound, texture, turn_by_metadata, write
+from tests.unit.ingest.clip_files import Image, crossing, cut, flip_bytes, sound, texture, turn_by_metadata, write
 
 FRAMES = 60
 """Enough for a track of 30 frames, and little to encode."""

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from graphdb.server import Connection
+from graphdb.server.local import Connection
 from ingest.errors import shown
 from tests.conftest import Graph, empty, open_graph
-from tests.integration.odd_files import FRAMES, LATIN_1, MAKERS, make_all
+from tests.integration.ingest.odd_files import FRAMES, LATIN_1, MAKERS, make_all
 
 AS_A_USER = """
 import ctypes, os, sys

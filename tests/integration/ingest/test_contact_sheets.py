@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from graphdb.archive import ArchiveReader
-from ingest.panels import SIDE
-from ingest.sheets import MARGIN, crop_picture
+from graphdb.archive.shards import ArchiveReader
+from ingest.contact_sheets.panels import SIDE
+from ingest.contact_sheets.drawing import MARGIN, crop_picture
 from tests.conftest import Graph
 
 KINDS = ("patches", "tracks", "children", "parents")

@@ -10,15 +10,15 @@ from typing import Any, ClassVar
 import pytest
 from neo4j import RoutingControl
 
-from api.client import ServiceError, TripletClient
-from graphdb.archive import shard_files, shard_path
-from graphdb.checks.reading import SECONDS
+from api.client.http import ServiceError, TripletClient
+from graphdb.archive.shards import shard_files, shard_path
+from graphdb.consistency.queries import SECONDS
 from graphdb.errors import SnapshotGone
-from graphdb.removing import RemovalStore
-from graphdb.rows import Row
+from graphdb.store.deletion import RemovalStore
+from graphdb.store.records import Row
 from ingest import pipeline
-from ingest.describing import cached_extractor
-from ingest.forgetting import resolve
+from ingest.features.extraction import cached_extractor
+from ingest.retention.forget import resolve
 from ingest.settings import IngestSettings
 from tests.conftest import Wait, free_port
 from tests.integration.fingerprint import fingerprint
@@ -286,7 +286,7 @@ def test_a_name_that_means_no_video_or_several_is_a_sentence_and_saying_no_chang
 
 
 def test_a_video_is_meant_by_its_content_before_its_address(tmp_path: Path) -> None:
-    from ingest.videos import video_id
+    from ingest.video.reader import video_id
 
     file = tmp_path / "clip.mp4"
     file.write_bytes(b"new content")

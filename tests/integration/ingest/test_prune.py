@@ -8,16 +8,16 @@ from dataclasses import replace
 import pytest
 
 from api.errors import ImagesMoving
-from api.order import Mix
-from api.sampling import Query, Sample
+from api.sampling.order import Mix
+from api.sampling.triplets import Query, Sample
 from api.service import Service
 from api.settings import ServiceSettings
-from graphdb import compacting
-from graphdb.archive import shard_files
+from graphdb.maintenance import compaction
+from graphdb.archive.shards import shard_files
 from graphdb.errors import SnapshotGone
 from graphdb.model import Location, Snapshot
-from ingest.forgetting import finish
-from ingest.pruning import carry_out, plan
+from ingest.retention.forget import finish
+from ingest.retention.prune import carry_out, plan
 from tests.integration.fingerprint import fingerprint
 from tests.integration.killing import killed
 from tests.integration.workshop import SHARD_BYTES, InlineEngine, Killed, Workshop, published
@@ -116,7 +116,7 @@ def test_pruning_keeps_the_newest_and_those_read_within_a_day_and_deletes_what_o
 def test_pruning_that_is_cut_at_any_write_goes_on_and_ends_in_the_same_graph(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compacting, "PORTION_BYTES", PORTION)
+    monkeypatch.setattr(compaction, "PORTION_BYTES", PORTION)
     published(workshop)
     workshop.add(workshop.videos[:4], "again")
     last = workshop.publish(refit=True)
@@ -138,7 +138,7 @@ def test_pruning_that_is_cut_at_any_write_goes_on_and_ends_in_the_same_graph(
 def test_rewritten_shards_turn_at_their_size_and_have_new_numbers(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compacting, "PORTION_BYTES", PORTION)
+    monkeypatch.setattr(compaction, "PORTION_BYTES", PORTION)
     published(workshop)
     graph, archive = fingerprint(workshop.graph), workshop.graph.folder.archive
     before = shard_files(archive)
@@ -167,7 +167,7 @@ def test_pruning_that_is_killed_goes_on(workshop: Workshop) -> None:
 def rewrite(workshop: Workshop) -> None:
     """Move every image to another shard."""
     archive = workshop.graph.folder.archive
-    workshop.work(lambda store, it: list(compacting.compact(store, it, archive, dict.fromkeys(store.shards(), 0))))
+    workshop.work(lambda store, it: list(compaction.compact(store, it, archive, dict.fromkeys(store.shards(), 0))))
 
 
 class Overtaken(Service):

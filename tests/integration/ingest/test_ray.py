@@ -10,15 +10,15 @@ from pathlib import Path
 import psutil
 import pytest
 
-from graphdb.server import Connection
-from ingest.engine import open_engine
+from graphdb.server.local import Connection
+from ingest.engine.local import open_engine
 from ingest.errors import NotShared, UnusedAddress, WorkerDied
-from ingest.ray_engine import RayEngine
+from ingest.engine.ray_cluster import RayEngine
 from ingest.settings import IngestSettings
 from tests.conftest import Graph, Wait, empty, open_graph
 from tests.hiding import without
 from tests.integration.fingerprint import fingerprint
-from tests.unit.test_engine import length
+from tests.unit.ingest.engine.test_local import length
 
 ARGUMENTS = ("--workers", "2", "--parents", "2", "--members", "4", "--neighbors", "8")
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from tests.conftest import SAMPLES, Graph, Wait, free_port, wait_until_ready
-from trainer import checkpoint
-from trainer.metrics import read_metrics
+from trainer.runs import checkpoint
+from trainer.runs.metrics import read_metrics
 
 SMALL = ("--batch", "8", "--image-size", "32", "--head", "32,16", "--augment", "mirror,crop,color", "--threads", "1")
 STEPS = 12

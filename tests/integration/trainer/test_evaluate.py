@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Graph
-from tests.unit.toy_service import draw_patch
+from tests.unit.trainer.toy_service import draw_patch
 
 RUN = ("--run", "one", "--steps", "3", "--batch", "8", "--image-size", "32", "--head", "32,16", "--threads", "1")
 

@@ -15,8 +15,8 @@ import torch
 from graphdb.settings import DataFolder
 from tests.conftest import SETTINGS, free_port, wait_until_ready
 from tests.integration.killing import Kill, Supervisor
-from trainer import checkpoint
-from trainer.metrics import Metrics, read_metrics
+from trainer.runs import checkpoint
+from trainer.runs.metrics import Metrics, read_metrics
 
 ONE_OF_EACH = [Kill(0.15, "train", 0.1), Kill(0.4, "serve", 0.1), Kill(0.65, "neo4j", 0.1)]
 TRAIN = (

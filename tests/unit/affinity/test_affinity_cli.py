@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-import affinity
+import affinity.cli.cli
 from tests.conftest import ROOT
 
 HEAVY = {"PIL", "av", "cv2", "faiss", "fastapi", "neo4j", "numpy", "pyarrow", "scipy", "skimage", "torch", "uvicorn"}
@@ -48,7 +48,7 @@ def commands(app: typer.Typer, path: str = "") -> dict[str, list[str]]:
 
 
 def test_every_command_takes_a_data_folder() -> None:
-    found = commands(affinity.app)
+    found = commands(affinity.cli.app)
     assert {"graph start", "graph stop", "graph status", "graph reset", "graph quality", "ingest", "cluster"} <= set(
         found
     )
@@ -97,7 +97,7 @@ GO_ON = "interrupted. What is done is kept; the same command goes on from there.
     ],
 )
 def test_only_a_command_that_resumes_says_that_it_does(command: str, said: str) -> None:
-    assert affinity.farewell(command) == said
+    assert affinity.cli.farewell(command) == said
 
 
 @pytest.mark.parametrize(("signal", "status"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
@@ -112,14 +112,14 @@ def test_an_error_on_the_way_out_does_not_hide_the_signal(signal: BaseException,
         except OSError as error:
             raise RuntimeError("a transaction failed") from error
     except RuntimeError as error:
-        assert affinity.interrupted(error) == status
-    assert affinity.interrupted(RuntimeError()) is None
+        assert affinity.cli.interrupted(error) == status
+    assert affinity.cli.interrupted(RuntimeError()) is None
 
 
 def test_a_signal_that_meets_a_finalizer_comes_again() -> None:
     code = """
 import os, signal, time, affinity
-signal.signal(signal.SIGTERM, affinity.interrupt)
+signal.signal(signal.SIGTERM, affinity.cli.interrupt)
 
 class Closed:
     def __del__(self):

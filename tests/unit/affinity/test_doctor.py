@@ -14,11 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from doctor.check import Check, examine
-from doctor.extras import EXTRAS, missing, modules, pip_line
-from doctor.libraries import how_it_ended, libraries, probe
-from doctor.machine import data, is_our_service, owner, place, service_port
-from graphdb.archive import writer_lock
+from affinity.doctor.check import Check, examine
+from affinity.doctor.extras import EXTRAS, missing, modules, pip_line
+from affinity.doctor.libraries import how_it_ended, libraries, probe
+from affinity.doctor.machine import data, is_our_service, owner, place, service_port
+from graphdb.archive.shards import writer_lock
 from graphdb.settings import DataFolder
 from tests.conftest import ROOT
 from tests.hiding import without
@@ -157,7 +157,7 @@ def listener() -> Iterator[int]:
 def test_a_port_is_named_with_who_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with listener() as port:
         assert f"process {os.getpid()}" in owner(port)
-        monkeypatch.setattr("doctor.machine.SERVICE_PORT", port)
+        monkeypatch.setattr("affinity.doctor.machine.SERVICE_PORT", port)
         assert not is_our_service(port)
         [check] = service_port()
     assert check.state == "warning" and "--port" in check.remedy

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from doctor.extras import pip_line
-from doctor.faults import sentence
+from affinity.doctor.extras import pip_line
+from affinity.error_messages import sentence
 
 
 @pytest.mark.parametrize(

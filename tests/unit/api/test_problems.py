@@ -29,11 +29,11 @@ from api.errors import (
     ServiceFault,
     TooFewGroups,
 )
-from api.keys import KeyFile, Keyring
+from api.middleware.api_keys import KeyFile, Keyring
 from api.problems import MEDIA_TYPE, NAMED
-from api.seen import Seen
+from api.middleware.access_log import Seen
 from graphdb.errors import DamagedArchive, GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
-from tests.unit.asgi import Response, get
+from tests.unit.api.asgi import Response, get
 
 
 def neo4j_error(code: str) -> Neo4jError:

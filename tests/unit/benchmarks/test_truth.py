@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from ingest.funnel import Reason
-from ingest.mining import MinedVideo, mine_video
+from ingest.rejections import Reason
+from ingest.miner import MinedVideo, mine_video
 from ingest.settings import MiningSettings
-from tests.truth.photos import PHOTOS
-from tests.truth.scenes import Camera, Condition, Scene
-from tests.truth.score import Points, Scored, score, score_points
-from tests.truth.sets import with_objects, without
-from tests.truth.table import Total, fast, slow
-from tests.unit.clip_files import Image, write
+from benchmarks.truth.photos import PHOTOS
+from benchmarks.truth.scenes import Camera, Condition, Scene
+from benchmarks.truth.score import Points, Scored, score, score_points
+from benchmarks.truth.sets import with_objects, without
+from benchmarks.truth.table import Total, fast, slow
+from tests.unit.ingest.clip_files import Image, write
 
 CLIPS, EMPTY = 28, 4
 SETTINGS = MiningSettings()

@@ -13,13 +13,13 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
-from tests.experiment.jobs import Job, Jobs, Result
-from tests.experiment.measure import distances
-from tests.experiment.plan import GRAPHS, ROWS, TRUE, Scale
-from tests.experiment.statistics import Measured, estimate
-from tests.experiment.tables import graphs_table, tables
-from tests.experiment.world import WorldSettings, divided
-from trainer.evaluate.labelled import LabelledImages
+from experiments.jobs import Job, Jobs, Result
+from experiments.measure import distances
+from experiments.plan import GRAPHS, ROWS, TRUE, Scale
+from experiments.report.statistics import Measured, estimate
+from experiments.report.tables import graphs_table, tables
+from experiments.world import WorldSettings, divided
+from trainer.evaluation.labeled_folder import LabelledImages
 
 GROUPS = np.array([0, 0, 1, 1, 2, 2])
 

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 
 from graphdb.cli import app
 from graphdb.errors import ArchiveLocked, CannotWrite
-from graphdb.reset import reset_folder
-from graphdb.server import NotOurServer
+from graphdb.maintenance.reset import reset_folder
+from graphdb.server.local import NotOurServer
 from graphdb.settings import DataFolder
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from affinity_demo import demo
+from affinity.demo import demo
 from graphdb.errors import SettingsError
 from graphdb.settings import ServerSettings
 
@@ -42,7 +42,7 @@ def test_the_demo_does_not_print_the_address(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NEO4J_URI", "bolt://neo4j:s3cret@host")
-    monkeypatch.setattr("affinity_demo.main_job", lambda *stages: None)
+    monkeypatch.setattr("affinity.demo.main_job", lambda *stages: None)
     demo(data=tmp_path)
     said = capsys.readouterr().out
     assert "NEO4J_URI" in said and "s3cret" not in said

@@ -10,13 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from ingest.crops import Box, crop_jpeg, frame_jpeg
+from ingest.video.crops import Box, crop_jpeg, frame_jpeg
 from ingest.errors import SettingsError, UnreadableVideo
-from ingest.funnel import Funnel, Reason
-from ingest.mining import MinedPatch, MinedVideo, mine_video
+from ingest.rejections import Funnel, Reason
+from ingest.miner import MinedPatch, MinedVideo, mine_video
 from ingest.settings import MiningSettings
-from ingest.videos import video_id
-from tests.unit.clip_files import Image, center, crossing, disc_over, texture, write
+from ingest.video.reader import video_id
+from tests.unit.ingest.clip_files import Image, center, crossing, disc_over, texture, write
 
 SETTINGS = MiningSettings()
 FRAMES, RADIUS = 70, 45

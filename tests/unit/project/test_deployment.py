@@ -13,7 +13,7 @@ import yaml
 from compose_spec import PyCompose
 from dockerfile_parse import DockerfileParser
 
-from graphdb.server import version
+from graphdb.server.local import version
 from tests.conftest import ROOT
 
 OURS = ("api", "ingest", "trainer")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
-import affinity
+import affinity.cli.cli
 from api import metrics
 from api.problems import NAMED
 from ingest.settings import ClusterSettings, MiningSettings
@@ -19,7 +19,7 @@ from tests.conftest import ROOT
 from tests.documents import FENCE, PAGES, commands, names, page, rows, split_command, typed_commands
 from trainer.settings import Machine, TrainSettings
 
-COMMANDS = commands(affinity.app)
+COMMANDS = commands(affinity.cli.app)
 ALL_STATUSES = {str(kind.status) for kind in NAMED.values()}
 ROOMS = ("graphdb", "ingest", "api", "trainer")
 

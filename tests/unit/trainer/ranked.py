@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT, SAMPLES, free_port
-from tests.unit.toy_service import ToyService
+from tests.unit.trainer.toy_service import ToyService
 from trainer.command import find_snapshot
-from trainer.progress import Silence
-from trainer.ranks import from_first, join_ranks
-from trainer.run import Run
+from trainer.runs.progress import Silence
+from trainer.distributed.ranks import from_first, join_ranks
+from trainer.runs.run import Run
 from trainer.settings import Machine, TrainSettings
-from trainer.train import train
+from trainer.loop.train import train
 
 SETTINGS = TrainSettings(
     # Batch normalization sees its own rank's images only, on CPUs: VGG16 has none.
@@ -64,7 +64,7 @@ def train_on_ranks(folder: Path, steps: int, world: int, objective: str = "trans
     port = str(free_port())
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "tests.unit.ranked", str(folder), str(steps), objective],
+            [sys.executable, "-m", "tests.unit.trainer.ranked", str(folder), str(steps), objective],
             cwd=ROOT,
             env={
                 **os.environ,

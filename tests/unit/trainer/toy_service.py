@@ -9,8 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from api.frame_wire import FrameBatch
-from api.wire import TripletBatch
+from api.wire.frames import FrameBatch
+from api.wire.triplets import TripletBatch
 
 GROUPS = 4
 VIDEOS = 8

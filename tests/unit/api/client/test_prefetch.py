@@ -7,7 +7,7 @@ from contextlib import closing
 
 import pytest
 
-from api.prefetch import Prefetch
+from api.client.prefetch import Prefetch
 
 NEVER = threading.Event()
 

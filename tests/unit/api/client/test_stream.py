@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.stream import Schedule
+from api.client.stream import Schedule
 
 WORLDS = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 6)), min_size=1, max_size=6)
 """Worlds one after another: how many readers, and how many batches each of them takes."""

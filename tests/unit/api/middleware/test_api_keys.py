@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from api.errors import KeyNameTaken, KeyNotFound, KeysUnreadable, KeyUnusable
-from api.keys import SCOPES, KeyFile, Keyring, digest
+from api.middleware.api_keys import SCOPES, KeyFile, Keyring, digest
 
 
 @pytest.fixture

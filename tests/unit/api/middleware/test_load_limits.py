@@ -11,8 +11,8 @@ import pytest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.limits import Limits, Rates
-from tests.unit.asgi import get
+from api.middleware.load_limits import Limits, Rates
+from tests.unit.api.asgi import get
 
 
 @pytest.fixture

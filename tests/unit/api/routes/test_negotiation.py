@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.accept import preferred
+from api.routes.negotiation import preferred
 
 ARROW = "application/vnd.apache.arrow.stream"
 JSON = "application/json"

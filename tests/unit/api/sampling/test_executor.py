@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.readers import Readers
+from api.sampling.executor import Readers
 
 
 class Graph:

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from api.negatives import MAX_DRAWS, Drawn, from_batch, from_graph
-from api.order import draw
+from api.sampling.negatives import MAX_DRAWS, Drawn, from_batch, from_graph
+from api.sampling.order import draw
 from graphdb.model import Integers, IntraRows, Patches
-from graphdb.rows import texts
+from graphdb.store.records import texts
 
 
 @given(groups=st.lists(st.sampled_from("abcd"), min_size=2, max_size=60), seed=st.integers(0, 2**63 - 1))

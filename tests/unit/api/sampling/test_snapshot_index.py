@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.source import Keys, derived, path
+from api.sampling.snapshot_index import Keys, derived, path
 from graphdb.model import end_id, start_id
 
 

@@ -12,16 +12,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api import body as checked_body
-from api import client, wire
-from api.accept import preferred
+from api.wire import arrow as checked_body
+from api.client import http
+from api.wire import triplets as triplet_wire
+from api.routes.negotiation import preferred
 from api.errors import KeysUnreadable, MixError
-from api.keys import KeyFile
+from api.middleware.api_keys import KeyFile
 from api.logs import SANE, id_of
-from api.order import MAX_POSITION, Mix
+from api.sampling.order import MAX_POSITION, Mix
 from api.routes.triplets import JSON, MAX_COUNT, TripletQuery
-from api.wire import TripletBatch, WireError, decode, encode
-from tests.unit.test_wire import a_batch
+from api.wire.triplets import TripletBatch, WireError, decode, encode
+from tests.unit.api.wire.test_triplets import a_batch
 
 BODY = bytes(encode(a_batch(extra=2))[0])
 EDIT = st.tuples(st.integers(0, len(BODY) - 1), st.integers(0, 40), st.binary(max_size=40))
@@ -43,7 +44,7 @@ def test_a_body_that_was_edited_is_refused_or_whole(edits: list[tuple[int, int, 
     body = BODY
     for place, gone, come in edits:
         body = body[:place] + come + body[place + gone :]
-    for damaged in (body, body + wire.END_OF_STREAM):
+    for damaged in (body, body + triplet_wire.END_OF_STREAM):
         try:
             assert_whole(decode(damaged))
         except WireError as error:
@@ -106,32 +107,32 @@ def test_a_query_is_refused_or_in_range_and_says_itself(asked: dict[str, str]) -
 
 HEADER = st.text(st.characters(max_codepoint=255), max_size=80)
 RANGES = st.lists(
-    st.sampled_from(["*/*", JSON, wire.MEDIA_TYPE, "text/*", "application/*", ";", "q=", "q=nan", "q=-1", "q=1e999"]),
+    st.sampled_from(["*/*", JSON, triplet_wire.MEDIA_TYPE, "text/*", "application/*", ";", "q=", "q=nan", "q=-1", "q=1e999"]),
     max_size=8,
 ).map(";".join)
 
 
 @given(HEADER | st.lists(RANGES, max_size=4).map(",".join))
-@example(f"{JSON};q=nan,{wire.MEDIA_TYPE}")
+@example(f"{JSON};q=nan,{triplet_wire.MEDIA_TYPE}")
 @settings(max_examples=100, deadline=None)
 def test_any_accept_header_is_answered(accept: str) -> None:
-    assert preferred(accept, (JSON, wire.MEDIA_TYPE)) in (None, JSON, wire.MEDIA_TYPE)
+    assert preferred(accept, (JSON, triplet_wire.MEDIA_TYPE)) in (None, JSON, triplet_wire.MEDIA_TYPE)
 
 
 @given(HEADER | st.floats().map(str) | st.just("Mon, 01 Jan 0001 00:00:00 +2359"))
 @settings(deadline=None)
 def test_any_retry_after_is_a_time_to_wait(sent: str) -> None:
-    assert client._seconds(sent) >= 0
+    assert http._seconds(sent) >= 0
 
 
 @given(st.binary(max_size=80) | st.just(DEEP.encode()))
 @settings(deadline=None)
 def test_any_answer_that_is_no_problem_is_none(body: bytes) -> None:
-    assert isinstance(client._problem(body), dict)
+    assert isinstance(http._problem(body), dict)
 
 
 def test_a_weight_that_is_no_number_is_none() -> None:
-    assert preferred(f"{JSON};q=nan,{wire.MEDIA_TYPE};q=0.1", (JSON, wire.MEDIA_TYPE)) == wire.MEDIA_TYPE
+    assert preferred(f"{JSON};q=nan,{triplet_wire.MEDIA_TYPE};q=0.1", (JSON, triplet_wire.MEDIA_TYPE)) == triplet_wire.MEDIA_TYPE
 
 
 @given(HEADER)

@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from api import body as checked_body
-from api import wire
-from api.wire import TripletBatch, WireError, WireVersionError, decode, encode
+from api.wire import arrow as checked_body
+from api.wire import triplets as triplet_wire
+from api.wire.triplets import TripletBatch, WireError, WireVersionError, decode, encode
 from tests.hiding import without
 
 GOLDEN = "c11c98bb32c88018e3604fb709975caf2c0a39d349d5bf80c55222d2a8ce6660"
@@ -98,7 +98,7 @@ def test_a_body_cut_anywhere_is_refused() -> None:
 
 def test_a_body_with_something_after_it_is_refused() -> None:
     body = bytes(encode(a_batch())[0])
-    for more in (b"x", wire.END_OF_STREAM, body):
+    for more in (b"x", triplet_wire.END_OF_STREAM, body):
         with pytest.raises(WireError):
             decode(body + more)
 
@@ -124,7 +124,7 @@ def test_reordered_rows_are_refused() -> None:
 
 
 def test_another_version_is_told_apart_from_damage() -> None:
-    schema = wire.SCHEMA.with_metadata({"version": "0"})
+    schema = triplet_wire.SCHEMA.with_metadata({"version": "0"})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema) as stream:
         stream.write_batch(pa.RecordBatch.from_pylist([], schema))
@@ -136,7 +136,7 @@ def test_another_version_is_told_apart_from_damage() -> None:
 @given(st.binary(max_size=400))
 @settings(max_examples=200, deadline=None)
 def test_noise_is_refused(noise: bytes) -> None:
-    for body in (noise, noise + wire.END_OF_STREAM):
+    for body in (noise, noise + triplet_wire.END_OF_STREAM):
         with pytest.raises(WireError):
             decode(body)
 
@@ -146,7 +146,7 @@ def test_a_negative_outside_the_batch_is_refused(negative: int) -> None:
     """Also where the digest is right: a service of ours would not send it, but nobody must train on it."""
     table = pa.ipc.open_stream(encode(a_batch())[0]).read_all()
     column = pa.array([negative, 1, 2, 3], pa.int32())
-    rows = table.set_column(9, wire.SCHEMA.field("negative"), column).combine_chunks().to_batches()[0]
+    rows = table.set_column(9, triplet_wire.SCHEMA.field("negative"), column).combine_chunks().to_batches()[0]
     about = {k.decode(): v.decode() for k, v in table.schema.metadata.items() if k != b"digest"}
     rows = rows.replace_schema_metadata({**about, "digest": checked_body._digest(about, rows)})
     sink = pa.BufferOutputStream()

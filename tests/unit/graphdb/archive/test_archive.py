@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphdb.archive import ArchiveReader, ArchiveWriter, is_locked, shard_path, uncommitted
+from graphdb.archive.shards import ArchiveReader, ArchiveWriter, is_locked, shard_path, uncommitted
 from graphdb.errors import ArchiveLocked, CannotWrite, DamagedArchive
 from graphdb.model import Location, Patches
-from graphdb.rows import texts
+from graphdb.store.records import texts
 
 
 def jpeg(text: str) -> bytes:

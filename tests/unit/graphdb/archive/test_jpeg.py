@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from graphdb.checks.jpeg import size_of
+from graphdb.archive.jpeg import size_of
 
 
 def encoded(height: int, width: int, *options: int) -> bytes:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphdb.config import HOST, Memory, Ports, is_free, machine_memory, neo4j_conf
+from graphdb.server.configuration import HOST, Memory, Ports, is_free, machine_memory, neo4j_conf
 from graphdb.files import StillBusy, alone, write_private
 
 GIBI = 2**30

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from graphdb.java import SERVER, server_arguments, tool_arguments
-from graphdb.process import ServerProcess
+from graphdb.server.java import SERVER, server_arguments, tool_arguments
+from graphdb.server.process import ServerProcess
 
 SLEEP = "import time; print(flush=True); time.sleep(600)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEP

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import ingest.cliques
-from ingest.cliques import cliques, exact_cosine, mutual_pairs, nearest, pairs_within
+import ingest.clustering.cliques
+from ingest.clustering.cliques import cliques, exact_cosine, mutual_pairs, nearest, pairs_within
 from ingest.features import normalize
 
 Graph = tuple[int, NDArray[np.int64]]
@@ -82,7 +82,7 @@ def test_tiles_do_not_change_the_neighbors(monkeypatch: pytest.MonkeyPatch, tile
     rows = normalize(np.random.default_rng(1).standard_normal((97, 700)).astype(np.float32))
     rows[60:75] = rows[20]  # equal rows in several tiles, more than there are neighbors
     whole = nearest(rows, 10)
-    monkeypatch.setattr(ingest.cliques, "TILE", tile)
+    monkeypatch.setattr(ingest.clustering.cliques, "TILE", tile)
     np.testing.assert_array_equal(nearest(rows, 10), whole)
 
 
@@ -91,7 +91,7 @@ def test_single_precision_stays_within_the_slack() -> None:
     rows = normalize(np.random.default_rng(2).random((300, 4608)).astype(np.float32))
     left, right = (index.reshape(-1) for index in np.indices((300, 300)))
     exact = exact_cosine(rows, left, right).reshape(300, 300)
-    assert np.abs(rows @ rows.T - exact).max() < ingest.cliques.SLACK / 2
+    assert np.abs(rows @ rows.T - exact).max() < ingest.clustering.cliques.SLACK / 2
 
 
 @settings(max_examples=30)

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.errors import DamagedFit
 from ingest.features import normalize
-from ingest.fits import Fit, current_fit, fit_path, load_fit, make_fit, sample, save_fit, set_current_fit
+from ingest.clustering.cluster_model import Fit, current_fit, fit_path, load_fit, make_fit, sample, save_fit, set_current_fit
 from ingest.settings import ClusterSettings
 
 EXTRACTOR = "0123456789abcdef"

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from ingest.errors import SettingsError
-from ingest.scaling import describe, scaled, scaled_neighbors
+from ingest.clustering.defaults import describe, scaled, scaled_neighbors
 from ingest.settings import ClusterSettings
 
 

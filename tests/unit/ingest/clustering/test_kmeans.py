@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import ingest.cliques
-import ingest.clustering
+import ingest.clustering.kmeans.cliques
+import ingest.clustering.kmeans.kmeans
 from graphdb.model import video_of
-from ingest.clustering import UNCLUSTERED, Linked, assign, competitors, fit_centroids, link_parent
+from ingest.clustering.kmeans.kmeans import UNCLUSTERED, Linked, assign, competitors, fit_centroids, link_parent
 from ingest.errors import NothingToCluster
 from ingest.features import normalize
 from ingest.settings import ClusterSettings
@@ -151,8 +151,8 @@ def test_copies_of_a_crop_compete_once() -> None:
 def test_a_parent_too_large_for_memory_is_linked_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     ids, features = world(400, 2)
     at_once = named(ids, link(ids, features))
-    monkeypatch.setattr(ingest.clustering, "IN_MEMORY", 0)
-    monkeypatch.setattr(ingest.cliques, "TILE", 60)
+    monkeypatch.setattr(ingest.clustering.kmeans, "IN_MEMORY", 0)
+    monkeypatch.setattr(ingest.clustering.kmeans.cliques, "TILE", 60)
     stored = features.astype(np.float16)
     assert named(ids, link_parent(ids, [video_of(id) for id in ids], stored, SETTINGS)) == at_once
     assert at_once[0]

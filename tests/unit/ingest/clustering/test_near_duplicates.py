@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from ingest.copies import among, copies, keep_views, originals, read_views, similarity, view_of, views_path
+from ingest.clustering.near_duplicates import among, copies, keep_views, originals, read_views, similarity, view_of, views_path
 from ingest.errors import DamagedViews
 from ingest.settings import ClusterSettings
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.clustering import UNCLUSTERED, assign
+from ingest.clustering.kmeans import UNCLUSTERED, assign
 from ingest.features import write_features
-from ingest.fits import make_fit, save_fit
+from ingest.clustering.cluster_model import make_fit, save_fit
 from ingest.placing import BLOCK, place, place_tasks
 from ingest.settings import ClusterSettings
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ingest.errors import NothingToCluster
 from ingest.features import normalize
-from ingest.fits import load_fit, make_fit, save_fit
+from ingest.clustering.cluster_model import load_fit, make_fit, save_fit
 from ingest.settings import ClusterSettings
-from ingest.whitening import Projection, fit_projection
+from ingest.clustering.whitening import Projection, fit_projection
 
 IDS = [f"{i:016x}-00000000-0-0-96" for i in range(600)]
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ingest import sheets
-from ingest.crops import Box
+from ingest.contact_sheets import drawing
+from ingest.video.crops import Box
 from ingest.errors import UnusableSheet
-from ingest.sheets import END, PAPER, START, Panel, Picture, Sheet
+from ingest.contact_sheets.drawing import END, PAPER, START, Panel, Picture, Sheet
 
 RED = (255, 0, 0)
 
@@ -43,31 +43,31 @@ def jpeg(width: int, height: int) -> bytes:
 
 def test_every_picture_is_whole_and_none_lies_on_another_or_in_the_margin() -> None:
     panels = [Panel("heading", "detail", [picture(), picture(50, 20)]) for _ in range(5)]
-    image = sheets.draw(sheet(panels))
+    image = drawing.draw(sheet(panels))
     found = reds(image)
     assert len(found) == 5 * (40 * 30 + 50 * 20)
-    assert min(x for x, _ in found) == sheets.MARGIN
-    assert max(x for x, _ in found) < image.width - sheets.MARGIN
-    assert max(y for _, y in found) < image.height - sheets.MARGIN
+    assert min(x for x, _ in found) == drawing.MARGIN
+    assert max(x for x, _ in found) < image.width - drawing.MARGIN
+    assert max(y for _, y in found) < image.height - drawing.MARGIN
 
 
 def test_panels_fill_row_by_row_and_a_sheet_is_no_wider_than_they_need() -> None:
     panels = [Panel("", "", [picture(400)]) for _ in range(3)]
-    assert sheets.draw(sheet(panels, columns=2)).width == 2 * sheets.MARGIN + 2 * 400 + sheets.GAP
-    assert sheets.draw(sheet(panels[:1], columns=2)).width == 2 * sheets.MARGIN + 400
+    assert drawing.draw(sheet(panels, columns=2)).width == 2 * drawing.MARGIN + 2 * 400 + drawing.GAP
+    assert drawing.draw(sheet(panels[:1], columns=2)).width == 2 * drawing.MARGIN + 400
 
 
 def test_a_sheet_is_as_wide_as_its_details() -> None:
     panels = [Panel("", "", [picture()])]
-    short = sheets.draw(sheet(panels))
-    long = sheets.draw(sheet(panels, details=("many words " * 20,)))
+    short = drawing.draw(sheet(panels))
+    long = drawing.draw(sheet(panels, details=("many words " * 20,)))
     assert long.width > short.width
     assert long.height == short.height
 
 
 def test_words_wider_than_their_place_are_cut_off() -> None:
     def caption(text: str) -> int:
-        return inked(sheets.draw(sheet([Panel("", "", [picture(caption=text)])])))
+        return inked(drawing.draw(sheet([Panel("", "", [picture(caption=text)])])))
 
     assert caption("") < caption("one") < caption("one caption")
     assert caption("one caption that is long") == caption("one caption that is long, and longer still")
@@ -75,16 +75,16 @@ def test_words_wider_than_their_place_are_cut_off() -> None:
 
 def test_no_word_leaves_its_panel() -> None:
     long = "a name that is long enough for every place there is " * 5
-    wide = sheets.draw(sheet([Panel(long, long, [picture(caption=long)])] * 2))
-    assert wide.width == sheets.draw(sheet([Panel("", "", [picture()])] * 2)).width
-    left, right = sheets.MARGIN + 40, sheets.MARGIN + 40 + sheets.GAP
-    between = wide.crop((left, sheets.MARGIN + sheets.line(sheets.TITLE), right, wide.height))
+    wide = drawing.draw(sheet([Panel(long, long, [picture(caption=long)])] * 2))
+    assert wide.width == drawing.draw(sheet([Panel("", "", [picture()])] * 2)).width
+    left, right = drawing.MARGIN + 40, drawing.MARGIN + 40 + drawing.GAP
+    between = wide.crop((left, drawing.MARGIN + drawing.line(drawing.TITLE), right, wide.height))
     assert inked(between) == 0
 
 
 def test_signs_that_the_typeface_lacks_are_not_boxes() -> None:
     def heading(text: str) -> bytes:
-        return sheets.draw(sheet([Panel(text, "", [picture(200)])])).tobytes()
+        return drawing.draw(sheet([Panel(text, "", [picture(200)])])).tobytes()
 
     assert heading("Café") == heading("Cafe")
     assert heading("門") == heading("?")
@@ -92,7 +92,7 @@ def test_signs_that_the_typeface_lacks_are_not_boxes() -> None:
 
 def test_boxes_are_drawn_where_the_video_has_them() -> None:
     box = Box(320, 180, 160)
-    drawn = sheets.frame_picture(jpeg(320, 240), 640, [(Box(0, 0, 100), END), (box, START)], height=120).image
+    drawn = drawing.frame_picture(jpeg(320, 240), 640, [(Box(0, 0, 100), END), (box, START)], height=120).image
     assert drawn.size == (160, 120)
     # A quarter of the video's pixels: the box's left edge is at 80, its top at 45; each edge is a few pixels wide.
     assert {drawn.getpixel((80 + inset, 60)) for inset in range(4)} >= {START}
@@ -103,14 +103,14 @@ def test_boxes_are_drawn_where_the_video_has_them() -> None:
 
 def test_frames_of_every_shape_take_the_same_place() -> None:
     for size in ((640, 272), (96, 320), (50, 50)):
-        assert sheets.frame_picture(jpeg(*size), size[0], [], height=120).image.size == (160, 120)
+        assert drawing.frame_picture(jpeg(*size), size[0], [], height=120).image.size == (160, 120)
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".jpeg", ".JPG"])
 def test_a_sheet_is_what_its_suffix_says(suffix: str, tmp_path: Path) -> None:
     path = tmp_path / f"sheet{suffix}"
-    sheets.check_place(path)
-    sheets.save(sheets.draw(sheet([Panel("", "", [picture()])])), path)
+    drawing.check_place(path)
+    drawing.save(drawing.draw(sheet([Panel("", "", [picture()])])), path)
     with Image.open(path) as written:
         assert written.format == ("PNG" if suffix == ".png" else "JPEG")
     assert list(tmp_path.iterdir()) == [path]
@@ -123,20 +123,20 @@ def test_a_sheet_is_what_its_suffix_says(suffix: str, tmp_path: Path) -> None:
 def test_a_place_where_no_sheet_can_be_is_a_sentence(name: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(UnusableSheet, match=said):
-        sheets.check_place(tmp_path / name)
+        drawing.check_place(tmp_path / name)
 
 
 def test_a_sheet_that_no_jpeg_holds_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(UnusableSheet, match=r"\*\.png, or lower --count"):
-        sheets.save(Image.new("RGB", (1, 65_501)), tmp_path / "sheet.jpg")
+        drawing.save(Image.new("RGB", (1, 65_501)), tmp_path / "sheet.jpg")
     assert list(tmp_path.iterdir()) == []
-    sheets.save(Image.new("RGB", (1, 65_500)), tmp_path / "sheet.jpg")
+    drawing.save(Image.new("RGB", (1, 65_500)), tmp_path / "sheet.jpg")
 
 
 def test_as_a_png_it_can_be_as_long_as_four_hundred_parents(tmp_path: Path) -> None:
-    tall = sheets.draw(sheet([Panel("Parent", "detail", [picture(8, 104, "name")])] * 400, columns=1))
-    assert tall.height > sheets.JPEG_SIDE
-    sheets.save(tall, tmp_path / "sheet.png")
+    tall = drawing.draw(sheet([Panel("Parent", "detail", [picture(8, 104, "name")])] * 400, columns=1))
+    assert tall.height > drawing.JPEG_SIDE
+    drawing.save(tall, tmp_path / "sheet.png")
     with Image.open(tmp_path / "sheet.png") as written:
         assert written.size == tall.size
 
@@ -146,5 +146,5 @@ def test_a_sheet_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     taken.mkdir()
     (taken / "file").touch()
     with pytest.raises(UnusableSheet, match="cannot be written"):
-        sheets.save(Image.new("RGB", (8, 8)), taken)
+        drawing.save(Image.new("RGB", (8, 8)), taken)
     assert list(tmp_path.iterdir()) == [taken]

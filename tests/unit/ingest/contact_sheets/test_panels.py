@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from graphdb.model import Location, Patch, ShownTrack, Track
-from ingest.panels import legible_name
+from ingest.contact_sheets.panels import legible_name
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.panels import file_name
-from ingest.showing import spread
+from ingest.contact_sheets.panels import file_name
+from ingest.contact_sheets.selection import spread
 
 GROUPS = st.dictionaries(st.text("abc", min_size=1), st.integers(1, 6), min_size=1, max_size=8).map(
     lambda sizes: {name: [f"{name}-{number}" for number in range(size)] for name, size in sizes.items()}

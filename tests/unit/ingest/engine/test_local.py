@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest.engine import LocalEngine
+from ingest.engine.local import LocalEngine
 from ingest.errors import WorkerDied
 
 

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from ingest.errors import MissingPackage, SettingsError, UnknownExtractor, UnreadableWeights, WrongWeights
 from ingest.features import Recipe, load_extractor
-from ingest.features.gray import gray
+from ingest.features.grayscale import gray
 from tests.hiding import without
-from tests.unit.test_features import photographs
-from trainer.evaluate.features import trunk_features
-from trainer.trunk import Trunk
-from trainer.weights import save_trunk
+from tests.unit.ingest.features.test_base import photographs
+from trainer.evaluation.features import trunk_features
+from trainer.models.trunk import Trunk
+from trainer.models.weights import save_trunk
 
 CARD = {"settings": {"image_size": 96}, "steps": 1}
 

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 
 import ingest.rows
 from graphdb.model import InterEdges
-from ingest.clustering import assign
-from ingest.engine import LocalEngine
+from ingest.clustering.kmeans import assign
+from ingest.engine.local import LocalEngine
 from ingest.errors import DamagedFeatures
 from ingest.features import features_path, read_features, write_features
-from ingest.fits import make_fit, save_fit
-from ingest.joining import LinkTask, Member, link
+from ingest.clustering.cluster_model import make_fit, save_fit
+from ingest.clustering.tasks import LinkTask, Member, link
 from ingest.rows import read_rows
 from ingest.settings import ClusterSettings
 

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from ingest import recall
-from ingest.crops import Box
-from ingest.mining import mine_video
-from ingest.recall import Recall
+from ingest.mining import frame_cache
+from ingest.video.crops import Box
+from ingest.miner import mine_video
+from ingest.mining.frame_cache import Recall
 from ingest.settings import MiningSettings
-from ingest.survey import Candidate
-from ingest.tracking import Region
-from ingest.videos import VideoReader
+from ingest.mining.candidates import Candidate
+from ingest.tracking.kcf import Region
+from ingest.video.reader import VideoReader
 
 SETTINGS = MiningSettings(track_frames=9, gap=10, max_patches=2)
 
@@ -56,6 +56,6 @@ def test_a_video_whose_pictures_are_too_large_to_keep_gives_the_same_tracks(
     clips: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = mine_video(clips[0], MiningSettings())
-    monkeypatch.setattr(recall, "BUDGET", 0)
+    monkeypatch.setattr(frame_cache, "BUDGET", 0)
     assert mine_video(clips[0], MiningSettings()) == kept
     assert kept.tracks

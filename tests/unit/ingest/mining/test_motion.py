@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from ingest.funnel import Reason
-from ingest.motion import MotionJudge
-from ingest.moving import Moving, Seen
+from ingest.rejections import Reason
+from ingest.mining.optical_flow import MotionJudge
+from ingest.mining.motion import Moving, Seen
 from ingest.settings import MiningSettings
-from tests.unit.clip_files import Image, disc_over, texture
+from tests.unit.ingest.clip_files import Image, disc_over, texture
 
 WIDTH, HEIGHT, SIDE, RADIUS = 320, 240, 136, 45
 SETTINGS = MiningSettings()

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ingest.background import background, border_color, chosen, random_pairs
+from ingest.quality.background_bias import background, border_color, chosen, random_pairs
 
 
 def test_the_border_is_what_counts() -> None:

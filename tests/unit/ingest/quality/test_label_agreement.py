@@ -8,7 +8,7 @@ import pytest
 
 from graphdb.model import video_of
 from ingest.errors import BadLabels
-from ingest.quality import EdgeQuality, Label, Share, edge_quality, labels_of, read_labels
+from ingest.quality.label_agreement import EdgeQuality, Label, Share, edge_quality, labels_of, read_labels
 
 # Video a and b show one chair, c another of the same model, d a third model; e and f are cars. g has no label.
 LABELS = {

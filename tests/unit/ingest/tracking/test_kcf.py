@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from ingest.errors import WrongOpenCV
-from ingest.funnel import Reason
+from ingest.rejections import Reason
 from ingest.settings import MiningSettings
-from ingest.tracking import Region, follow, require_tracker
-from tests.unit.clip_files import Image, disc_over, texture
+from ingest.tracking.kcf import Region, follow, require_tracker
+from tests.unit.ingest.clip_files import Image, disc_over, texture
 
 SETTINGS = MiningSettings()
 RADIUS = 30

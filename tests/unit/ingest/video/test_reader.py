@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from ingest.errors import MissingPath, UnreadableVideo
-from ingest.videos import Clock, VideoReader, find_videos, video_id
-from tests.unit.clip_files import crossing, sound, texture, turn_by_metadata, write
+from ingest.video.reader import Clock, VideoReader, find_videos, video_id
+from tests.unit.ingest.clip_files import crossing, sound, texture, turn_by_metadata, write
 
 
 def touch(path: Path, content: bytes = b"x") -> Path:

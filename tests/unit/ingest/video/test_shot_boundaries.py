@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from ingest.settings import MiningSettings
-from ingest.shots import CutDetector
-from ingest.videos import VideoReader
-from tests.unit.clip_files import texture
+from ingest.video.shot_boundaries import CutDetector
+from ingest.video.reader import VideoReader
+from tests.unit.ingest.clip_files import texture
 
 SHOTS_OF_BIKES = [30, 76, 137, 187, 242]
 

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from trainer.augment import augment
-from trainer.images import Image
+from trainer.data.augmentation import augment
+from trainer.data.images import Image
 from trainer.settings import AUGMENTATIONS
 
 SMOOTH: Image = np.add.outer(np.arange(96) * 2, np.arange(96) // 2)[..., None].repeat(3, 2).astype(np.uint8)

@@ -7,9 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from trainer import context
-from trainer.context import NEIGHBORS, cut_pair, draw_place
-from trainer.images import Image
+from trainer.data import context_pairs
+from trainer.data.context_pairs import NEIGHBORS, cut_pair, draw_place
+from trainer.data.images import Image
 
 KEYS = [(0, position) for position in range(400)]
 
@@ -33,11 +33,11 @@ def test_two_patches_fit_into_an_image_of_any_shape(size: int, shape: tuple[int,
 def test_the_second_patch_lies_where_its_place_says(monkeypatch: pytest.MonkeyPatch) -> None:
     means: list[tuple[float, float]] = []
 
-    def mean_position(patch_SSC: Image, random: np.random.Generator) -> context.Patch:
+    def mean_position(patch_SSC: Image, random: np.random.Generator) -> context_pairs.Patch:
         means.append((float(patch_SSC[..., 0].mean()), float(patch_SSC[..., 1].mean())))
         return np.zeros((3, 48, 48), np.float32)
 
-    monkeypatch.setattr(context, "_spoil", mean_position)
+    monkeypatch.setattr(context_pairs, "_spoil", mean_position)
     down, across = np.meshgrid(np.linspace(0, 200, 200), np.linspace(0, 200, 200), indexing="ij")
     image = np.stack([down, across, down], axis=2).astype(np.uint8)
     seen: Counter[tuple[int, int]] = Counter()

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.unit.test_train import train_run
-from tests.unit.toy_service import ToyService
+from tests.unit.trainer.loop.test_train import train_run
+from tests.unit.trainer.toy_service import ToyService
 from trainer.errors import ImageError, SettingsError
-from trainer.gpu_images import decode_images
+from trainer.data.gpu_images import decode_images
 from trainer.settings import TrainSettings
-from trainer.stream import TripletLoader, image_keys
+from trainer.data.triplets import TripletLoader, image_keys
 
 CPU = torch.device("cpu")
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.toy_service import draw_frame
+from tests.unit.trainer.toy_service import draw_frame
 from trainer.command import run_training
 from trainer.errors import ImagesChanged, SettingsError
-from trainer.folder import ImageFolder
+from trainer.data.image_folder import ImageFolder
 
 
 @pytest.fixture

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from api.wire import TripletBatch
-from tests.unit.toy_service import ToyService
-from trainer.augment import augment
+from api.wire.triplets import TripletBatch
+from tests.unit.trainer.toy_service import ToyService
+from trainer.data.augmentation import augment
 from trainer.errors import ImageError
-from trainer.images import decode_image
-from trainer.mining import Triplets
+from trainer.data.images import decode_image
+from trainer.objectives.negative_mining import Triplets
 from trainer.settings import TrainSettings
-from trainer.stream import TripletLoader
+from trainer.data.triplets import TripletLoader
 
 SETTINGS = TrainSettings(snapshot="toy", batch=4, image_size=64, seed=3, augment="mirror,crop,color")
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.unit.ranked import OTHERS, SETTINGS, train_on_ranks, train_steps
-from tests.unit.toy_service import ToyService
-from trainer import checkpoint
-from trainer.metrics import Metrics, read_metrics
+from tests.unit.trainer.ranked import OTHERS, SETTINGS, train_on_ranks, train_steps
+from tests.unit.trainer.toy_service import ToyService
+from trainer.runs import checkpoint
+from trainer.runs.metrics import Metrics, read_metrics
 from trainer.objectives import KINDS
-from trainer.ranks import Part
+from trainer.distributed.ranks import Part
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 

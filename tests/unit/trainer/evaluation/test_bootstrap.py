@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from trainer.evaluate.interval import bootstrap_mean
+from trainer.evaluation.bootstrap import bootstrap_mean
 
 
 def test_the_interval_of_independent_values_is_that_of_the_normal_approximation() -> None:

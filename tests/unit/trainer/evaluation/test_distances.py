@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from api.wire import TripletBatch
-from tests.unit.toy_service import GROUPS, VIDEOS, ToyService, patch_id
+from api.wire.triplets import TripletBatch
+from tests.unit.trainer.toy_service import GROUPS, VIDEOS, ToyService, patch_id
 from trainer.distance import cosine_distance
 from trainer.errors import BenchmarkError
-from trainer.evaluate.distances import HeldOut, collect_held_out, collect_pairs, embed, mean_distances, score_distances
-from trainer.evaluate.holdout import is_held_out
-from trainer.model import TripletSiamese
+from trainer.evaluation.distances import HeldOut, collect_held_out, collect_pairs, embed, mean_distances, score_distances
+from trainer.evaluation.holdout import is_held_out
+from trainer.models.siamese import TripletSiamese
 
 
 def collect(service: ToyService, total: int = 250, hold_out: float = 0.5, wanted: int = 1000) -> object:

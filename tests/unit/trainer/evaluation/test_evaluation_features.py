@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from tests.unit.toy_service import draw_patch
+from tests.unit.trainer.toy_service import draw_patch
 from trainer.errors import ImageError
-from trainer.evaluate.features import hog_features, pixel_features, trunk_features
-from trainer.images import decode_image, read_square
-from trainer.trunk import Trunk
+from trainer.evaluation.features import hog_features, pixel_features, trunk_features
+from trainer.data.images import decode_image, read_square
+from trainer.models.trunk import Trunk
 
 IMAGES = np.stack([decode_image(draw_patch(group, 0, 0, 0), "patch") for group in (0, 1, 2)])
 

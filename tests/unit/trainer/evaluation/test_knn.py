@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from trainer.evaluate.knn import chance, nearest, score_features, vote
-from trainer.evaluate.labelled import LabelledImages
+from trainer.evaluation.knn import chance, nearest, score_features, vote
+from trainer.evaluation.labeled_folder import LabelledImages
 
 
 def labelled(labels: list[int], instances: list[int]) -> LabelledImages:

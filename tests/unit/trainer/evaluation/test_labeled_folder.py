@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from trainer.errors import BenchmarkError
-from trainer.evaluate.labelled import read_labelled
+from trainer.evaluation.labeled_folder import read_labelled
 
 PATTERN = "(.+)_"
 

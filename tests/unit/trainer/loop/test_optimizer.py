@@ -12,18 +12,18 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW
 
-from tests.unit.toy_service import ToyService
-from trainer.batch import Batch
+from tests.unit.trainer.toy_service import ToyService
+from trainer.data.batch import Batch
 from trainer.errors import LossNotFinite, SettingsDiffer
-from trainer.model import Model
-from trainer.network import Network
+from trainer.models.siamese import Model
+from trainer.distributed.parallel import Network
 from trainer.objectives.ranking import Ranking
-from trainer.optimize import build_optimizer, learning_rate
-from trainer.ranks import WHOLE
-from trainer.run import resume_settings
+from trainer.loop.optimizer import build_optimizer, learning_rate
+from trainer.distributed.ranks import WHOLE
+from trainer.runs.run import resume_settings
 from trainer.settings import TrainSettings
-from trainer.state import TrainState
-from trainer.step import do_step
+from trainer.loop.state import TrainState
+from trainer.loop.step import do_step
 
 CPU = torch.device("cpu")
 SETTINGS = TrainSettings(snapshot="toy", batch=4, image_size=32, head="32,16", lr=0.1, steps=100, momentum=0.0)

@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 import torch
 
-from api.client import ServiceError
-from api.wire import TripletBatch
-from tests.unit.toy_service import ToyService
-from trainer import checkpoint
+from api.client.http import ServiceError
+from api.wire.triplets import TripletBatch
+from tests.unit.trainer.toy_service import ToyService
+from trainer.runs import checkpoint
 from trainer.errors import LossNotFinite, SettingsDiffer
-from trainer.metrics import Summary, read_metrics
-from trainer.progress import Progress
-from trainer.run import Run
+from trainer.runs.metrics import Summary, read_metrics
+from trainer.runs.progress import Progress
+from trainer.runs.run import Run
 from trainer.settings import Machine, TrainSettings
-from trainer.state import TrainState
-from trainer.stream import TripletSource
-from trainer.train import train
-from trainer.weights import load_trunk
+from trainer.loop.state import TrainState
+from trainer.data.triplets import TripletSource
+from trainer.loop.train import train
+from trainer.models.weights import load_trunk
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 

@@ -9,13 +9,13 @@ from typing import Any
 import psutil
 import pytest
 
-from api.wire import TripletBatch
-from tests.unit.toy_service import ToyService
-from trainer.metrics import Metrics
-from trainer.progress import Silence
-from trainer.run import Run
+from api.wire.triplets import TripletBatch
+from tests.unit.trainer.toy_service import ToyService
+from trainer.runs.metrics import Metrics
+from trainer.runs.progress import Silence
+from trainer.runs.run import Run
 from trainer.settings import Machine, TrainSettings
-from trainer.train import train
+from trainer.loop.train import train
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 

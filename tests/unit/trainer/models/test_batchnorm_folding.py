@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from trainer.folding import folded, normalized
-from trainer.trunk import Trunk
+from trainer.models.batchnorm_folding import folded, normalized
+from trainer.models.trunk import Trunk
 
 
 def test_the_folded_network_gives_the_maps_of_its_twin() -> None:

@@ -5,9 +5,9 @@ import torch
 import torchvision
 from torch import nn
 
-from trainer.model import TripletSiamese
+from trainer.models.siamese import TripletSiamese
 from trainer.settings import COMMON_TRUNKS
-from trainer.trunk import Trunk
+from trainer.models.trunk import Trunk
 
 
 def images(count: int, size: int) -> torch.Tensor:

@@ -10,8 +10,8 @@ import torchvision
 from torch import nn
 
 from trainer.errors import WeightsError
-from trainer.trunk import Trunk
-from trainer.weights import initialize_trunk, load_trunk, save_trunk
+from trainer.models.trunk import Trunk
+from trainer.models.weights import initialize_trunk, load_trunk, save_trunk
 
 ABOUT = {"settings": {"image_size": 96}, "steps": 7}
 

@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from tests.conftest import SAMPLES
-from tests.unit.toy_service import ToyService
+from tests.unit.trainer.toy_service import ToyService
 from trainer.errors import SettingsError
 from trainer.objectives import KINDS, unread
-from trainer.ranks import Part
-from trainer.run import Run
+from trainer.distributed.ranks import Part
+from trainer.runs.run import Run
 from trainer.settings import TrainSettings
-from trainer.stream import TripletLoader
-from trainer.trunk import Trunk
+from trainer.data.triplets import TripletLoader
+from trainer.models.trunk import Trunk
 
 TRACKS_ALONE = {"id": "c3d4", "counts": {"transitive": 0, "intra": 100, "inter": 0}}
 

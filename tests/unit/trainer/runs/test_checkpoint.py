@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from trainer import checkpoint
+from trainer.runs import checkpoint
 from trainer.errors import DamagedCheckpoint
 
 

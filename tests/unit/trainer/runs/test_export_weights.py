@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.unit.ranked import train_steps
-from trainer.checkpoint import path_at
-from trainer.export import export_weights
+from tests.unit.trainer.ranked import train_steps
+from trainer.runs.checkpoint import path_at
+from trainer.runs.export import export_weights
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 

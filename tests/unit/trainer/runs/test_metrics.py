@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.metrics import Metrics, MetricsFile, read_metrics, summarize
+from trainer.runs.metrics import Metrics, MetricsFile, read_metrics, summarize
 
 
 def line(step: int, loss: float = 0.5, transitive: int = 7, intra: int = 2) -> Metrics:

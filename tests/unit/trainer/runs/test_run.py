@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from trainer.errors import RunBusy, SettingsDiffer, SettingsError
-from trainer.run import Run, unused_name
+from trainer.runs.run import Run, unused_name
 from trainer.settings import TrainSettings
 
 SNAPSHOT = {"id": "a1b2", "counts": {"transitive": 300, "intra": 100, "inter": 100}}

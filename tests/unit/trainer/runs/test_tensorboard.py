@@ -10,16 +10,16 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from tests.unit.test_train import MACHINE, equal, train_run
-from tests.unit.toy_service import ToyService, draw_patch
-from trainer.board import hardest_triplets, picture_hardest
+from tests.unit.trainer.loop.test_train import MACHINE, equal, train_run
+from tests.unit.trainer.toy_service import ToyService, draw_patch
+from trainer.runs.tensorboard import hardest_triplets, picture_hardest
 from trainer.errors import BenchmarkError, SettingsError
-from trainer.evaluate.during import Evaluator
+from trainer.evaluation.online import Evaluator
 from trainer.evaluations import append_evaluation, cut_evaluations, read_evaluations
 from trainer.objectives.multitask import MultiTask
-from trainer.ranks import WHOLE
+from trainer.distributed.ranks import WHOLE
 from trainer.settings import Machine, TrainSettings
-from trainer.stream import TripletLoader
+from trainer.data.triplets import TripletLoader
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 
