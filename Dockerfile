@@ -9,12 +9,12 @@ RUN groupadd --gid 10001 affinity \
     && install --directory --owner affinity --group affinity /data
 
 WORKDIR /app
-COPY pyproject.toml constraints.txt README.md LICENSE affinity.py affinity_demo.py ./
+COPY pyproject.toml constraints.txt README.md LICENSE ./
+COPY affinity affinity
 COPY graphdb graphdb
 COPY ingest ingest
 COPY api api
 COPY trainer trainer
-COPY doctor doctor
 RUN pip install --no-cache-dir --constraint constraints.txt ".[${EXTRAS}]"
 
 USER affinity

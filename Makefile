@@ -37,59 +37,59 @@ check: install
 
 ## Measure; the report is docs/benchmarks.md.
 bench: install
-	$(BIN)/pytest tests/performance --override-ini 'addopts=' -s
+	$(BIN)/pytest benchmarks --override-ini 'addopts=' -s
 
 ## Clustering at a size of yours, 9.2 kB of disk a start: make bench-clustering STARTS=1000000 [PARENTS=1000].
 bench-clustering: export AFFINITY_BENCH_STARTS = $(STARTS)
 bench-clustering: export AFFINITY_BENCH_PARENTS = $(PARENTS)
 bench-clustering: install
-	$(BIN)/pytest tests/performance/test_clustering.py --override-ini 'addopts=' -s
+	$(BIN)/pytest benchmarks/ingest/test_clustering_scale.py --override-ini 'addopts=' -s
 
 ## The service beside WebDataset, Mosaic Streaming and LitData, which get an environment of their own.
 bench-loaders: export AFFINITY_BENCH_LOADERS = $(abspath $(VENV))/loaders/bin/python
 bench-loaders: install
 	test -x $(VENV)/loaders/bin/python || $(BIN)/uv venv --quiet --python $(BIN)/python $(VENV)/loaders
 	$(BIN)/uv pip install --quiet --python $(VENV)/loaders/bin/python '.[bench]'
-	$(BIN)/pytest tests/performance/test_service.py -k loaders --override-ini 'addopts=' -s
+	$(BIN)/pytest benchmarks/api/test_service_speed.py -k loaders --override-ini 'addopts=' -s
 
 ## Sampling from a graph of a size of yours beside one of 100,000 edges: make bench-sampling EDGES=1000000.
 bench-sampling: export AFFINITY_BENCH_EDGES = $(EDGES)
 bench-sampling: install
-	$(BIN)/pytest tests/performance/test_sampling.py --override-ini 'addopts=' -s
+	$(BIN)/pytest benchmarks/graphdb/test_sampling_speed.py --override-ini 'addopts=' -s
 
 ## Writing, exporting and importing a graph of a size of yours: make bench-publishing PATCHES=1000000.
 bench-publishing: export AFFINITY_BENCH_PATCHES = $(PATCHES)
 bench-publishing: install
-	$(BIN)/pytest tests/performance/test_publishing.py --override-ini 'addopts=' -s
+	$(BIN)/pytest benchmarks/graphdb/test_publishing.py --override-ini 'addopts=' -s
 
 ## Purity of the edges by extractor; with the defaults a look, with these the table: make bench-extractors SEEDS=5 STEPS=420.
 bench-extractors: export AFFINITY_BENCH_SEEDS = $(SEEDS)
 bench-extractors: export AFFINITY_BENCH_STEPS = $(STEPS)
 bench-extractors: install
-	$(BIN)/pytest tests/performance/test_extractors.py --override-ini 'addopts=' -s
+	$(BIN)/pytest benchmarks/ingest/test_extractor_purity.py --override-ini 'addopts=' -s
 
 ## Forgetting, pruning and rewriting a shard, at a size of yours: make bench-removal PATCHES=262144.
 bench-removal: export AFFINITY_BENCH_PATCHES = $(PATCHES)
 bench-removal: install
-	$(BIN)/pytest tests/performance/test_removal.py --override-ini 'addopts=' -s
+	$(BIN)/pytest benchmarks/graphdb/test_removal.py --override-ini 'addopts=' -s
 
 ## Memory of the service over so many batches, with 64 readers, and with readers that do not read: make bench-memory.
 bench-memory: export AFFINITY_BENCH_BATCHES = $(BATCHES)
 bench-memory: install
-	$(BIN)/pytest tests/performance/test_service_memory.py --override-ini 'addopts=' -s
+	$(BIN)/pytest benchmarks/api/test_service_memory.py --override-ini 'addopts=' -s
 
 ## Twenty kills of trainer, service and Neo4j in one run, at moments that the seed draws: make bench-kills KILLS=20 SEED=1.
 bench-kills: export AFFINITY_BENCH_KILLS = $(KILLS)
 bench-kills: export AFFINITY_BENCH_SEED = $(SEED)
 bench-kills: install
-	$(BIN)/pytest tests/performance/test_kills.py --override-ini 'addopts=' -s
+	$(BIN)/pytest benchmarks/trainer/test_random_kills.py --override-ini 'addopts=' -s
 
 ## Ask the service for up to 500 things an operation, made up from its own description, and tell a hundred stories of its
 ## readers: docs/benchmarks.md.
 fuzz: export AFFINITY_FUZZ_EXAMPLES = 500
 fuzz: export AFFINITY_READER_EXAMPLES = 100
 fuzz: install
-	$(BIN)/pytest tests/integration/test_contract.py tests/integration/test_reader_machine.py -s
+	$(BIN)/pytest tests/integration/api/test_contract.py tests/integration/api/test_reader_machine.py -s
 
 ## Ingest five real videos and the samples, and draw what the graph holds: docs/real-video.md.
 real-video: install
@@ -99,7 +99,7 @@ real-video: install
 ## Debian packages that samples/generate.py names. Stopped, the same line goes on: docs/experiments.md.
 experiment: install
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,experiment]'
-	$(BIN)/python -m tests.experiment --out .experiment $(if $(SEEDS),--seeds $(SEEDS))
+	$(BIN)/python -m experiments --out .experiment $(if $(SEEDS),--seeds $(SEEDS))
 
 ## Pin the versions that were resolved today.
 lock: install

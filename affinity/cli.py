@@ -9,8 +9,8 @@ from types import FrameType
 
 import typer
 
-import api.cli
 import affinity.doctor.cli
+import api.cli
 import graphdb.cli
 import ingest.cli
 import ingest.contact_sheets.cli

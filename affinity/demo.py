@@ -20,7 +20,7 @@ from typing import Annotated, Any
 
 import typer
 
-SAMPLES = Path(__file__).parent / "samples"
+SAMPLES = Path(__file__).parents[1] / "samples"
 RUN = "demo"
 HOLD_OUT = "0.25"
 # Paper: VGG16, 96 pixels, batches of 100, lr 0.001, 200,000 steps. Two cores and three minutes ask for less, and so

@@ -13,13 +13,12 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import problems
-from api.middleware.auth import Guard
+from api.middleware.access_log import Seen
 from api.middleware.api_keys import Keyring
+from api.middleware.auth import Guard
 from api.middleware.load_limits import Limits, Rates
 from api.problems import Problem
-from api.routes import frames, patches, snapshots, triplets
-from api.routes import operations
-from api.middleware.access_log import Seen
+from api.routes import frames, operations, patches, snapshots, triplets
 from api.service import Service
 from api.settings import ServiceSettings
 
@@ -53,7 +52,7 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         static_url="/docs-assets",
         redirect_slashes=False,
     )
-    for routes in (snapshots, triplets, frames, patches, health):
+    for routes in (snapshots, triplets, frames, patches, operations):
         app.include_router(routes.router)
     problems.install(app)
     protect(app, settings.keys, settings.in_flight, settings.runtime or settings.folder.root)

@@ -10,13 +10,15 @@ from functools import partial
 from typing import TypeVar
 
 from api.errors import ImagesMoving, RowsMissing
-from api.sampling.frames import FrameQuery, FrameSample, sample_frames
+from api.sampling.cache import Windows
 from api.sampling.executor import Readers
+from api.sampling.frames import FrameQuery, FrameSample, sample_frames
+from api.sampling.snapshot_index import Source, read_source
 from api.sampling.triplets import Query, Sample, sample
 from api.settings import ServiceSettings
-from api.sampling.snapshot_index import Source, read_source
-from api.sampling.cache import Windows
-from graphdb.archive.shards import ArchiveReader, shard_files
+from graphdb.archive.reader import ArchiveReader
+from graphdb.archive.shards import shard_files
+from graphdb.connect import connect, reach
 from graphdb.errors import DamagedArchive, NotFound, PatchNotFound, ShardGone
 from graphdb.model import Location, PatchDetail, Snapshot
 from graphdb.store.graph import GraphStore
@@ -41,13 +43,13 @@ class Service:
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
-        self.store = GraphStore.connect(settings.folder, timeout=settings.query_seconds)
+        self.store = connect(settings.folder, GraphStore, timeout=settings.query_seconds)
         self.archive = ArchiveReader(settings.folder.archive)
         lost_after = LOST_AFTER * settings.deadline
         readers = Readers(settings.readers, lost_after=lost_after, reconnect=self.store.reconnect)
         self._windows = Windows(settings.cache_bytes, deadline=settings.deadline, readers=readers)
         # A connection and a thread of its own: whoever asks for readiness waits behind nobody's triplets.
-        self._probe_store = GraphStore.reach(settings.folder, timeout=READY_SECONDS)
+        self._probe_store = reach(settings.folder, GraphStore, timeout=READY_SECONDS)
         probe = Readers(1, lost_after=READY_SECONDS, reconnect=self._probe_store.reconnect)
         self._probe = Windows(0, deadline=READY_SECONDS, readers=probe)
         self._alive: dict[str, float] = {}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from api.errors import NotLoopback, TlsUnusable
-from api.middleware.api_keys import KeyFile, Keyring
 from api.logs import Format
+from api.middleware.api_keys import KeyFile, Keyring
 from graphdb.errors import SettingsError
 from graphdb.settings import DataFolder
 

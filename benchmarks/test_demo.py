@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from tests.conftest import ROOT, SETTINGS
 from benchmarks.memory import Watch
+from tests.conftest import ROOT, SETTINGS
 
 MEBI = 2**20
 BOUNDS = {"neo4j": 2048, "ingest": 512, "ingest worker": 512, "serve": 768, "train": 3072, "evaluate": 2048}

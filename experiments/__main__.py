@@ -10,15 +10,15 @@ from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 
-from tests.conftest import SETTINGS
 from experiments.commands import CommandFailed
 from experiments.jobs import Jobs, Result
 from experiments.measure import HeldOut
 from experiments.plan import CANDIDATES, GRAPHS, Scale
 from experiments.report.results import graph_results, results, write_results
-from experiments.stages import Setup, choice, comparison, preparation
 from experiments.report.tables import graphs_table, tables
+from experiments.stages import Setup, choice, comparison, preparation
 from experiments.world import BACKGROUNDS, groups
+from tests.conftest import SETTINGS
 from trainer.models.weights import load_trunk
 
 SHOWN = ("context", "tracking", "transitive")

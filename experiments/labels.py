@@ -9,10 +9,11 @@ from urllib.parse import unquote, urlparse
 
 import numpy as np
 
-from graphdb.archive.shards import ArchiveReader
+from graphdb.archive.reader import ArchiveReader
+from graphdb.connect import connect
 from graphdb.model import InterEdges, digest, end_id, parent_id, video_of
-from graphdb.store.deletion import RemovalStore
 from graphdb.settings import DataFolder
+from graphdb.store.deletion import RemovalStore
 from ingest.quality.label_agreement import Label, labels_of, read_labels
 
 Labels = Mapping[str, Label]
@@ -24,7 +25,7 @@ def publish_true_edges(folder: DataFolder, labels: Path, edges: int, seed: int, 
 
     `edges` of them, drawn at random, in proportion to each class's pairs of different look-alike groups; the id.
     """
-    with RemovalStore.connect(folder) as store:
+    with connect(folder, RemovalStore) as store:
         starts = store.tracked_starts(frames)
         shown = video_labels(store, labels)
         kinds = sorted({label.kind for label in shown.values()})
@@ -61,7 +62,7 @@ def video_labels(store: RemovalStore, labels: Path) -> Labels:
 
 def write_crops(folder: DataFolder, labels: Path, out: Path, frames: int = 30) -> int:
     """Both ends of every track as `out/<class>/<instance>_<number><a or b>.jpg`; how many tracks."""
-    with RemovalStore.connect(folder) as store:
+    with connect(folder, RemovalStore) as store:
         shown = video_labels(store, labels)
         starts = sorted(id for _, ids in store.tracked_starts(frames).values() for id in ids)
         where = store.pixels([*starts, *(end_id(id, frames) for id in starts)])

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from trainer.data.images import read_square
 from trainer.evaluation.features import trunk_features
 from trainer.evaluation.knn import PRECISION_AT, nearest
 from trainer.evaluation.labeled_folder import LabelledImages, read_labelled
-from trainer.data.images import read_square
-from trainer.settings import INSTANCE_PATTERN
 from trainer.models.trunk import Trunk
+from trainer.settings import INSTANCE_PATTERN
 
 # N = images, T = tracks, D = features, K = neighbors
 

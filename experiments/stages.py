@@ -10,18 +10,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graphdb.settings import DataFolder
-from ingest.cli import SKIPPED
 from experiments.commands import Affinity
 from experiments.jobs import Job, Result
 from experiments.labels import publish_true_edges, write_crops
 from experiments.measure import HeldOut, invariance, neighbors
 from experiments.plan import CANDIDATES, CONTEXT, FIRST, GRAPHS, ROWS, TRUE, Graph, Row, Scale
 from experiments.world import BACKGROUNDS, Part, World, WorldSettings, groups, make_tracks, make_world
-from trainer.runs.loading import untrained
-from trainer.settings import TrainSettings
+from graphdb.settings import DataFolder
+from ingest.cli import SKIPPED
 from trainer.models.trunk import Trunk
 from trainer.models.weights import load_trunk
+from trainer.runs.loading import untrained
+from trainer.settings import TrainSettings
 
 NO_COPIES = ("--set", "copy_similarity=1")
 """There are none, but the same photographs behind many clips, which would be taken for copies."""

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from graphdb.server.local import Connection, Status
-    from graphdb.settings import DataFolder, ServerSettings
+    from graphdb.server.local import Status
+    from graphdb.settings import Connection, DataFolder, ServerSettings
 
 app = typer.Typer(no_args_is_help=True, help="The local Neo4j that holds the graph.")
 
@@ -102,8 +102,9 @@ def admin(
     folder = own_folder(data, "administer")
     from rich.console import Console
 
+    from graphdb.errors import ServerError
+    from graphdb.server.local import LocalServer
     from graphdb.server.runtime import runtime
-    from graphdb.server.local import LocalServer, ServerError
 
     LocalServer(folder.neo4j).require_whole()
     if not (folder.neo4j / "conf" / "neo4j.conf").exists():
@@ -117,12 +118,13 @@ def export(
     data: Data = None,
 ) -> None:
     """Write the whole graph to a folder, as CSV that `affinity graph import` and `neo4j-admin database import` read."""
+    from graphdb.connect import connect
     from graphdb.maintenance.export import export_graph, left_behind
     from graphdb.settings import DataFolder
     from graphdb.store.graph import GraphStore
 
     folder = DataFolder.resolve(data)
-    with GraphStore.connect(folder) as store:
+    with connect(folder, GraphStore) as store:
         written = export_graph(store, folder, target)
         theirs = left_behind(store.holding(), written)
     nodes, relationships = sum(written.nodes.values()), sum(written.relationships.values())
@@ -149,7 +151,7 @@ def import_(
 
 def own_folder(data: Path | None, verb: str) -> DataFolder:
     """The data folder, whose server is ours. Raises NotOurServer where NEO4J_URI names another."""
-    from graphdb.server.local import NotOurServer
+    from graphdb.errors import NotOurServer
     from graphdb.settings import DataFolder, ServerSettings
 
     given = ServerSettings.from_environment()

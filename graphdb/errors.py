@@ -278,3 +278,76 @@ class ShardGone(DamagedArchive):
             f"The shard {path} is not there. Restore the archive that belongs to this graph; if forgetting or pruning "
             "has just rewritten the shard, run the same command again."
         )
+
+
+class ServerError(GraphdbError):
+    """The local server does not do what it was asked; `log` holds the last lines that it wrote."""
+
+    def __init__(self, message: str, log: str = "") -> None:
+        self.log = log
+        super().__init__(f"{message}\n{log}" if log else message)
+
+
+class ServerDied(ServerError):
+    """The server ended before it answered."""
+
+
+class HalfImported(ServerError):
+    """The store is being written by an import, or was left by one that died: nobody may take it for a graph."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        super().__init__(
+            f"The graph in {folder} is half imported: `affinity graph import` is at work there, or was interrupted. "
+            "Wait for it, or run it again with the same export; `affinity graph reset` empties the data folder instead."
+        )
+
+
+class NotOurServer(ServerError):
+    """NEO4J_URI names a server that somebody else runs."""
+
+    def __init__(self, uri: str, verb: str) -> None:
+        self.uri = uri
+        super().__init__(
+            f"NEO4J_URI names {uri}: that server is not ours to {verb}. "
+            "Unset NEO4J_URI to use the local server of the data folder."
+        )
+
+
+class JarsUnavailable(GraphdbError):
+    """A jar could not be fetched: no network, or nobody answers."""
+
+    def __init__(self, coordinate: str, reason: str) -> None:
+        self.coordinate = coordinate
+        super().__init__(
+            f"Neo4j's {coordinate} could not be downloaded: {reason}. What is already there stays: check the "
+            "network and run the command again, or name a server of yours with NEO4J_URI."
+        )
+
+
+class JarMismatch(GraphdbError):
+    """A jar's bytes are not the ones that the lock names."""
+
+    def __init__(self, coordinate: str, expected: str, found: str) -> None:
+        self.coordinate = coordinate
+        self.expected = expected
+        self.found = found
+        super().__init__(
+            f"{coordinate} was refused and removed: its SHA-256 is {found}, the lock says {expected}. Run the command "
+            "again; where it stays so, something between here and the registry changes files."
+        )
+
+
+def reason(error: BaseException) -> str:
+    """The root of an error, which says what happened without naming addresses."""
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__ or error
+    return str(error) or type(error).__name__
+
+
+class StillBusy(GraphdbError):
+    """Another process holds what this one waits for."""
+
+    def __init__(self, lock: Path, doing: str) -> None:
+        self.lock = lock
+        super().__init__(f"Another process is still {doing}. Wait for it, or end it, and run the command again.")

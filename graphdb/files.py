@@ -11,21 +11,13 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from graphdb.errors import CannotWrite, GraphdbError, NoRoom
+from graphdb.errors import CannotWrite, NoRoom, StillBusy
 
 TEMPORARY = ".tmp"
 """How the name of a file ends that is not whole yet."""
 ROOM = 100_000_000
 """Bytes that stay free under the local Neo4j. On a full disk it may log half a transaction, and not start again; one
 that runs out of room while it creates an index spins without an answer, and whoever waits for it waits for ever."""
-
-
-class StillBusy(GraphdbError):
-    """Another process holds what this one waits for."""
-
-    def __init__(self, lock: Path, doing: str) -> None:
-        self.lock = lock
-        super().__init__(f"Another process is still {doing}. Wait for it, or end it, and run the command again.")
 
 
 @contextmanager

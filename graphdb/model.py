@@ -304,3 +304,29 @@ class ChildCluster:
     id: str
     members: Sequence[str]
     similarities: Sequence[float]
+
+
+NAMED = 8
+"""Labels that a sentence names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """What a database holds, whoever wrote it."""
+
+    database: str
+    nodes: int
+    relationships: int
+    labels: list[str]
+    taken: list[str]
+    """Labels and relationship types that we write too."""
+
+    def __str__(self) -> str:
+        named = ", ".join(f":{label}" for label in sorted(self.labels)[:NAMED])
+        labeled = f" ({named}{', …' if len(self.labels) > NAMED else ''})" if named else ""
+        nodes, relationships = number(self.nodes, "node"), number(self.relationships, "relationship")
+        return f"{nodes}{labeled} and {relationships} that Affinity Graph did not write"
+
+
+def number(count: int, of: str) -> str:
+    return f"{count:,} {of}" if count == 1 else f"{count:,} {of}s"

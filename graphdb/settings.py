@@ -141,3 +141,16 @@ def first_line(file: Path) -> str:
     if not text:
         raise SettingsError(f"NEO4J_PASSWORD_FILE names {file}, which is empty. Its first line is the password.")
     return text.splitlines()[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach a server."""
+
+    uri: str
+    user: str
+    password: str = field(repr=False)
+    browser: str
+    """Address of Neo4j Browser."""
+    database: str | None = None
+    """None is the user's home database: Community has no other."""

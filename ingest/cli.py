@@ -10,6 +10,7 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from graphdb.connect import connect
     from graphdb.store.deletion import Held
     from ingest.progress import Report
     from ingest.summary import Summary
@@ -177,10 +178,11 @@ def quality(
 
     from graphdb.settings import DataFolder
     from graphdb.store.graph import GraphStore
-    from ingest.quality.edge_statistics import judge, quality_table, statistics, statistics_json, statistics_table
+    from ingest.quality.edge_statistics import judge, statistics
+    from ingest.quality.tables import quality_table, statistics_json, statistics_table
 
     folder = DataFolder.resolve(data)
-    with GraphStore.connect(folder) as store:
+    with connect(folder, GraphStore) as store:
         id = store.snapshot(snapshot).id
         found = statistics(store, id, folder)
         judged = judge(store, id, labels) if labels else None
@@ -206,8 +208,8 @@ def forget(
     from json import dumps
 
     from graphdb.settings import DataFolder
-    from ingest.retention import forget
     from ingest.progress import Report
+    from ingest.retention import forget
 
     report = Report()
 
@@ -231,8 +233,8 @@ def prune(
     from json import dumps
 
     from graphdb.settings import DataFolder
-    from ingest.retention import prune
     from ingest.progress import Report
+    from ingest.retention import prune
 
     report = Report()
     plan = prune.prune(DataFolder.resolve(data), keep, dry_run, workers, report)

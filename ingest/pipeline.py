@@ -7,22 +7,24 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from graphdb.archive.shards import ArchiveWriter
-from graphdb.consistency.queries import SECONDS
-from graphdb.store.deletion import RemovalStore
+from graphdb.archive.writer import ArchiveWriter
+from graphdb.connect import connect
 from graphdb.settings import DataFolder
+from graphdb.store.connection import SECONDS
+from graphdb.store.deletion import RemovalStore
 from graphdb.store.graph import GraphStore
-from ingest.features.extraction import cached_extractor
-from ingest.engine.local import Engine, open_engine
-from ingest.errors import NothingIngested, OtherCrops, UnreadableVideo, shown
-from ingest.retention.forget import finish
 from ingest.clustering.builder import Linker, Starts
+from ingest.engine.base import Engine
+from ingest.engine.factory import open_engine
+from ingest.errors import NothingIngested, OtherCrops, UnreadableVideo, shown
+from ingest.features.factory import cached_extractor
 from ingest.miner import mine_video
 from ingest.progress import Report
+from ingest.retention.forget import finish
 from ingest.settings import IngestSettings, MiningSettings
 from ingest.storage import store_video
 from ingest.summary import Summary
-from ingest.video.reader import find_videos, video_id
+from ingest.video.discovery import find_videos, video_id
 
 FRAMES_UP_TO = 100_000
 """Patches in the graph from which whole frames are no longer kept, unless asked for."""
@@ -42,7 +44,7 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
     files = find_videos(paths)
     if settings.link:
         look_ahead(settings)
-    with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards) as archive:
+    with connect(folder, RemovalStore) as store, ArchiveWriter(folder.archive, store.shards) as archive:
         store.sweep_snapshots()
         with open_engine(settings, folder.root, [*paths, *settings.extractor.files]) as engine:
             finish(store.within(SECONDS), folder, archive, engine, report)
@@ -57,7 +59,7 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
 def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Summary:
     """Describe, cluster, link and publish what was mined before."""
     summary = Summary()
-    with RemovalStore.connect(folder) as store, ArchiveWriter(folder.archive, store.shards) as archive:
+    with connect(folder, RemovalStore) as store, ArchiveWriter(folder.archive, store.shards) as archive:
         store.sweep_snapshots()
         with open_engine(settings, folder.root, settings.extractor.files) as engine:
             finish(store.within(SECONDS), folder, archive, engine, report)

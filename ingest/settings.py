@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from graphdb.model import digest
 from ingest.errors import SettingsError
-from ingest.features import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,7 +189,10 @@ class MiningSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
-    """How starts become parents, children and INTER edges (Sec. 4.2). None: scaled to the data (ingest/scaling.py)."""
+    """How starts become parents, children and INTER edges (Sec. 4.2).
+
+    None: chosen for the size of the data (ingest/clustering/defaults.py).
+    """
 
     parents: int | None = None
     """Parent clusters that k-means looks for. Paper: 5000, of which 546 were kept."""
@@ -289,3 +291,38 @@ class IngestSettings:
     @property
     def extractor(self) -> Recipe:
         return Recipe(features=self.features, weights=self.weights, crops=self.crops)
+
+
+BESIDE = "hog+"
+"""Before the name of a network: HOG and the network side by side."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """An extractor as it was asked for: small, so that a worker that is handed it loads its own."""
+
+    features: str = "hog"
+    """One of KNOWN."""
+
+    weights: Path | None = None
+    """File of a network's weights; None: random ones, from a fixed seed."""
+
+    crops: Literal["gray", "color"] | None = None
+    """What the extractor sees; None: gray crops for networks, color for hog."""
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of weights that whoever loads it must see."""
+        kind, _, name = self.features.removeprefix(BESIDE).partition(":")
+        return [Path(name)] if kind == "trunk" else [self.weights] if self.weights else []
+
+    def as_json(self) -> dict[str, str | None]:
+        """What `Recipe.of` makes one of again, wherever a later command stands."""
+        beside, kind, name = self.features.rpartition("trunk:")
+        features = f"{beside}{kind}{Path(name).absolute()}" if kind else name
+        weights = str(self.weights.absolute()) if self.weights else None
+        return {"features": features, "weights": weights, "crops": self.crops}
+
+    @classmethod
+    def of(cls, kept: dict[str, Any]) -> Recipe:
+        return cls(**kept | {"weights": Path(kept["weights"]) if kept.get("weights") else None})

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from graphdb.archive.shards import ArchiveWriter
+from graphdb.archive.writer import ArchiveWriter
 from graphdb.model import Location, Patch, Track, Video, end_id, frame_id, start_id
 from graphdb.store.graph import GraphStore
-from ingest.clustering.near_duplicates import keep_views
-from ingest.miner import MinedPatch, MinedTrack, MinedVideo
+from ingest.model import MinedPatch, MinedTrack, MinedVideo
 from ingest.settings import MiningSettings
+from ingest.video.signatures import keep_views
 
 
 def store_video(

@@ -11,12 +11,12 @@ from rich.table import Table
 
 from graphdb.model import Counts, Snapshot
 from ingest.errors import shown
-from ingest.rejections import Funnel
 from ingest.progress import Report
+from ingest.rejections import Funnel
 from ingest.settings import MiningSettings
 
 if TYPE_CHECKING:
-    from ingest.miner import MinedVideo
+    from ingest.model import MinedVideo
 
 NAMED = 10
 """Videos without a track that people see by name: there may be thousands."""

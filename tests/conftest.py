@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from graphdb.store.ownership import claim
-from graphdb.server.local import Connection, LocalServer
-from graphdb.settings import DataFolder
+from graphdb.server.local import LocalServer
+from graphdb.settings import Connection, DataFolder
 from graphdb.store.graph import GraphStore
+from graphdb.store.ownership import claim
 
 ROOT = Path(__file__).parent.parent
 SAMPLES = ROOT / "samples"

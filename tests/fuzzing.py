@@ -17,10 +17,10 @@ import atheris  # type: ignore[import-untyped]
 with atheris.instrument_imports(include=["api"]):
     from pydantic import ValidationError
 
-    from api.routes.negotiation import preferred
-    from api.wire.arrow import Body, _read
     from api.errors import MixError
+    from api.routes.negotiation import preferred
     from api.routes.triplets import JSON, TripletQuery
+    from api.wire.arrow import Body, _read
     from api.wire.triplets import END_OF_STREAM, MEDIA_TYPE, SCHEMA, WireError, _from_rows, decode
     from tests.unit.api.wire.test_decoding import BODY, assert_whole
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from trainer.settings import INSTANCE_PATTERN, Machine, TrainSettings, sentence
 from trainer.distributed.threads import share_cores
+from trainer.settings import INSTANCE_PATTERN, Machine, TrainSettings, sentence
 
 DEFAULTS, MACHINE = TrainSettings(), Machine()
 

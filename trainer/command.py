@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.client.http import TripletClient
-from trainer.errors import ImagesChanged, SettingsError
 from trainer.data.image_folder import ImageFolder
+from trainer.distributed.ranks import Part, from_first, join_ranks
+from trainer.errors import ImagesChanged, SettingsError
+from trainer.loop.signals import StopRequest
 from trainer.runs.metrics import Summary, label
 from trainer.runs.progress import Progress, Silence, client_reports
-from trainer.distributed.ranks import Part, from_first, join_ranks
 from trainer.runs.run import Run, Snapshot, unused_name
 from trainer.settings import COMMON_TRUNKS, Machine, TrainSettings, runs_folder
-from trainer.loop.signals import StopRequest
 
 if TYPE_CHECKING:
     from trainer.data.triplets import TripletSource

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from trainer.errors import SettingsError
-from trainer.objectives import KINDS
 
 COMMON_TRUNKS = ("resnet18", "vgg16")
 """Known to be there without a look."""
+OBJECTIVES = ("transitive", "tracking", "multitask", "context", "supervised")
+"""Their classes stand in trainer/objectives/registry.py."""
 LOSSES = ("triplet", "infonce", "supcon")
 MINING = ("given", "random", "hard", "half")
 OPTIMIZERS = ("sgd", "adamw")
@@ -33,7 +34,7 @@ class TrainSettings:
     The defaults are the paper's (Sec. 5 and 6); what it leaves open of SGD is that of the authors' earlier code.
     """
 
-    objective: str = setting("transitive", f"What is trained for: {', '.join(KINDS)}.")
+    objective: str = setting("transitive", f"What is trained for: {', '.join(OBJECTIVES)}.")
     snapshot: str = setting("latest", "The snapshot to train on; `latest` is resolved once and kept.")
     images: str | None = setting(None, "A folder of images, for context and supervised (there: one folder a class).")
     mix: str = setting("transitive:7,intra:2", "Kinds of positives and their shares; the paper has 7 M and 2 M.")
@@ -67,7 +68,7 @@ class TrainSettings:
     accumulate: int = setting(1, "Batches a step: their gradients are meaned before the weights move.")
 
     def __post_init__(self) -> None:
-        check(self.objective in KINDS, f"objective must be one of {', '.join(KINDS)}, not {self.objective!r}")
+        check(self.objective in OBJECTIVES, f"objective must be one of {', '.join(OBJECTIVES)}, not {self.objective!r}")
         check(self.negatives in ("batch", "graph"), f"negatives must be `batch` or `graph`, not {self.negatives!r}")
         check(self.seed >= 0, f"seed must not be negative, but is {self.seed}")
         check(self.steps >= 1, f"steps must be at least 1, but is {self.steps}")

@@ -37,8 +37,7 @@ def doctor(data: Data = None, json: Json = False) -> None:
 def examinations(data: Path | None) -> list[Examination]:
     from functools import partial
 
-    from affinity.doctor import graph
-    from affinity.doctor import machine
+    from affinity.doctor import graph, machine
     from affinity.doctor.libraries import libraries
     from graphdb.settings import DataFolder, data_root
 

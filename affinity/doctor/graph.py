@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from affinity.doctor.check import Check, gigabytes
 from affinity.doctor.extras import missing
 from affinity.doctor.machine import owner, place
-from graphdb.server.configuration import answers
 from graphdb.errors import ForeignData, GraphdbError, StoreMismatch
+from graphdb.server.configuration import answers
 from graphdb.server.jars import cache_folder
 from graphdb.settings import DataFolder, ServerSettings
 
 if TYPE_CHECKING:
-    from graphdb.server.local import Connection
+    from graphdb.settings import Connection
     from graphdb.store.graph import GraphStore
 
 
@@ -50,8 +50,9 @@ def neo4j(folder: DataFolder) -> Iterator[Check]:
 
 
 def local(folder: DataFolder) -> Iterator[Check]:
+    from graphdb.errors import HalfImported
     from graphdb.server.configuration import Ports
-    from graphdb.server.local import HalfImported, LocalServer
+    from graphdb.server.local import LocalServer
 
     server = LocalServer(folder.neo4j)
     status = server.status()

@@ -17,7 +17,7 @@ from typing import Any
 from affinity.doctor.check import Check, counted, gigabytes
 
 PROBE_SECONDS = 30.0
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def libraries(*modules: str) -> Iterator[Check]:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from affinity.doctor.check import Check, State, gigabytes
 from affinity.doctor.extras import EXTRAS, PACKAGE, missing, modules, pip_line
-from graphdb.archive.shards import is_locked
+from graphdb.archive.writer import is_locked
 from graphdb.server.configuration import answers
 from graphdb.settings import DataFolder
 

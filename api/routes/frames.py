@@ -10,17 +10,17 @@ from fastapi.responses import JSONResponse, RedirectResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
-from api.wire import frames as frame_wire
+from api.problems import Responses, responses
+from api.routes.dependencies import ServiceDep
 from api.routes.negotiation import preferred
+from api.routes.patches import JPEG
 from api.routes.schemas import FramesAnswer, frame_path
-from api.wire.arrow import MEDIA_TYPE
+from api.routes.snapshots import REDIRECT, Id, redirect
+from api.routes.triplets import JSON, headers
 from api.sampling.frames import FrameQuery, FrameSample
 from api.sampling.order import MAX_POSITION
-from api.problems import Responses, responses
-from api.routes.patches import JPEG
-from api.routes.snapshots import REDIRECT, Id, redirect
-from api.routes.dependencies import ServiceDep
-from api.routes.triplets import JSON, headers
+from api.wire import frames as frame_wire
+from api.wire.arrow import MEDIA_TYPE
 
 router = APIRouter(tags=["frames"])
 

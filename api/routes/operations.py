@@ -9,9 +9,9 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from api import metrics
-from api.routes.schemas import AliveAnswer, ProblemKindAnswer, ReadyAnswer
 from api.problems import NAMED, Responses, responses
 from api.routes.dependencies import ServiceDep
+from api.routes.schemas import AliveAnswer, ProblemKindAnswer, ReadyAnswer
 
 router = APIRouter(tags=["health"])
 

@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import Response
 
-from api.routes.schemas import PatchAnswer
 from api.problems import Responses, responses
 from api.routes.dependencies import ServiceDep
+from api.routes.schemas import PatchAnswer
 
 router = APIRouter(prefix="/v1/patches", tags=["patches"])
 

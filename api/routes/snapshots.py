@@ -7,9 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from fastapi.responses import RedirectResponse
 
-from api.routes.schemas import SnapshotAnswer, SnapshotsAnswer
 from api.problems import Responses, responses
 from api.routes.dependencies import ServiceDep
+from api.routes.schemas import SnapshotAnswer, SnapshotsAnswer
 
 router = APIRouter(prefix="/v1/snapshots", tags=["snapshots"])
 

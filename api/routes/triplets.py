@@ -12,17 +12,17 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from api import metrics
-from api.sampling import triplets as sampling
-from api.wire import triplets as triplet_wire
-from api.routes.negotiation import preferred
-from api.routes.schemas import TripletsAnswer, image_path
-from api.sampling.order import MAX_POSITION, Mix
 from api.problems import Responses, responses
-from api.routes.patches import ITS_PATCHES
-from api.routes.snapshots import REDIRECT, Id, redirect
 from api.routes.dependencies import ServiceDep
-from api.sampling.triplets import Sample
+from api.routes.negotiation import preferred
+from api.routes.patches import ITS_PATCHES
+from api.routes.schemas import TripletsAnswer, image_path
+from api.routes.snapshots import REDIRECT, Id, redirect
+from api.sampling import triplets as sampling
+from api.sampling.order import MAX_POSITION, Mix
 from api.sampling.snapshot_index import path
+from api.sampling.triplets import Sample
+from api.wire import triplets as triplet_wire
 from graphdb.model import Patches, start_of
 
 router = APIRouter(prefix="/v1/snapshots", tags=["triplets"])

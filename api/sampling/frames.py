@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from api.sampling.cache import Windows
 from api.sampling.order import passes
 from api.sampling.snapshot_index import Source
-from api.sampling.cache import Windows
 from graphdb.errors import FramesNotKept
 from graphdb.model import Frames, Integers
 from graphdb.store.graph import GraphStore

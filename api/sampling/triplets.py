@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.errors import NegativesExhausted, TooFewGroups
+from api.sampling.cache import Windows
 from api.sampling.negatives import MAX_DRAWS, PATCH_BYTES, Drawn, from_batch, from_graph
 from api.sampling.order import Mix, draw, places
 from api.sampling.snapshot_index import Pairs, Source, read_pairs
-from api.sampling.cache import Windows
 from graphdb.model import Integers, IntraRows, Patches, Texts
 from graphdb.store.graph import GraphStore
 

@@ -19,8 +19,9 @@ from api import logs, metrics
 from api.app import create_app
 from api.errors import PortTaken, TlsUnusable
 from api.server.protocol import BoundedProtocol
-from api.settings import ServiceSettings
 from api.server.workers import Workers, end_with_parent
+from api.settings import ServiceSettings
+from graphdb.connect import connect
 from graphdb.store.graph import GraphStore
 
 GRACE = 5
@@ -41,7 +42,7 @@ def run(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
     check_tls(settings.tls_cert, settings.tls_key)
     with listen(settings.host, settings.port) as listener, TemporaryDirectory(prefix="affinity-serve-") as runtime:
         # Opened once before uvicorn is: inside it, an error would be a traceback instead of a sentence.
-        GraphStore.connect(settings.folder, timeout=settings.query_seconds).close()
+        connect(settings.folder, GraphStore, timeout=settings.query_seconds).close()
         config = configure(replace(settings, runtime=Path(runtime)))
         at = address(listener, "https" if settings.tls_cert else "http")
         if settings.workers == 1:

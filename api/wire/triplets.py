@@ -15,7 +15,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from api.wire.arrow import END_OF_STREAM, MEDIA_TYPE, VERSION, Body, WireError, WireVersionError, decode_rows, encode_rows, to_binary, to_rows
+from api.wire.arrow import (
+    END_OF_STREAM,
+    MEDIA_TYPE,
+    VERSION,
+    Body,
+    WireError,
+    WireVersionError,
+    decode_rows,
+    encode_rows,
+    to_binary,
+    to_rows,
+)
 
 __all__ = ["END_OF_STREAM", "MEDIA_TYPE", "SCHEMA", "VERSION", "TripletBatch", "WireError", "WireVersionError"]
 

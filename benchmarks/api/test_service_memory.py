@@ -23,11 +23,11 @@ import numpy as np
 import pytest
 import urllib3
 
-from api.wire import triplets as triplet_wire
 from api.client.http import TripletClient
 from api.client.stream import TripletStream
-from tests.conftest import Graph, end, free_port, neo4j, open_graph, wait_until_ready
+from api.wire import triplets as triplet_wire
 from benchmarks.graphs import Shape, publish_with_pixels
+from tests.conftest import Graph, end, free_port, neo4j, open_graph, wait_until_ready
 
 BATCHES = int(os.environ.get("AFFINITY_BENCH_BATCHES") or 10_000)
 WARM = 1_000
@@ -134,7 +134,9 @@ def test_readers_that_do_not_read(graph: Graph) -> None:
         port = urlsplit(url).port
         for number in range(sleepers):
             sleeper = stack.enter_context(socket.create_connection(("127.0.0.1", port or 0)))
-            request = f"GET {path}&seed={number} HTTP/1.1\r\nHost: localhost\r\nAccept: {triplet_wire.MEDIA_TYPE}\r\n\r\n"
+            request = (
+                f"GET {path}&seed={number} HTTP/1.1\r\nHost: localhost\r\nAccept: {triplet_wire.MEDIA_TYPE}\r\n\r\n"
+            )
             sleeper.sendall(request.encode())
             time.sleep(1)
         most = own(process)

@@ -21,12 +21,12 @@ import numpy as np
 import pytest
 import urllib3
 
-from api.wire import triplets as triplet_wire
 from api.client.http import TripletClient
-from tests.conftest import Graph, end, free_port, neo4j, open_graph, wait_until_ready
+from api.wire import triplets as triplet_wire
 from benchmarks.api import loaders
 from benchmarks.graphs import Shape, publish_with_pixels
 from benchmarks.rates import in_turn, show, show_ratios
+from tests.conftest import Graph, end, free_port, neo4j, open_graph, wait_until_ready
 
 LOADERS = os.environ.get("AFFINITY_BENCH_LOADERS")
 PATCHES = 20_000

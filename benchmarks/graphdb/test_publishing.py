@@ -16,13 +16,13 @@ import psutil
 import pytest
 from rich.console import Console
 
-from graphdb.maintenance.export import export_graph
+from benchmarks.graphs import FIT, FRAMES, Shape, holds_its_children
+from benchmarks.memory import processor_seconds
 from graphdb.maintenance.bulk_import import import_graph
+from graphdb.maintenance.export import export_graph
 from graphdb.server.local import LocalServer
 from graphdb.settings import DataFolder
 from tests.conftest import Graph, neo4j, open_graph
-from benchmarks.graphs import FIT, FRAMES, Shape, holds_its_children
-from benchmarks.memory import processor_seconds
 
 PATCHES = int(os.environ.get("AFFINITY_BENCH_PATCHES") or 20_000)
 SECONDS = 1200.0

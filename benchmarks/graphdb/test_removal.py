@@ -21,19 +21,19 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
-from graphdb.archive.shards import ArchiveWriter
-from graphdb.consistency.queries import SECONDS
-from graphdb.maintenance.compaction import compact, dead_bytes
-from graphdb.model import Track
-from graphdb.store.deletion import RemovalStore
-from graphdb.server.local import LocalServer
-from ingest.engine.local import LocalEngine
-from ingest.retention.forget import finish
-from ingest.retention.prune import carry_out, plan
-from ingest.progress import Report
-from tests.conftest import Graph, neo4j, open_graph
 from benchmarks.graphs import FIT, FRAMES, Shape
 from benchmarks.memory import Watch, anonymous, processor_seconds
+from graphdb.archive.writer import ArchiveWriter
+from graphdb.maintenance.compaction import compact, dead_bytes
+from graphdb.model import Track
+from graphdb.server.local import LocalServer
+from graphdb.store.connection import SECONDS
+from graphdb.store.deletion import RemovalStore
+from ingest.engine.local import LocalEngine
+from ingest.progress import Report
+from ingest.retention.forget import finish
+from ingest.retention.prune import carry_out, plan
+from tests.conftest import Graph, neo4j, open_graph
 
 PATCHES = int(os.environ.get("AFFINITY_BENCH_PATCHES") or 20_000)
 A_SHARD = 2**18

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import Graph, neo4j, open_graph
 from benchmarks.graphs import FRAMES, Shape, publish
 from benchmarks.rates import in_turn, show, show_ratios
+from tests.conftest import Graph, neo4j, open_graph
 
 EDGES = int(os.environ.get("AFFINITY_BENCH_EDGES") or 0)
 ROUNDS = 9

@@ -18,16 +18,14 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from graphdb.model import InterEdges, parent_id, start_id
-from ingest.clustering.kmeans import UNCLUSTERED
-from ingest.engine.local import LocalEngine
-from ingest.features import features_path
-from ingest.clustering.cluster_model import Fit, fit_path, make_fit, sample, save_fit
-from ingest.clustering.tasks import LinkTask, Member, link
-from ingest.placing import place, place_tasks
-from ingest.rows import read_rows
-from ingest.settings import ClusterSettings
 from benchmarks.memory import Anonymous, processor_seconds
+from graphdb.model import InterEdges, parent_id, start_id
+from ingest.clustering.cluster_model import Fit, fit_path, make_fit, sample, save_fit
+from ingest.clustering.kmeans import UNCLUSTERED
+from ingest.clustering.tasks import LinkTask, Member, link, place, place_tasks
+from ingest.engine.local import LocalEngine
+from ingest.features.storage import features_path, read_rows
+from ingest.settings import ClusterSettings
 
 STARTS = int(os.environ.get("AFFINITY_BENCH_STARTS") or 10_000)
 PARENTS = int(os.environ.get("AFFINITY_BENCH_PARENTS") or max(1, STARTS // 1000))

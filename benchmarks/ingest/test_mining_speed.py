@@ -7,9 +7,9 @@ from pathlib import Path
 
 import av
 
+from benchmarks.rates import in_turn, show
 from ingest.miner import mine_video
 from ingest.settings import MiningSettings
-from benchmarks.rates import in_turn, show
 
 
 def decode(path: Path) -> float:

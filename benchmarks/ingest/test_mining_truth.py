@@ -10,11 +10,11 @@ from typing import Literal
 
 import pytest
 
-from ingest.settings import MiningSettings
 from benchmarks.truth.scenes import Scene
 from benchmarks.truth.score import Points, score, score_points
 from benchmarks.truth.sets import with_objects, without
 from benchmarks.truth.table import Total, fast, slow, table
+from ingest.settings import MiningSettings
 
 CLIPS = int(os.environ.get("AFFINITY_BENCH_CLIPS", "120"))
 EMPTY = int(os.environ.get("AFFINITY_BENCH_EMPTY", "24"))

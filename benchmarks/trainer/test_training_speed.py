@@ -13,8 +13,8 @@ import pytest
 from api.client.http import TripletClient
 from api.client.prefetch import Prefetch
 from tests.conftest import Graph
-from trainer.settings import TrainSettings
 from trainer.data.triplets import TripletLoader
+from trainer.settings import TrainSettings
 
 PAIRS = 100
 RATES = (1_000, 2_000, 3_000, 4_000, 6_000, 10_000)

@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.video.crops import Box
-from ingest.rejections import Reason
-from ingest.miner import MinedTrack, mine_video
-from ingest.mining.optical_flow import MotionJudge
-from ingest.mining.motion import Seen
-from ingest.settings import MiningSettings
-from ingest.tracking.kcf import Region
-from ingest.mining.trajectories import TrajectoryJudge
-from ingest.video.reader import VideoReader
 from benchmarks.truth.scenes import HEIGHT, WIDTH, Condition, Scene, Shown
+from ingest.miner import mine_video
+from ingest.mining.motion import Seen
+from ingest.mining.optical_flow import MotionJudge
+from ingest.mining.trajectories import TrajectoryJudge
+from ingest.model import Box, MinedTrack, Region
+from ingest.rejections import Reason
+from ingest.settings import MiningSettings
+from ingest.video.reader import VideoReader
 
 COVERED = 0.8
 """Share of an object that its box covers at least."""

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ingest.rejections import Reason
 from benchmarks.truth.score import COVERED, HELD, Scored
+from ingest.rejections import Reason
 
 FAST = 3.0
 """Pixels a frame from which boxes must cover their objects."""

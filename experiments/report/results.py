@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from experiments.jobs import Result
 from experiments.measure import HeldOut
 from experiments.plan import GRAPHS, ROWS, TRUE, Graph, Row
-from experiments.stages import Setup
 from experiments.report.statistics import Measured, estimate, measured
+from experiments.stages import Setup
 from experiments.world import BACKGROUNDS, divide, groups
 from trainer.evaluation.knn import chance
 

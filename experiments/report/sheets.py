@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 
 from experiments.measure import HeldOut
+from trainer.data.images import Image
 from trainer.evaluation.features import trunk_features
 from trainer.evaluation.knn import nearest
-from trainer.data.images import Image
 from trainer.models.trunk import Trunk
 
 NEAREST = 5

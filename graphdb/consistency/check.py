@@ -6,17 +6,19 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
-from graphdb.archive.shards import is_locked, writer_lock
+from graphdb.archive.writer import is_locked, writer_lock
+from graphdb.connect import reach
 from graphdb.consistency.content_ids import check_contents
-from graphdb.consistency.report import Meter
-from graphdb.consistency.findings import Findings
 from graphdb.consistency.data_folder import check_features, check_fits, check_orphans, check_shards, check_temporary
+from graphdb.consistency.findings import Findings
 from graphdb.consistency.images import ImageCheck
-from graphdb.consistency.queries import SECONDS, CheckStore
+from graphdb.consistency.queries import CheckStore
+from graphdb.consistency.report import Meter
 from graphdb.consistency.rules import check_leftovers, check_rules
 from graphdb.errors import StoreMismatch
-from graphdb.store.ownership import admit, relation
 from graphdb.settings import DataFolder
+from graphdb.store.connection import SECONDS
+from graphdb.store.ownership import admit, relation
 
 BUSY = (
     "A command is writing to this folder. What it has not finished is not looked at, and what it changes meanwhile "
@@ -34,7 +36,7 @@ def check(folder: DataFolder, console: Console, *, mend: bool = False) -> Findin
     `mend` ArchiveLocked and CannotWrite.
     """
     findings = Findings()
-    with CheckStore.reach(folder, timeout=SECONDS) as store, ExitStack() as stack:
+    with reach(folder, CheckStore, timeout=SECONDS) as store, ExitStack() as stack:
         if not same_store(store, folder):
             findings.notes.append(EMPTY)
             return findings

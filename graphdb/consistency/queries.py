@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from graphdb.store import schema
 from graphdb.archive.shards import shard_name
+from graphdb.store import schema
 from graphdb.store.graph import GraphStore
 
 IMAGES = 5_000
 SEGMENTS = 200
-SECONDS = 3600.0
-"""Deadline of a query: some look at everything there is."""
 
 
 class CheckStore(GraphStore):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from graphdb.store import queries
 from graphdb.consistency.findings import REMOVES, RESTORE, Finding, Findings
 from graphdb.consistency.queries import CheckStore
+from graphdb.store import queries
 
 MOST = 1000
 """Violations of one rule that are counted."""

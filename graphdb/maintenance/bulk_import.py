@@ -13,12 +13,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from graphdb.archive.shards import refuse_damage, uncommitted, writer_lock
+from graphdb.archive.shards import refuse_damage, uncommitted
+from graphdb.archive.writer import writer_lock
+from graphdb.connect import connect
 from graphdb.errors import CannotImport, StoreMismatch
 from graphdb.maintenance.export import FORMAT, MANIFEST, Manifest
-from graphdb.store.ownership import number
-from graphdb.server.runtime import runtime
+from graphdb.model import number
 from graphdb.server.local import LocalServer
+from graphdb.server.runtime import runtime
 from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
 
@@ -127,7 +129,7 @@ def labels(name: str) -> str:
 
 def counted(server: LocalServer, folder: DataFolder, manifest: Manifest, source: Path) -> dict[str, int]:
     """Start the server, bring the schema back, and see that all of it is there."""
-    with GraphStore.connect(folder, server=server.start(importing=True)) as store:
+    with connect(folder, GraphStore, server=server.start(importing=True)) as store:
         held = store.holding()
         wanted = sum(manifest.nodes.values()), sum(manifest.relationships.values())
         if (held.nodes, held.relationships) != wanted:

@@ -13,8 +13,9 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from graphdb.archive.shards import ArchiveWriter, shard_path
-from graphdb.consistency.images import fault
+from graphdb.archive.shards import shard_path
+from graphdb.archive.verification import fault
+from graphdb.archive.writer import ArchiveWriter
 from graphdb.errors import ShardGone
 from graphdb.files import writing
 from graphdb.model import Location

@@ -18,14 +18,13 @@ from typing import Any, TextIO
 
 from neo4j.time import DateTime
 
-from graphdb.archive.shards import writer_lock
+from graphdb.archive.writer import writer_lock
 from graphdb.errors import CannotExport
 from graphdb.files import whole_file, writing
-from graphdb.store.ownership import Holding
-from graphdb.model import LABELS
-from graphdb.store.records import Entity, Kind, PropertyTypes
+from graphdb.model import LABELS, Holding
 from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
+from graphdb.store.records import Entity, Kind, PropertyTypes
 
 MANIFEST = "graph.json"
 FORMAT = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 
-from graphdb.archive.shards import writer_lock
+from graphdb.archive.writer import writer_lock
 from graphdb.files import writing
 from graphdb.server.local import LocalServer
 from graphdb.settings import DataFolder

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from graphdb.errors import GraphRefused, GraphUnavailable, UnsupportedServer
 
 if TYPE_CHECKING:
-    from graphdb.server.local import Connection
-    from graphdb.settings import ServerSettings
+    from graphdb.settings import Connection, ServerSettings
 
 MINIMUM = (5, 23)
 """The oldest Neo4j whose Cypher has all that ours uses; last came the scope of a subquery, `CALL (g) { … }`."""

@@ -21,7 +21,7 @@ import platformdirs
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from graphdb.errors import CLOSED, FULL, GraphdbError
+from graphdb.errors import CLOSED, FULL, JarMismatch, JarsUnavailable, reason
 from graphdb.files import alone
 
 LOCK = Path(__file__).with_name("jars.lock")
@@ -31,30 +31,6 @@ WAITS = (1, 4, 0)
 """Seconds to wait after each attempt that failed."""
 FETCH_SECONDS = 3600.0
 """How long to wait for another process that is fetching the same jars over a slow line."""
-
-
-class JarsUnavailable(GraphdbError):
-    """A jar could not be fetched: no network, or nobody answers."""
-
-    def __init__(self, coordinate: str, reason: str) -> None:
-        self.coordinate = coordinate
-        super().__init__(
-            f"Neo4j's {coordinate} could not be downloaded: {reason}. What is already there stays: check the "
-            "network and run the command again, or name a server of yours with NEO4J_URI."
-        )
-
-
-class JarMismatch(GraphdbError):
-    """A jar's bytes are not the ones that the lock names."""
-
-    def __init__(self, coordinate: str, expected: str, found: str) -> None:
-        self.coordinate = coordinate
-        self.expected = expected
-        self.found = found
-        super().__init__(
-            f"{coordinate} was refused and removed: its SHA-256 is {found}, the lock says {expected}. Run the command "
-            "again; where it stays so, something between here and the registry changes files."
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,10 +161,3 @@ def from_registry(jar: Jar, folder: Path) -> Path:
                 half.unlink(missing_ok=True)
             time.sleep(wait)
     raise JarsUnavailable(jar.coordinate, reason(failure)) from failure
-
-
-def reason(error: BaseException) -> str:
-    """The root of an error, which says what happened without naming addresses."""
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__ or error
-    return str(error) or type(error).__name__

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphdb.server.configuration import OPENED, Memory
 from graphdb.files import write_private
+from graphdb.server.configuration import OPENED, Memory
 
 # What Neo4j's launcher starts, for the server and for its tools. Without the launcher, nothing is left behind when one
 # of two processes is killed, and nobody waits for a second Java.

@@ -17,20 +17,21 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import psutil
 from rich.console import Console
 
 from graphdb.archive.shards import sync_folder
-from graphdb.server.configuration import Memory, Ports, answers, neo4j_conf
-from graphdb.errors import GraphdbError
+from graphdb.errors import HalfImported, ServerDied, ServerError
 from graphdb.files import alone, require_room, write_private
+from graphdb.server.configuration import Memory, Ports, answers, neo4j_conf
 from graphdb.server.jars import read_lock
 from graphdb.server.java import Java
 from graphdb.server.process import ServerProcess, is_alive
 from graphdb.server.runtime import rehearse_aside, runtime
+from graphdb.settings import Connection
 
 USER = "neo4j"
 START_SECONDS = 180.0
@@ -39,53 +40,6 @@ START_ATTEMPTS = 3
 TAIL_LINES = 30
 PORT_TAKEN = "PortBindException"
 """What the log of a server holds that could not listen."""
-
-
-class ServerError(GraphdbError):
-    """The local server does not do what it was asked; `log` holds the last lines that it wrote."""
-
-    def __init__(self, message: str, log: str = "") -> None:
-        self.log = log
-        super().__init__(f"{message}\n{log}" if log else message)
-
-
-class ServerDied(ServerError):
-    """The server ended before it answered."""
-
-
-class HalfImported(ServerError):
-    """The store is being written by an import, or was left by one that died: nobody may take it for a graph."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        super().__init__(
-            f"The graph in {folder} is half imported: `affinity graph import` is at work there, or was interrupted. "
-            "Wait for it, or run it again with the same export; `affinity graph reset` empties the data folder instead."
-        )
-
-
-class NotOurServer(ServerError):
-    """NEO4J_URI names a server that somebody else runs."""
-
-    def __init__(self, uri: str, verb: str) -> None:
-        self.uri = uri
-        super().__init__(
-            f"NEO4J_URI names {uri}: that server is not ours to {verb}. "
-            "Unset NEO4J_URI to use the local server of the data folder."
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Connection:
-    """How to reach a server."""
-
-    uri: str
-    user: str
-    password: str = field(repr=False)
-    browser: str
-    """Address of Neo4j Browser."""
-    database: str | None = None
-    """None is the user's home database: Community has no other."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Write `jars.lock` anew: `python -m graphdb.relock`, after a change of the versions below.
+"""Write `jars.lock` anew: `python -m graphdb.server.lock_jars`, after a change of the versions below.
 
 Resolves what the server needs, fetches every jar and notes its size and SHA-256. Read the difference before committing.
 """

@@ -15,9 +15,9 @@ from typing import Any, Self
 from neo4j import READ_ACCESS, Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
 from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Forbidden, Neo4jError
 
-from graphdb.store import queries
 from graphdb.errors import GraphBroken, GraphRefused, GraphUnavailable
 from graphdb.files import require_room
+from graphdb.store import queries
 from graphdb.store.records import Row
 
 RETRY_SECONDS = 60.0
@@ -32,18 +32,25 @@ class Bolt:
     """A Neo4j and one database of it. Safe to share between threads; use it as a context manager.
 
     Raises GraphUnavailable where no server answers. `database` is the user's home database where it is None;
+    `home` is the folder of a local server; writes are refused when its disk is nearly full.
     `timeout` is the deadline of a query, in seconds; nobody waits longer than that, or RETRY_SECONDS, for a server that
     went away.
     """
 
     def __init__(
-        self, uri: str, user: str, password: str, *, database: str | None = None, timeout: float = 60.0
+        self,
+        uri: str,
+        user: str,
+        password: str,
+        *,
+        database: str | None = None,
+        timeout: float = 60.0,
+        home: Path | None = None,
     ) -> None:
         self.uri = uri
         self._database = database
         self._timeout = timeout
-        self._home: Path | None = None
-        """The folder of a local server, on whose disk room is kept."""
+        self._home = home
         # Labels and properties that an empty graph does not know yet are no news to us.
         logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)
         patience = min(timeout, RETRY_SECONDS)
@@ -146,3 +153,7 @@ class Bolt:
 
 def run(tx: ManagedTransaction, name: str, **parameters: Any) -> list[Any]:
     return list(tx.run(queries.text(name), parameters))
+
+
+SECONDS = 3600.0
+"""Deadline of a query: some look at everything there is."""

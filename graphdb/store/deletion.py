@@ -9,10 +9,10 @@ from typing import Any
 
 from neo4j import ManagedTransaction
 
-from graphdb.store.connection import run
 from graphdb.model import Location, Snapshot
-from graphdb.store.records import snapshot_of
+from graphdb.store.connection import run
 from graphdb.store.graph import ROWS, GraphStore
+from graphdb.store.records import snapshot_of
 
 
 @dataclass(frozen=True, slots=True)

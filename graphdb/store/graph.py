@@ -6,14 +6,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from neo4j import ManagedTransaction
 from neo4j.exceptions import Neo4jError
 
-from graphdb.store import schema
-from graphdb.store.connection import Bolt, run
 from graphdb.errors import (
     FrameNotFound,
     FramesNotKept,
@@ -23,12 +21,12 @@ from graphdb.errors import (
     SnapshotGone,
     SnapshotNotFound,
 )
-from graphdb.store.ownership import Holding, admit, claim
 from graphdb.model import (
     LABELS,
     ChildCluster,
     Ends,
     Frames,
+    Holding,
     Integers,
     InterEdges,
     InterRows,
@@ -51,12 +49,24 @@ from graphdb.model import (
     snapshot_id,
     video_of,
 )
-from graphdb.server.handshake import greet
-from graphdb.store.records import Entity, PropertyTypes, answered, frames, location, patch_of, patches, shown_track, snapshot_of, texts, track_row
-from graphdb.settings import DataFolder, ServerSettings
+from graphdb.store import schema
+from graphdb.store.connection import Bolt, run
+from graphdb.store.records import (
+    Entity,
+    PropertyTypes,
+    answered,
+    frames,
+    location,
+    patch_of,
+    patches,
+    shown_track,
+    snapshot_of,
+    texts,
+    track_row,
+)
 
 if TYPE_CHECKING:
-    from graphdb.server.local import Connection
+    pass
 
 ROWS = 5_000
 """Rows that one transaction writes: large enough to be fast, small enough for a small heap."""
@@ -64,37 +74,6 @@ ROWS = 5_000
 
 class GraphStore(Bolt):
     """The affinity graph in a Neo4j."""
-
-    @classmethod
-    def reach(cls, folder: DataFolder, *, timeout: float = 60.0, server: Connection | None = None) -> Self:
-        """The server of a data folder, asked who it is and nothing more: whatever it holds, nothing is written.
-
-        `server` is the folder's own where it was started already.
-        """
-        given = None if server else ServerSettings.from_environment()
-        asked = server or given or local_server(folder)
-        greet(asked)
-        store = cls(asked.uri, asked.user, asked.password, database=asked.database, timeout=timeout)
-        store._home = None if given else folder.neo4j
-        return store
-
-    @classmethod
-    def connect(cls, folder: DataFolder, *, timeout: float = 60.0, server: Connection | None = None) -> Self:
-        """The graph of a data folder: the server of NEO4J_URI, else the folder's own, started if it is down.
-
-        Whoever answers is asked who it is, then what the database holds; only then the schema is written, and last
-        the id that graph and folder share. Raises, in this order, SettingsError, GraphUnavailable, GraphRefused,
-        UnsupportedServer, ForeignData, SchemaCollision and StoreMismatch.
-        """
-        store = cls.reach(folder, timeout=timeout, server=server)
-        try:
-            admit(store)
-            store.ensure_schema()
-            claim(store, folder)
-        except BaseException:
-            store.close()
-            raise
-        return store
 
     # What holds the store together
 
@@ -408,14 +387,6 @@ class GraphStore(Bolt):
     def relationships(self) -> Iterator[Entity]:
         """Every relationship between two nodes of ours."""
         return ((tuple(kind), ids, row) for kind, ids, row in self._stream("export/relationships", labels=LABELS))
-
-
-def local_server(folder: DataFolder) -> Connection:
-    """The data folder's own server, started if it is down."""
-    # Only here: with NEO4J_URI set, neither the Java runtime nor the resolver of the jars has to be there.
-    from graphdb.server.local import LocalServer
-
-    return LocalServer(folder.neo4j).start()
 
 
 def claim_keys(tx: ManagedTransaction, kind: str, count: int) -> int:

@@ -9,36 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from graphdb.archive.shards import shard_files
 from graphdb.errors import ForeignData, StoreMismatch
 from graphdb.files import whole_file
+from graphdb.model import Holding
 from graphdb.settings import DataFolder, shared_database
 
 if TYPE_CHECKING:
     from graphdb.store.graph import GraphStore
-
-
-NAMED = 8
-"""Labels that a sentence names."""
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """What a database holds, whoever wrote it."""
-
-    database: str
-    nodes: int
-    relationships: int
-    labels: list[str]
-    taken: list[str]
-    """Labels and relationship types that we write too."""
-
-    def __str__(self) -> str:
-        named = ", ".join(f":{label}" for label in sorted(self.labels)[:NAMED])
-        labeled = f" ({named}{', …' if len(self.labels) > NAMED else ''})" if named else ""
-        nodes, relationships = number(self.nodes, "node"), number(self.relationships, "relationship")
-        return f"{nodes}{labeled} and {relationships} that Affinity Graph did not write"
-
-
-def number(count: int, of: str) -> str:
-    return f"{count:,} {of}" if count == 1 else f"{count:,} {of}s"
 
 
 def admit(store: GraphStore) -> None:

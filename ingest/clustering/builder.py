@@ -15,18 +15,18 @@ from typing import Any
 from graphdb.model import LinkedParent, Snapshot, digest, parent_id
 from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
+from ingest.clustering.cluster_model import Fit, current_fit, make_fit, sample, save_fit, set_current_fit
+from ingest.clustering.defaults import describe, scaled
 from ingest.clustering.kmeans import UNCLUSTERED
 from ingest.clustering.near_duplicates import originals
-from ingest.features.extraction import DescribeTask, cached_extractor, describe_videos, together
-from ingest.engine.local import Engine
-from ingest.features import Extractor, Recipe, features_name, features_path
-from ingest.clustering.cluster_model import Fit, current_fit, make_fit, sample, save_fit, set_current_fit
-from ingest.clustering.tasks import LinkTask, Member, in_common, link
-from ingest.placing import place, place_tasks
+from ingest.clustering.tasks import LinkTask, Member, in_common, link, place, place_tasks
+from ingest.engine.base import Engine
+from ingest.features.base import Extractor
+from ingest.features.extraction import DescribeTask, describe_videos, together
+from ingest.features.factory import cached_extractor
+from ingest.features.storage import features_name, features_path, read_rows
 from ingest.progress import Report
-from ingest.rows import read_rows
-from ingest.clustering.defaults import describe, scaled
-from ingest.settings import ClusterSettings
+from ingest.settings import ClusterSettings, Recipe
 
 Starts = Mapping[str, tuple[str, list[str]]]
 """Of every video: its intra segment, and the ids of its starts in order."""

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from graphdb.files import whole_file
 from graphdb.model import digest
 from ingest.clustering.kmeans import Stored, fit_centroids
+from ingest.clustering.whitening import Projection, fit_projection
 from ingest.errors import DamagedFit
 from ingest.settings import ClusterSettings
-from ingest.clustering.whitening import Projection, fit_projection
 
 
 @dataclass(frozen=True, eq=False)

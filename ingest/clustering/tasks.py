@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from graphdb.model import Copy, InterEdges, LinkedParent, digest, video_of
-from ingest.clustering.kmeans import Stored, link_parent
-from ingest.clustering.near_duplicates import among, copies, originals
+from ingest.clustering.children import link_parent
 from ingest.clustering.cluster_model import cached_fit
-from ingest.rows import read_rows
+from ingest.clustering.kmeans import Stored, assign
+from ingest.clustering.near_duplicates import among, copies, originals
+from ingest.features.storage import read_features, read_rows
 from ingest.settings import ClusterSettings
 
 
@@ -81,3 +82,33 @@ def in_common(task: LinkTask, linked: LinkedParent, every: Mapping[str, str]) ->
         return task
     inputs = digest(task.inputs, *(f"{video} is {original}" for video, original in sorted(own.items())))
     return replace(task, inputs=inputs, copies=linked.copies, originals=own)
+
+
+BLOCK = 64
+"""Videos a task: enough to make the trip to a worker worth it, few enough to keep its answer small."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceTask:
+    """Files of features by name, one a video, and the fit to place their starts under."""
+
+    names: tuple[str, ...]
+    fit: str
+    fits: Path
+    features: Path
+    extractor: str
+
+
+def place_tasks(names: Sequence[str], fit: str, fits: Path, features: Path, extractor: str) -> Iterator[PlaceTask]:
+    for i in range(0, len(names), BLOCK):
+        yield PlaceTask(tuple(names[i : i + BLOCK]), fit, fits, features, extractor)
+
+
+def place(task: PlaceTask) -> list[list[int]]:
+    """Of each file, the parent number of every start in id order; UNCLUSTERED for one that cannot be compared.
+
+    Raises DamagedFit, DamagedFeatures.
+    """
+    fit = cached_fit(task.fits, task.fit)
+    files = (read_features(task.features, task.extractor, name) for name in task.names)
+    return [assign(fit.compared(rows), fit.centroids).tolist() for rows in files]

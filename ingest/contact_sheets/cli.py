@@ -80,7 +80,8 @@ def show(
     what: str, out: Path, snapshot: str, count: int, video: str | None, seed: int, data: Path | None, as_json: bool
 ) -> None:
     """Draw one sheet and say what is on it."""
-    from graphdb.archive.shards import ArchiveReader
+    from graphdb.archive.reader import ArchiveReader
+    from graphdb.connect import connect
     from graphdb.settings import DataFolder
     from graphdb.store.graph import GraphStore
     from ingest.contact_sheets import drawing
@@ -89,7 +90,7 @@ def show(
 
     drawing.check_place(out)
     folder = DataFolder.resolve(data)
-    with GraphStore.connect(folder) as store, closing(ArchiveReader(folder.archive)) as archive:
+    with connect(folder, GraphStore) as store, closing(ArchiveReader(folder.archive)) as archive:
         found = store.snapshot(snapshot)
         sheet = getattr(Showing(store, Panels(archive), found, video, seed), what)(count)
     image = drawing.draw(sheet)

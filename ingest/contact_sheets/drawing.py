@@ -16,8 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from graphdb.errors import CannotWrite
 from graphdb.files import whole_file
-from ingest.video.crops import Box
 from ingest.errors import UnusableSheet
+from ingest.model import Box
 
 PAPER = (255, 255, 255)
 EMPTY = (240, 240, 242)

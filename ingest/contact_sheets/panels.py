@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
-from graphdb.archive.shards import ArchiveReader
+from graphdb.archive.reader import ArchiveReader
 from graphdb.model import ChildCluster, Patch, ShownTrack, video_of
-from ingest.video.crops import Box
 from ingest.contact_sheets.drawing import END, START, Panel, Picture, crop_picture, frame_picture, plain
+from ingest.model import Box
 
 SIDE = 144
 """Side of a crop beside its frame, pixels: one and a half times what is stored."""

@@ -11,9 +11,9 @@ import numpy as np
 
 from graphdb.model import ShownTrack, Snapshot, video_of
 from graphdb.store.graph import GraphStore
-from ingest.errors import NothingToShow
-from ingest.contact_sheets.panels import Panels, counted, file_name, mean
 from ingest.contact_sheets.drawing import Sheet
+from ingest.contact_sheets.panels import Panels, counted, file_name, mean
+from ingest.errors import NothingToShow
 
 K = TypeVar("K", int, str)
 

@@ -6,52 +6,19 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing.connection import wait as wait_for_end
-from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING
 
-from ingest.errors import UnusedAddress, WorkerDied
+from ingest.engine.base import AHEAD, R, T
+from ingest.errors import WorkerDied
 
 if TYPE_CHECKING:
     # A worker sets its number of threads before numpy is loaded, and so before anything that loads it.
-    from ingest.settings import IngestSettings
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-AHEAD = 2
-"""Tasks in flight a worker: enough to keep it busy, few enough to bound the memory of what waits to be written."""
-
-
-class Engine(Protocol):
-    """What the stages know of where they run."""
-
-    def map(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R | Exception]]:
-        """Each task with its result, or with the exception it ended in, in any order."""
-
-
-@contextmanager
-def open_engine(settings: IngestSettings, folder: Path, paths: Sequence[Path] = ()) -> Iterator[Engine]:
-    """The engine that was asked for; on a cluster, every machine must see the data folder and the paths.
-
-    Raises UnusedAddress, MissingRay, ClusterUnavailable, NotShared.
-    """
-    if settings.engine == "local":
-        if settings.address is not None:
-            raise UnusedAddress(settings.address)
-        with LocalEngine(settings.workers) as local:
-            yield local
-        return
-    from ingest.engine.ray_cluster import RayEngine
-
-    with RayEngine(settings.address, settings.workers) as cluster:
-        cluster.require_shared(folder, paths)
-        yield cluster
+    pass
 
 
 class LocalEngine:

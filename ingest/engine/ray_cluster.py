@@ -15,7 +15,7 @@ from secrets import token_hex
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ingest.engine.local import AHEAD
+from ingest.engine.base import AHEAD
 from ingest.errors import ClusterUnavailable, MissingRay, NotShared, WorkerDied
 
 T = TypeVar("T")

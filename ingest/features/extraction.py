@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from graphdb.archive.shards import ArchiveReader
+from graphdb.archive.reader import ArchiveReader
 from graphdb.model import Location
 from ingest.errors import OtherExtractor
-from ingest.features import Extractor, Recipe, load_extractor, write_features
+from ingest.features.factory import cached_extractor
+from ingest.features.storage import write_features
+from ingest.settings import Recipe
+from ingest.video.crops import decode
 
 TOGETHER = 128
 """Starts a task, or a few more: some batches of a network, and not much to lose."""
@@ -57,19 +59,5 @@ def describe_videos(task: DescribeTask) -> None:
         write_features(task.features, extractor.digest, name, of_file)
 
 
-@lru_cache(maxsize=1)
-def cached_extractor(recipe: Recipe) -> Extractor:
-    """`load_extractor`, kept for the next task of a worker."""
-    return load_extractor(recipe)
-
-
 def split(rows: NDArray[np.float32], counts: Iterable[int]) -> list[NDArray[np.float32]]:
     return np.split(rows, np.cumsum(list(counts))[:-1])
-
-
-def decode(jpeg: bytes) -> NDArray[np.uint8]:
-    """A JPEG as H×W×3 RGB."""
-    import cv2
-
-    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
-    return np.asarray(image, np.uint8)

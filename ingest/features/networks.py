@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from graphdb.model import digest
 from ingest.errors import UnknownExtractor
 from ingest.features.base import normalize
-from ingest.features.packages import needed
-from ingest.features.weights import fill, read_card, weights_digest
+from ingest.features.weights import fill, needed, read_card, weights_digest
 
 SIZE = 96
 """Side of the image that a network sees, unless it or its card asks for another."""

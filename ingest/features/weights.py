@@ -6,6 +6,7 @@ import json
 import pickle
 from collections.abc import Mapping
 from hashlib import blake2b
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from ingest.errors import UnreadableWeights, WrongWeights
+from ingest.errors import MissingPackage, UnreadableWeights, WrongWeights
 
 SHOWN = 4
 """Names that a message lists of each kind of misfit."""
@@ -94,3 +95,9 @@ def _misfit(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> str:
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(names[:SHOWN]) + more
+
+
+def needed(package: str, extractor: str) -> None:
+    """Raises MissingPackage if it is not installed."""
+    if find_spec(package) is None:
+        raise MissingPackage(package, extractor)

@@ -7,30 +7,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ingest.video.crops import Box
-from ingest.rejections import Funnel, Reason
-from ingest.mining.optical_flow import MotionJudge
 from ingest.mining.motion import Judge, Seen
-from ingest.settings import MiningSettings
-from ingest.video.shot_boundaries import CutDetector
-from ingest.tracking.kcf import Region
+from ingest.mining.optical_flow import MotionJudge
 from ingest.mining.trajectories import TrajectoryJudge
+from ingest.model import Box, Candidate, Region
+from ingest.rejections import Funnel, Reason
+from ingest.settings import MiningSettings
 from ingest.video.reader import Frame, VideoReader
+from ingest.video.shot_boundaries import CutDetector
 
 _SHORTEST = 48
 """Short side of the small frames at least, pixels: OpenCV's DIS flow crashes the process on frames below 32."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A frame with a moving box, in pixels of the frame as shown."""
-
-    index: int
-    box: Box
-    core: Region
-    """The part of the box that moves. The tracker follows it: in the whole box it would hold on to the background."""
-    motion: float
-    """Share of the box's points that move."""
 
 
 def strongest(candidates: Iterable[Candidate], taken: Sequence[int], settings: MiningSettings) -> list[Candidate]:

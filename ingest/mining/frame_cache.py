@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from heapq import merge
 
+from ingest.mining.candidates import strongest
+from ingest.model import Candidate
 from ingest.settings import MiningSettings
-from ingest.mining.candidates import Candidate, strongest
 from ingest.video.reader import Frame, VideoReader
 
 BUDGET = 192 * 2**20

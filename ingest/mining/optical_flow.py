@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.rejections import Reason
 from ingest.mining.motion import Moving, Seen, core_of, densest
+from ingest.rejections import Reason
 from ingest.settings import MiningSettings
 
 # Legend: H×W work pixels of a frame; R×C points on a grid over it; vectors are (x, y) in work pixels.

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.rejections import Reason
 from ingest.mining.motion import Gray, Moving, Seen, core_of, densest
+from ingest.rejections import Reason
 from ingest.settings import MiningSettings
 
 # Legend: N points of a frame; vectors are (x, y) in work pixels.

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from graphdb.archive.shards import ArchiveReader
+from graphdb.archive.reader import ArchiveReader
 from graphdb.model import Location, video_of
-from ingest.features.extraction import decode
+from ingest.video.crops import decode
 
 BORDER = 0.1
 """Width of the border as a share of the crop's side."""

@@ -10,21 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from graphdb.archive.shards import ArchiveWriter
-from graphdb.consistency.queries import SECONDS
+from graphdb.archive.writer import ArchiveWriter
+from graphdb.connect import connect
 from graphdb.maintenance.compaction import compact, dead_bytes
-from graphdb.model import Snapshot
-from graphdb.store.deletion import Held, RemovalStore
 from graphdb.settings import DataFolder
-from ingest.clustering.near_duplicates import drop_views
-from ingest.features.extraction import cached_extractor
-from ingest.engine.local import Engine, LocalEngine
-from ingest.errors import DamagedFit, IngestError, NoSuchVideo, UnknownExtractor, UnreadableVideo, shown
-from ingest.features import Recipe, drop_features, features_name, features_path
-from ingest.clustering.cluster_model import load_fit
-from ingest.clustering.builder import Linker, Starts
+from graphdb.store.connection import SECONDS
+from graphdb.store.deletion import Held, RemovalStore
+from ingest.engine.base import Engine
+from ingest.engine.local import LocalEngine
+from ingest.errors import NoSuchVideo, UnreadableVideo, shown
+from ingest.features.storage import drop_features
 from ingest.progress import Report
-from ingest.video.reader import video_id
+from ingest.retention.succession import follow, succeed
+from ingest.video.discovery import video_id
+from ingest.video.signatures import drop_views
 
 SHORTEST = 4
 """Digits that the beginning of an id has at least."""
@@ -42,10 +41,6 @@ class Forgotten:
         ends = [f"Snapshot {id} has ended; {follow(next)}." for id, next in self.snapshots.items()]
         gone = f"{len(self.videos)} videos are forgotten; the archive is {self.bytes:,} bytes smaller."
         return "\n".join([*ends, gone])
-
-
-def follow(successor: str | None) -> str:
-    return f"{successor} takes its place" if successor else "nothing takes its place"
 
 
 def told(held: Sequence[Held]) -> str:
@@ -68,7 +63,7 @@ def forget(
     Raises NoSuchVideo, ArchiveLocked, DamagedArchive, and what the graph raises.
     """
     with (
-        RemovalStore.connect(folder, timeout=SECONDS) as store,
+        connect(folder, RemovalStore, timeout=SECONDS) as store,
         ArchiveWriter(folder.archive, store.shards) as archive,
         LocalEngine(workers) as engine,
     ):
@@ -128,58 +123,3 @@ def finish(
     store.delete_videos(list(done.videos))
     report.note(done.told())
     return done
-
-
-def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine: Engine, report: Report) -> str | None:
-    """Publish what is left of an ended snapshot, linked anew under the same fit and settings; the id of that.
-
-    None where no track is left, or the fit or the extractor is not there any more.
-    """
-    rest = store.rest(snapshot.id)
-    if not any(starts for _, starts in rest.values()):
-        return None
-    segments = [segment for segment, _ in rest.values()]
-    if snapshot.fit:
-        try:
-            segments += link(snapshot, rest, store, folder, engine, report)
-        except (DamagedFit, UnknownExtractor) as error:
-            report.note(f"Snapshot {snapshot.id} has ended, and nothing takes its place: {error}")
-            return None
-    about = snapshot.frames, snapshot.fit, snapshot.settings
-    return store.publish(segments, *about, recipe=snapshot.recipe, succeeds=snapshot.id).id
-
-
-def link(
-    snapshot: Snapshot,
-    rest: Starts,
-    store: RemovalStore,
-    folder: DataFolder,
-    engine: Engine,
-    report: Report,
-) -> list[str]:
-    """The segments of INTER edges of what is left of a snapshot: those that are there, and those still to compute."""
-    fit = load_fit(folder.fits, snapshot.fit or "")
-    recipe = recipe_of(snapshot)
-    linker = Linker(store, folder, engine, recipe, fit.settings, report)
-    files = (features_name(video, segment) for video, (segment, ids) in rest.items() if ids)
-    if not all(features_path(folder.features, fit.extractor, name).exists() for name in files):
-        require_extractor(recipe, fit.extractor)
-        linker.describe(rest)
-    return linker.link(fit, linker.assign(fit, rest), rest)
-
-
-def recipe_of(snapshot: Snapshot) -> Recipe:
-    """How its extractor is asked for again. Settings alone name no file of weights."""
-    if snapshot.recipe:
-        return Recipe.of(snapshot.recipe)
-    return Recipe(features=str(snapshot.settings["features"]), crops=snapshot.settings.get("crops"))
-
-
-def require_extractor(recipe: Recipe, digest: str) -> None:
-    """Raises UnknownExtractor where the recipe does not lead to the extractor with this digest any more."""
-    try:
-        found = cached_extractor(recipe).digest
-    except IngestError as error:
-        raise UnknownExtractor(recipe.features, [str(error)]) from error
-    if found != digest:
-        raise UnknownExtractor(recipe.features, [f"the one with the digest {digest}, whose weights are not known here"])

@@ -6,19 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from graphdb.archive.shards import ArchiveWriter
-from graphdb.consistency.queries import SECONDS
-from graphdb.maintenance.compaction import compact, dead_bytes
+from graphdb.archive.writer import ArchiveWriter
+from graphdb.connect import connect
 from graphdb.files import writing
+from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.model import Snapshot
-from graphdb.store.deletion import RemovalStore, Unused
 from graphdb.settings import DataFolder
+from graphdb.store.connection import SECONDS
+from graphdb.store.deletion import RemovalStore, Unused
+from ingest.clustering.cluster_model import fit_path, load_fit
 from ingest.engine.local import LocalEngine
 from ingest.errors import DamagedFit
-from ingest.features import segment_of
-from ingest.clustering.cluster_model import fit_path, load_fit
-from ingest.retention.forget import finish
+from ingest.features.storage import segment_of
 from ingest.progress import Report
+from ingest.retention.forget import finish
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def prune(folder: DataFolder, keep: int, dry_run: bool, workers: int | None, rep
 
     With `dry_run`, say what would go. Raises ArchiveLocked, DamagedArchive, and what the graph raises.
     """
-    with RemovalStore.connect(folder, timeout=SECONDS) as store:
+    with connect(folder, RemovalStore, timeout=SECONDS) as store:
         if dry_run:
             return plan(store, folder, keep)
         with ArchiveWriter(folder.archive, store.shards) as archive, LocalEngine(workers) as engine:

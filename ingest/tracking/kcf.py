@@ -4,36 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from math import sqrt
-from typing import NamedTuple, cast
+from typing import cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.tracking.ego_motion import own_steps
 from ingest.errors import WrongOpenCV
+from ingest.model import Region
 from ingest.rejections import Reason
 from ingest.settings import MiningSettings
-
-
-class Region(NamedTuple):
-    """A rectangle in whole pixels; it may reach beyond the frame."""
-
-    x: int
-    y: int
-    width: int
-    height: int
-
-    @property
-    def area(self) -> int:
-        return self.width * self.height
-
-    def overlap(self, other: Region) -> float:
-        """Intersection over union."""
-        width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
-        height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
-        shared = max(0, width) * max(0, height)
-        return shared / (self.area + other.area - shared)
+from ingest.tracking.ego_motion import own_steps
 
 
 def require_tracker() -> None:

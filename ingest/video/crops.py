@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, cast
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.model import Box
 from ingest.settings import MiningSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Box:
-    """A square of a frame, in whole pixels of the frame as shown; `x` and `y` are its top left corner."""
-
-    x: int
-    y: int
-    side: int
 
 
 def crop_jpeg(image: NDArray[np.uint8], box: Box, settings: MiningSettings) -> bytes:
@@ -48,3 +39,11 @@ def _jpeg(image: NDArray[np.uint8], quality: int, *, full_color: bool = False) -
     if not written:
         raise RuntimeError("OpenCV did not write the JPEG")
     return data.tobytes()
+
+
+def decode(jpeg: bytes) -> NDArray[np.uint8]:
+    """A JPEG as H×W×3 RGB."""
+    import cv2
+
+    image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR_RGB)
+    return np.asarray(image, np.uint8)

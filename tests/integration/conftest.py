@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from graphdb.server.local import Connection
-from ingest.miner import MinedVideo
+from graphdb.settings import Connection
+from ingest.model import MinedVideo
 from tests.conftest import empty, open_graph
 from tests.integration import workshop as made
 from tests.integration.workshop import Workshop

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Any
 
-from graphdb.archive.shards import ArchiveReader
+from graphdb.archive.reader import ArchiveReader
 from graphdb.model import Location
 from tests.conftest import Graph
 

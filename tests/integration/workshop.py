@@ -10,16 +10,17 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 
-from graphdb.archive.shards import ArchiveWriter
+from graphdb.archive.writer import ArchiveWriter
 from graphdb.consistency.check import check
 from graphdb.consistency.findings import Findings
 from graphdb.model import Snapshot
 from graphdb.store.deletion import RemovalStore
 from ingest import pipeline
 from ingest.engine.local import LocalEngine
-from ingest.retention.forget import finish
-from ingest.miner import MinedVideo, mine_video
+from ingest.miner import mine_video
+from ingest.model import MinedVideo
 from ingest.progress import Report
+from ingest.retention.forget import finish
 from ingest.settings import ClusterSettings, IngestSettings, MiningSettings
 from ingest.storage import store_video
 from ingest.summary import Summary

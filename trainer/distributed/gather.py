@@ -29,3 +29,13 @@ class Gather(torch.autograd.Function):
         # gradients of the weights are to be summed; DDP takes their mean.
         part, count = context.part, context.count
         return gradients[0][part.rank * count : (part.rank + 1) * count] * part.world, None
+
+
+def gather(rows: Tensor, part: Part) -> Tensor:
+    """All ranks' rows one after another. Its gradient is right under DDP, where every rank makes the same of them."""
+    if part.world == 1:
+        return rows
+    from trainer.distributed.gather import Gather
+
+    gathered: Tensor = Gather.apply(rows, part)
+    return gathered

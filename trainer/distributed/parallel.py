@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
+from trainer.distributed.gather import gather
+from trainer.distributed.ranks import WHOLE, Part
 from trainer.models.siamese import Model
-from trainer.distributed.ranks import WHOLE, Part, gather
 
 # Later torches know it by the first name.
 SYNC_BUFFERS = next(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    pass
 
 T = TypeVar("T")
 
@@ -87,13 +87,3 @@ def any_rank(flag: bool, part: Part) -> bool:
     set_somewhere = torch.tensor([flag], dtype=torch.int32)
     dist.all_reduce(set_somewhere, op=dist.ReduceOp.MAX)
     return bool(set_somewhere.item())
-
-
-def gather(rows: Tensor, part: Part) -> Tensor:
-    """All ranks' rows one after another. Its gradient is right under DDP, where every rank makes the same of them."""
-    if part.world == 1:
-        return rows
-    from trainer.distributed.gather import Gather
-
-    gathered: Tensor = Gather.apply(rows, part)
-    return gathered

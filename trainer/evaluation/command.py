@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from api.client.http import TripletClient
+from trainer.data.image_folder import ImageFolder
+from trainer.data.images import Image, read_square
 from trainer.errors import BenchmarkError
 from trainer.evaluation.context import CHANCE, folder_images, held_out_frames, score_context
 from trainer.evaluation.distances import collect_held_out, score_distances
 from trainer.evaluation.features import HOG_SIDE, hog_features, pixel_features, trunk_features
 from trainer.evaluation.knn import chance, score_features
 from trainer.evaluation.labeled_folder import LabelledImages, read_labelled
-from trainer.runs.loading import Network, load_network, untrained
 from trainer.evaluation.tables import class_table, context_table, distance_table, knn_table
-from trainer.data.image_folder import ImageFolder
-from trainer.data.images import Image, read_square
+from trainer.runs.loading import Network, load_network, untrained
 from trainer.settings import TrainSettings, runs_folder
 
 UNTRAINED = ("random", "hog", "pixels")

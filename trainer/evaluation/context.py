@@ -10,13 +10,13 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.data.context_pairs import NEIGHBORS, cut_pair, draw_place
-from trainer.errors import BenchmarkError
-from trainer.evaluation.holdout import is_held_out
-from trainer.evaluation.bootstrap import Estimate, bootstrap_mean
 from trainer.data.image_folder import ImageFolder
 from trainer.data.images import Image, decode_image
-from trainer.models.siamese import Model
 from trainer.data.triplets import TripletSource
+from trainer.errors import BenchmarkError
+from trainer.evaluation.bootstrap import Estimate, bootstrap_mean
+from trainer.evaluation.holdout import is_held_out
+from trainer.models.siamese import Model
 
 CHANCE = 1 / len(NEIGHBORS)
 PAGE = 256

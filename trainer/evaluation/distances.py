@@ -14,14 +14,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from trainer.distance import cosine_distance
+from trainer.data.images import Image, decode_image, resize
+from trainer.data.triplets import TripletSource
 from trainer.errors import BenchmarkError
+from trainer.evaluation.bootstrap import Estimate, bootstrap_mean
 from trainer.evaluation.features import batches
 from trainer.evaluation.holdout import is_held_out
-from trainer.evaluation.bootstrap import Estimate, bootstrap_mean
-from trainer.data.images import Image, decode_image, resize
 from trainer.models.siamese import Model
-from trainer.data.triplets import TripletSource
+from trainer.objectives.losses import cosine_distance
 
 PAGE = 100
 """Pairs a request."""

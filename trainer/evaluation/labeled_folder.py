@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.errors import BenchmarkError
 from trainer.data.image_folder import SUFFIXES
+from trainer.errors import BenchmarkError
 
 # N = images
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import numpy as np
 
+from trainer.data.images import Image, read_square
+from trainer.data.triplets import TripletSource
 from trainer.evaluation.distances import HeldOut, collect_held_out, mean_distances
 from trainer.evaluation.features import trunk_features
 from trainer.evaluation.knn import score_features
 from trainer.evaluation.labeled_folder import LabelledImages, read_labelled
-from trainer.data.images import Image, read_square
 from trainer.models.siamese import Model
-from trainer.objectives import KINDS
+from trainer.objectives.registry import KINDS
 from trainer.settings import INSTANCE_PATTERN, Machine, TrainSettings, check
-from trainer.data.triplets import TripletSource
 
 Values = dict[str, float]
 SAME = "The run trains on {}, whose pairs are to be evaluated: its held-out videos are not held out of training."

@@ -10,11 +10,11 @@ from dataclasses import replace
 from api.client.http import ServiceError
 from api.client.prefetch import Prefetch
 from trainer.data.batch import Batch
-from trainer.objectives import KINDS
-from trainer.distributed.ranks import Part
-from trainer.settings import Machine
-from trainer.loop.state import TrainState
 from trainer.data.triplets import TripletSource
+from trainer.distributed.ranks import Part
+from trainer.loop.state import TrainState
+from trainer.objectives.registry import KINDS
+from trainer.settings import Machine
 
 GONE = 410
 """Of HTTP: a snapshot has ended. Its problem details name the successor, as soon as there is one."""

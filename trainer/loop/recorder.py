@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from trainer.runs.tensorboard import Board
 from trainer.evaluation.online import Evaluator
-from trainer.evaluations import append_evaluation, cut_evaluations
-from trainer.runs.metrics import Metrics, MetricsFile, Summary, label, read_metrics, summarize
-from trainer.runs.progress import Progress
-from trainer.runs.run import Run
-from trainer.settings import Machine
 from trainer.loop.state import TrainState
 from trainer.loop.step import Look, StepResult
 from trainer.models.weights import save_trunk
+from trainer.runs.metrics import (
+    Metrics,
+    MetricsFile,
+    Summary,
+    append_evaluation,
+    cut_evaluations,
+    label,
+    read_metrics,
+    summarize,
+)
+from trainer.runs.progress import Progress
+from trainer.runs.run import Run
+from trainer.runs.tensorboard import Board
+from trainer.settings import Machine
 
 
 class Record:

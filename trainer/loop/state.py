@@ -9,15 +9,14 @@ from pathlib import Path
 import torch
 from torch.optim import Optimizer
 
+from trainer.errors import SettingsDiffer
+from trainer.loop.optimizer import build_optimizer
+from trainer.models.siamese import Model
+from trainer.objectives.registry import build_model
 from trainer.runs import checkpoint
 from trainer.runs.checkpoint import Span
-from trainer.errors import SettingsDiffer
-from trainer.models.siamese import Model
-from trainer.objectives import KINDS
-from trainer.loop.optimizer import build_optimizer
 from trainer.runs.run import differing
 from trainer.settings import TrainSettings
-from trainer.models.weights import initialize_trunk
 
 
 @dataclass
@@ -88,12 +87,3 @@ class TrainState:
         )
         checkpoint.save(folder, content)
         self.saved = self.step
-
-
-def build_model(settings: TrainSettings) -> Model:
-    """The network as a run begins with it; its seed decides the weights that no file gives."""
-    torch.manual_seed(settings.seed)
-    model = KINDS[settings.objective].load().build(settings)
-    if settings.init:
-        initialize_trunk(model.trunk, Path(settings.init))
-    return model

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from trainer.data.batch import Batch
-from trainer.errors import LossNotFinite
 from trainer.distributed.parallel import Network
-from trainer.objectives.base import Measures, Objective
+from trainer.errors import LossNotFinite
 from trainer.loop.optimizer import learning_rate, set_learning_rate
 from trainer.loop.state import TrainState
+from trainer.objectives.base import Measures, Objective
 
 
 @dataclass(frozen=True)

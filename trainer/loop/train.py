@@ -9,20 +9,20 @@ from contextlib import closing
 import cv2
 import torch
 
+from trainer.data.triplets import TripletSource
+from trainer.distributed.parallel import Network
+from trainer.distributed.ranks import WHOLE, Part, any_rank, local_rank
 from trainer.errors import SettingsError
 from trainer.evaluation.online import Evaluator
 from trainer.loop.batch_feed import Feed
-from trainer.runs.metrics import Summary
-from trainer.distributed.parallel import Network
-from trainer.objectives import KINDS
-from trainer.runs.progress import Progress
-from trainer.distributed.ranks import WHOLE, Part, any_rank, local_rank
 from trainer.loop.recorder import NoRecord, Record
-from trainer.runs.run import Run
-from trainer.settings import Machine, TrainSettings
 from trainer.loop.state import TrainState
 from trainer.loop.step import do_step
-from trainer.data.triplets import TripletSource
+from trainer.objectives.registry import KINDS
+from trainer.runs.metrics import Summary
+from trainer.runs.progress import Progress
+from trainer.runs.run import Run
+from trainer.settings import Machine, TrainSettings
 
 
 def train(

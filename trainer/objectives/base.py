@@ -8,10 +8,10 @@ from typing import Protocol
 from torch import Tensor
 
 from trainer.data.batch import Batch
-from trainer.models.siamese import Model
-from trainer.distributed.ranks import Part
-from trainer.settings import TrainSettings
 from trainer.data.triplets import TripletSource
+from trainer.distributed.ranks import Part
+from trainer.models.siamese import Model
+from trainer.settings import TrainSettings
 
 Measures = Mapping[str, Tensor]
 """What else is known of a step, by name: values of any shape. Their mean goes into the metrics."""

@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from trainer.data.batch import Batch
 from trainer.data.context_pairs import NEIGHBORS, cut_pair, draw_place
 from trainer.data.image_folder import ImageFolder
-from trainer.models.batchnorm_folding import folded, normalized
 from trainer.data.images import Image, decode_image
-from trainer.models.siamese import Model
-from trainer.distributed.ranks import Part
-from trainer.settings import TrainSettings
 from trainer.data.triplets import TripletSource
+from trainer.distributed.ranks import Part
+from trainer.models.batchnorm_folding import folded, normalized
+from trainer.models.siamese import Model
 from trainer.models.trunk import Trunk, initialize
+from trainer.settings import TrainSettings
 
 # N = pairs, S = side, K = places
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 # T = pairs (or triplets), K = negatives a pair, N = images, M = candidates for a negative
@@ -41,3 +42,8 @@ def supcon_loss(sim_NM: Tensor, positive_NM: Tensor, negative_NM: Tensor, temper
     logits_NM, positive_NM, negative_NM = sim_NM[has_N] / temperature, positive_NM[has_N], negative_NM[has_N]
     total_N1 = logits_NM.masked_fill(~(positive_NM | negative_NM), -torch.inf).logsumexp(dim=1, keepdim=True)
     return ((total_N1 - logits_NM) * positive_NM).sum(dim=1).div(positive_NM.sum(dim=1)).mean()
+
+
+def cosine_distance(a_BD: Tensor, b_BD: Tensor) -> Tensor:
+    """D = 1 − cos, row by row: 0 for one direction, 1 for orthogonal, 2 for opposite (Sec. 5). Shape B."""
+    return 1 - F.cosine_similarity(a_BD, b_BD, dim=1)

@@ -15,12 +15,12 @@ from torch import Tensor
 from trainer.data.batch import Batch
 from trainer.data.context_pairs import cut_pair, draw_place
 from trainer.data.images import decode_image
+from trainer.data.triplets import image_keys
+from trainer.distributed.ranks import Part
 from trainer.models.siamese import Model, TripletSiamese
 from trainer.objectives.context import ContextHead, in_twos, place_loss
 from trainer.objectives.ranking import Ranking
-from trainer.distributed.ranks import Part
 from trainer.settings import TrainSettings
-from trainer.data.triplets import image_keys
 
 # N = images, S = side, D = embedding, K = places
 

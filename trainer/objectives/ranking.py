@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from trainer.data.batch import Batch
+from trainer.data.triplets import TripletLoader, TripletSource
+from trainer.distributed.ranks import Part
+from trainer.models.siamese import Model, TripletSiamese
 from trainer.objectives.losses import infonce_loss, supcon_loss, triplet_margin_loss
 from trainer.objectives.negative_mining import Triplets, candidates, given, mine
-from trainer.models.siamese import Model, TripletSiamese
-from trainer.distributed.ranks import Part
 from trainer.settings import TrainSettings
-from trainer.data.triplets import TripletLoader, TripletSource
 
 # N = images, M = candidates (the images, then those of the queue), D = embedding, T = pairs, K = negatives a pair
 

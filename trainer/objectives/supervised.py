@@ -13,11 +13,11 @@ from trainer.data.augmentation import augment
 from trainer.data.batch import Batch
 from trainer.data.image_folder import ImageFolder
 from trainer.data.images import decode_image, middle_square
-from trainer.models.siamese import Model
-from trainer.distributed.ranks import Part
-from trainer.settings import TrainSettings, check
 from trainer.data.triplets import TripletSource
+from trainer.distributed.ranks import Part
+from trainer.models.siamese import Model
 from trainer.models.trunk import Trunk, initialize
+from trainer.settings import TrainSettings, check
 
 # N = images, S = side, K = classes
 

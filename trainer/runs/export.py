@@ -12,14 +12,14 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from trainer.runs import checkpoint
 from trainer.errors import WeightsError
-from trainer.runs.loading import Network, load_network
 from trainer.files import write_whole
-from trainer.runs.metrics import read_metrics
-from trainer.runs.run import Run
 from trainer.models.trunk import Trunk
 from trainer.models.weights import make_card, write_card
+from trainer.runs import checkpoint
+from trainer.runs.loading import Network, load_network
+from trainer.runs.metrics import read_metrics
+from trainer.runs.run import Run
 
 SUFFIXES = (".safetensors", ".pth", ".pt")
 SEED = 0

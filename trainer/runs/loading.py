@@ -10,14 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer.runs import checkpoint
 from trainer.errors import BenchmarkError, RunNotFound, SettingsError, WeightsError
 from trainer.models.siamese import Model
-from trainer.objectives import KINDS
-from trainer.settings import TrainSettings
-from trainer.loop.state import build_model
 from trainer.models.trunk import Trunk
 from trainer.models.weights import load_trunk, read_card
+from trainer.objectives.registry import KINDS, build_model
+from trainer.runs import checkpoint
+from trainer.settings import TrainSettings
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from filelock import FileLock, Timeout
 
 from trainer.errors import RunBusy, SettingsDiffer, SettingsError, TrainerError
 from trainer.files import write_whole
-from trainer.objectives import GRAPH, unread
-from trainer.objectives import KINDS as OBJECTIVES
+from trainer.objectives.registry import GRAPH, unread
+from trainer.objectives.registry import KINDS as OBJECTIVES
 from trainer.settings import Machine, TrainSettings
 
 WITHOUT_INTER = "intra:1"

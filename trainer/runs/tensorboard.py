@@ -13,9 +13,9 @@ from torch import Tensor
 
 from trainer.data.batch import Batch
 from trainer.errors import SettingsError
-from trainer.runs.metrics import Metrics
-from trainer.objectives.negative_mining import Triplets, candidates
 from trainer.objectives.base import Measures
+from trainer.objectives.negative_mining import Triplets, candidates
+from trainer.runs.metrics import Metrics
 
 LOOK_EVERY = 100
 """Steps between two looks at distances and triplets."""

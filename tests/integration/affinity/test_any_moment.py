@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from graphdb.store.ownership import claim
 from graphdb.server.local import LocalServer
 from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
+from graphdb.store.ownership import claim
 from tests.conftest import SETTINGS, Graph, free_port
 from tests.integration.fingerprint import fingerprint
 from tests.integration.killing import Kill, Supervisor, plan, rows_written

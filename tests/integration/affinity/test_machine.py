@@ -18,8 +18,8 @@ from shutil import which
 import pytest
 
 from affinity.doctor.extras import pip_line
-from graphdb.server.configuration import Ports, is_free
 from graphdb.errors import NoRoom
+from graphdb.server.configuration import Ports, is_free
 from graphdb.server.local import LocalServer
 from tests.conftest import ROOT, SAMPLES, SETTINGS, Graph, free_port
 from tests.hiding import without

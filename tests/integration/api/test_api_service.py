@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from api.client.http import ServiceError, TripletClient
-from graphdb.archive.shards import ArchiveWriter
+from graphdb.archive.writer import ArchiveWriter
 from graphdb.model import InterEdges, Patch, Snapshot, Track, Video, end_id, parent_id, start_id
 from tests.conftest import Graph, Wait, free_port
 

@@ -15,8 +15,8 @@ import pytest
 import urllib3
 from scipy import stats
 
-from api.wire import triplets as triplet_wire
 from api.client.http import TripletClient
+from api.wire import triplets as triplet_wire
 from api.wire.triplets import TripletBatch
 from tests.conftest import Graph, free_port
 

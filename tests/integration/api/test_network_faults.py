@@ -24,16 +24,16 @@ import urllib3
 
 from api.client import http
 from api.client.http import ServiceUnavailable, TripletClient
-from graphdb.server.process import ServerProcess
 from graphdb.server.local import LocalServer
+from graphdb.server.process import ServerProcess
 from tests.conftest import Graph, Wait, end, free_port, open_graph, wait_until_ready
 from tests.integration.api.faulty_proxy import WELL, Fault, FaultyProxy
 from tests.integration.api.test_api_service import publish
 from trainer.data.batch import Batch
-from trainer.loop.batch_feed import Feed
 from trainer.distributed.ranks import WHOLE
-from trainer.settings import Machine, TrainSettings
+from trainer.loop.batch_feed import Feed
 from trainer.loop.state import TrainState
+from trainer.settings import Machine, TrainSettings
 
 QUERY_SECONDS, DEADLINE = 1.0, 2.0
 """Those of the service here."""
@@ -106,7 +106,7 @@ class Place:
 
     def pull(self, client: TripletClient, seed: int, count: int = 100) -> str:
         """What an answer is known by."""
-        return http.triplets(self.snapshot, seed=seed, position=0, count=count, **ORDER).digest
+        return client.triplets(self.snapshot, seed=seed, position=0, count=count, **ORDER).digest
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from threading import Event, Thread
 import pytest
 import urllib3
 
-from api.wire import triplets as triplet_wire
 from api.sampling.order import MAX_POSITION
+from api.wire import triplets as triplet_wire
 from graphdb.model import Snapshot
 from tests.conftest import Graph, end, free_port, wait_until_ready
 from tests.integration.api.test_service_outside import metrics

@@ -22,13 +22,13 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
-from api.wire import triplets as triplet_wire
 from api.app import create_app
 from api.client.http import ServiceError, TripletClient
-from api.server.protocol import BoundedProtocol
-from api.server.main import address, listen
-from api.settings import ServiceSettings
 from api.client.stream import TripletStream
+from api.server.main import address, listen
+from api.server.protocol import BoundedProtocol
+from api.settings import ServiceSettings
+from api.wire import triplets as triplet_wire
 from api.wire.triplets import TripletBatch
 from graphdb.settings import DataFolder
 from tests.integration.ingest.test_prune import prune

@@ -21,11 +21,11 @@ import pytest
 import trustme
 import urllib3
 
-from api.wire import triplets as triplet_wire
 from api.client.http import ServiceError, TripletClient
 from api.errors import TlsUnusable
 from api.middleware.api_keys import KeyFile
 from api.server.main import check_tls
+from api.wire import triplets as triplet_wire
 from tests.conftest import Graph, Wait, end, free_port, wait_until_ready
 from tests.integration.api.test_api_service import assert_problem, get, publish
 from tests.sockets import heard

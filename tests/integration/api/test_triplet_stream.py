@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from torch.utils.data import DataLoader
 
-from api.client.http import ServiceError, TripletClient
 from api.client.dataset import TripletDataset
+from api.client.http import ServiceError, TripletClient
 from api.client.stream import TripletStream
 from api.wire.triplets import TripletBatch
 from tests.conftest import Graph

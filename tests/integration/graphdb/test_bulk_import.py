@@ -15,9 +15,10 @@ import pytest
 
 from affinity.doctor.graph import neo4j as examine
 from graphdb.archive.shards import shard_files
+from graphdb.errors import HalfImported
 from graphdb.server.java import tool_arguments
+from graphdb.server.local import LocalServer
 from graphdb.server.process import ServerProcess, command_line
-from graphdb.server.local import HalfImported, LocalServer
 from graphdb.settings import DataFolder
 from tests.conftest import SETTINGS, Graph, Wait, command, open_graph
 

@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from graphdb.store import queries
-from graphdb.archive.shards import shard_path, writer_lock
+from graphdb.archive.shards import shard_path
+from graphdb.archive.writer import writer_lock
 from graphdb.consistency.check import check
-from graphdb.consistency.report import show
 from graphdb.consistency.findings import Findings
+from graphdb.consistency.report import show
 from graphdb.consistency.rules import rules, words
 from graphdb.errors import ArchiveLocked, StoreMismatch
-from graphdb.server.local import Connection
+from graphdb.settings import Connection
+from graphdb.store import queries
 from tests.conftest import Graph, Wait, empty, open_graph
 from tests.integration.fingerprint import fingerprint
 

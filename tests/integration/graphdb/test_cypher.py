@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from neo4j import GraphDatabase, NotificationMinimumSeverity
 
-from graphdb.store import queries
 from graphdb.model import LABELS
+from graphdb.store import queries
 from tests.conftest import Graph
 
 PARAMETERS: dict[str, dict[str, Any]] = {

@@ -15,6 +15,7 @@ from neo4j.exceptions import Neo4jError
 import affinity.demo
 from affinity.doctor.check import Check
 from affinity.doctor.graph import neo4j
+from graphdb.connect import connect, reach
 from graphdb.consistency.queries import CheckStore
 from graphdb.errors import ForeignData, GraphdbError, GraphRefused, SchemaCollision, UnsupportedServer
 from graphdb.model import LABELS, Video
@@ -90,14 +91,14 @@ def folder(tmp_path: Path) -> DataFolder:
 def refusal(folder: DataFolder) -> GraphdbError:
     """What stands in the way of using the database; nothing was written to it, nor to the folder."""
     with pytest.raises(GraphdbError) as caught:
-        GraphStore.connect(folder).close()
+        connect(folder, GraphStore).close()
     assert not folder.store_file.exists()
     return caught.value
 
 
 def test_an_empty_database_is_taken_and_known_again(theirs: Theirs, folder: DataFolder) -> None:
     for _ in range(2):
-        with GraphStore.connect(folder) as store:
+        with connect(folder, GraphStore) as store:
             assert store.store_id() == folder.store_file.read_text().strip()
     assert len(theirs.cypher("MATCH (n) RETURN n")) == 1
 
@@ -154,9 +155,9 @@ def test_constraints_that_collide_are_named_and_ours_taken_back(
 
 def test_a_constraint_like_ours_under_another_name_serves(theirs: Theirs, folder: DataFolder) -> None:
     theirs.cypher("CREATE CONSTRAINT another FOR (p:Patch) REQUIRE p.id IS UNIQUE")
-    GraphStore.connect(folder).close()
+    connect(folder, GraphStore).close()
     assert "another" in theirs.schema() and "patch_id" not in theirs.schema() and "video_id" in theirs.schema()
-    with CheckStore.reach(folder) as store:
+    with reach(folder, CheckStore) as store:
         assert store.missing_indexes() == []
 
 
@@ -211,7 +212,7 @@ def test_the_doctor_says_what_a_command_would_say(
     theirs.cypher("CREATE (:Video)")
     assert "cannot be shared" in examined().remedy and "AFFINITY_SHARED_DATABASE" not in examined().remedy
     theirs.empty()
-    GraphStore.connect(folder).close()
+    connect(folder, GraphStore).close()
     assert examined().found.startswith("of the data folder's store ")
     folder.store_file.write_text("another\n")
     assert examined().state == "problem" and "--data (or NEO4J_URI)" in examined().remedy

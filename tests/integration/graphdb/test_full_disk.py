@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from graphdb.connect import connect, reach
 from graphdb.errors import NoRoom
 from graphdb.files import ROOM
 from graphdb.server.local import LocalServer
@@ -149,12 +150,12 @@ def server_disk(tmp_path: Path) -> Iterator[tuple[Disk, DataFolder]]:
 
 def test_the_local_neo4j_is_kept_from_filling_its_disk(server_disk: tuple[Disk, DataFolder]) -> None:
     disk, folder = server_disk
-    with GraphStore.connect(folder) as store:
+    with connect(folder, GraphStore) as store:
         ballast = disk.fill(leave=ROOM - 2**20)
         with pytest.raises(NoRoom, match=r"The disk is nearly full: Neo4j in .* less than 100 MB are free"):
             store.claim_store("another")
         store.touch_snapshot("read by somebody meanwhile")
-        with GraphStore.reach(folder) as another:
+        with reach(folder, GraphStore) as another:
             assert another.counts()["videos"] == 0
         ballast.unlink()
         assert store.claim_store("another") == store.store_id()

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from graphdb.archive.shards import ArchiveReader
+from graphdb.archive.reader import ArchiveReader
 from graphdb.model import Location
-from ingest.features.extraction import decode
+from ingest.video.crops import decode
 from tests.conftest import Graph
 
 OF_THIS_WORLD = {

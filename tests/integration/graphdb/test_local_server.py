@@ -19,8 +19,10 @@ from neo4j import GraphDatabase
 from neo4j.exceptions import AuthError
 from rich.console import Console
 
+from graphdb.errors import ServerDied
 from graphdb.server.jars import cache_folder
-from graphdb.server.local import Connection, LocalServer, ServerDied
+from graphdb.server.local import LocalServer
+from graphdb.settings import Connection
 
 QUIET = Console(quiet=True)
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphdb.store import connection
-from graphdb.archive.shards import ArchiveWriter
+from graphdb.archive.writer import ArchiveWriter
 from graphdb.errors import GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound, StoreMismatch
-from graphdb.store.ownership import claim, relation
 from graphdb.model import InterEdges, Location, Patch, Track, Video, end_id, parent_id, start_id
-from graphdb.store.deletion import RemovalStore
-from graphdb.store.records import texts
 from graphdb.settings import DataFolder
+from graphdb.store import connection
+from graphdb.store.deletion import RemovalStore
 from graphdb.store.graph import GraphStore
+from graphdb.store.ownership import claim, relation
+from graphdb.store.records import texts
 from tests.conftest import Graph
 
 VIDEOS = [f"{number:016x}" for number in range(1, 7)]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from graphdb.server.local import Connection
+from graphdb.settings import Connection
 from ingest.errors import shown
 from tests.conftest import Graph, empty, open_graph
 from tests.integration.ingest.odd_files import FRAMES, LATIN_1, MAKERS, make_all

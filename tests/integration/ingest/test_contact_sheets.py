@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from graphdb.archive.shards import ArchiveReader
-from ingest.contact_sheets.panels import SIDE
+from graphdb.archive.reader import ArchiveReader
 from ingest.contact_sheets.drawing import MARGIN, crop_picture
+from ingest.contact_sheets.panels import SIDE
 from tests.conftest import Graph
 
 KINDS = ("patches", "tracks", "children", "parents")

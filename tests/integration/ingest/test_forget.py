@@ -12,12 +12,12 @@ from neo4j import RoutingControl
 
 from api.client.http import ServiceError, TripletClient
 from graphdb.archive.shards import shard_files, shard_path
-from graphdb.consistency.queries import SECONDS
 from graphdb.errors import SnapshotGone
+from graphdb.store.connection import SECONDS
 from graphdb.store.deletion import RemovalStore
 from graphdb.store.records import Row
 from ingest import pipeline
-from ingest.features.extraction import cached_extractor
+from ingest.features.factory import cached_extractor
 from ingest.retention.forget import resolve
 from ingest.settings import IngestSettings
 from tests.conftest import Wait, free_port
@@ -286,7 +286,7 @@ def test_a_name_that_means_no_video_or_several_is_a_sentence_and_saying_no_chang
 
 
 def test_a_video_is_meant_by_its_content_before_its_address(tmp_path: Path) -> None:
-    from ingest.video.reader import video_id
+    from ingest.video.discovery import video_id
 
     file = tmp_path / "clip.mp4"
     file.write_bytes(b"new content")

@@ -12,9 +12,9 @@ from api.sampling.order import Mix
 from api.sampling.triplets import Query, Sample
 from api.service import Service
 from api.settings import ServiceSettings
-from graphdb.maintenance import compaction
 from graphdb.archive.shards import shard_files
 from graphdb.errors import SnapshotGone
+from graphdb.maintenance import compaction
 from graphdb.model import Location, Snapshot
 from ingest.retention.forget import finish
 from ingest.retention.prune import carry_out, plan

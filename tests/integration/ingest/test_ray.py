@@ -10,10 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from graphdb.server.local import Connection
-from ingest.engine.local import open_engine
-from ingest.errors import NotShared, UnusedAddress, WorkerDied
+from graphdb.settings import Connection
+from ingest.engine.factory import open_engine
 from ingest.engine.ray_cluster import RayEngine
+from ingest.errors import NotShared, UnusedAddress, WorkerDied
 from ingest.settings import IngestSettings
 from tests.conftest import Graph, Wait, empty, open_graph
 from tests.hiding import without

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import typer
 
-import affinity.cli.cli
+import affinity.cli
 from tests.conftest import ROOT
 
 HEAVY = {"PIL", "av", "cv2", "faiss", "fastapi", "neo4j", "numpy", "pyarrow", "scipy", "skimage", "torch", "uvicorn"}

@@ -29,9 +29,9 @@ from api.errors import (
     ServiceFault,
     TooFewGroups,
 )
+from api.middleware.access_log import Seen
 from api.middleware.api_keys import KeyFile, Keyring
 from api.problems import MEDIA_TYPE, NAMED
-from api.middleware.access_log import Seen
 from graphdb.errors import DamagedArchive, GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
 from tests.unit.api.asgi import Response, get
 

@@ -12,14 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from ingest.rejections import Reason
-from ingest.miner import MinedVideo, mine_video
-from ingest.settings import MiningSettings
 from benchmarks.truth.photos import PHOTOS
 from benchmarks.truth.scenes import Camera, Condition, Scene
 from benchmarks.truth.score import Points, Scored, score, score_points
 from benchmarks.truth.sets import with_objects, without
 from benchmarks.truth.table import Total, fast, slow
+from ingest.miner import mine_video
+from ingest.model import MinedVideo
+from ingest.rejections import Reason
+from ingest.settings import MiningSettings
 from tests.unit.ingest.clip_files import Image, write
 
 CLIPS, EMPTY = 28, 4

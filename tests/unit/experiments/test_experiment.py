@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.conftest import ROOT
 from experiments.jobs import Job, Jobs, Result
 from experiments.measure import distances
 from experiments.plan import GRAPHS, ROWS, TRUE, Scale
 from experiments.report.statistics import Measured, estimate
 from experiments.report.tables import graphs_table, tables
 from experiments.world import WorldSettings, divided
+from tests.conftest import ROOT
 from trainer.evaluation.labeled_folder import LabelledImages
 
 GROUPS = np.array([0, 0, 1, 1, 2, 2])

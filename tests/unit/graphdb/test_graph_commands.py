@@ -7,9 +7,8 @@ from filelock import FileLock
 from typer.testing import CliRunner
 
 from graphdb.cli import app
-from graphdb.errors import ArchiveLocked, CannotWrite
+from graphdb.errors import ArchiveLocked, CannotWrite, NotOurServer
 from graphdb.maintenance.reset import reset_folder
-from graphdb.server.local import NotOurServer
 from graphdb.settings import DataFolder
 
 

@@ -10,12 +10,13 @@ import cv2
 import numpy as np
 import pytest
 
-from ingest.video.crops import Box, crop_jpeg, frame_jpeg
 from ingest.errors import SettingsError, UnreadableVideo
+from ingest.miner import mine_video
+from ingest.model import Box, MinedPatch, MinedVideo
 from ingest.rejections import Funnel, Reason
-from ingest.miner import MinedPatch, MinedVideo, mine_video
 from ingest.settings import MiningSettings
-from ingest.video.reader import video_id
+from ingest.video.crops import crop_jpeg, frame_jpeg
+from ingest.video.discovery import video_id
 from tests.unit.ingest.clip_files import Image, center, crossing, disc_over, texture, write
 
 SETTINGS = MiningSettings()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
-import affinity.cli.cli
+import affinity.cli
 from api import metrics
 from api.problems import NAMED
 from ingest.settings import ClusterSettings, MiningSettings

@@ -13,11 +13,11 @@ from typing import Any
 from tests.conftest import ROOT, SAMPLES, free_port
 from tests.unit.trainer.toy_service import ToyService
 from trainer.command import find_snapshot
-from trainer.runs.progress import Silence
 from trainer.distributed.ranks import from_first, join_ranks
+from trainer.loop.train import train
+from trainer.runs.progress import Silence
 from trainer.runs.run import Run
 from trainer.settings import Machine, TrainSettings
-from trainer.loop.train import train
 
 SETTINGS = TrainSettings(
     # Batch normalization sees its own rank's images only, on CPUs: VGG16 has none.

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.wire import arrow
 from api.client import http
-from api.wire import triplets as triplet_wire
 from api.client.http import AddressError, ServiceError, ServiceUnavailable, TripletClient
+from api.wire import arrow
+from api.wire import triplets as triplet_wire
 
 ASK: dict[str, Any] = {"seed": 7, "mix": "transitive:7,intra:2", "negatives": "batch", "position": 90, "count": 4}
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from api.errors import GraphTooSlow
-from api.sampling.executor import Readers
 from api.sampling.cache import Key, Windows
+from api.sampling.executor import Readers
 
 
 @dataclass

@@ -16,8 +16,8 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from api.server import protocol
-from api.server.protocol import MAX_HEAD, BoundedProtocol
 from api.server.main import listen
+from api.server.protocol import MAX_HEAD, BoundedProtocol
 from tests.sockets import heard
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"

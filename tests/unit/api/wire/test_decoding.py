@@ -12,15 +12,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from api.wire import arrow as checked_body
 from api.client import http
-from api.wire import triplets as triplet_wire
-from api.routes.negotiation import preferred
 from api.errors import KeysUnreadable, MixError
-from api.middleware.api_keys import KeyFile
 from api.logs import SANE, id_of
-from api.sampling.order import MAX_POSITION, Mix
+from api.middleware.api_keys import KeyFile
+from api.routes.negotiation import preferred
 from api.routes.triplets import JSON, MAX_COUNT, TripletQuery
+from api.sampling.order import MAX_POSITION, Mix
+from api.wire import arrow as checked_body
+from api.wire import triplets as triplet_wire
 from api.wire.triplets import TripletBatch, WireError, decode, encode
 from tests.unit.api.wire.test_triplets import a_batch
 
@@ -107,7 +107,9 @@ def test_a_query_is_refused_or_in_range_and_says_itself(asked: dict[str, str]) -
 
 HEADER = st.text(st.characters(max_codepoint=255), max_size=80)
 RANGES = st.lists(
-    st.sampled_from(["*/*", JSON, triplet_wire.MEDIA_TYPE, "text/*", "application/*", ";", "q=", "q=nan", "q=-1", "q=1e999"]),
+    st.sampled_from(
+        ["*/*", JSON, triplet_wire.MEDIA_TYPE, "text/*", "application/*", ";", "q=", "q=nan", "q=-1", "q=1e999"]
+    ),
     max_size=8,
 ).map(";".join)
 
@@ -132,7 +134,10 @@ def test_any_answer_that_is_no_problem_is_none(body: bytes) -> None:
 
 
 def test_a_weight_that_is_no_number_is_none() -> None:
-    assert preferred(f"{JSON};q=nan,{triplet_wire.MEDIA_TYPE};q=0.1", (JSON, triplet_wire.MEDIA_TYPE)) == triplet_wire.MEDIA_TYPE
+    assert (
+        preferred(f"{JSON};q=nan,{triplet_wire.MEDIA_TYPE};q=0.1", (JSON, triplet_wire.MEDIA_TYPE))
+        == triplet_wire.MEDIA_TYPE
+    )
 
 
 @given(HEADER)

@@ -12,7 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from graphdb.archive.shards import ArchiveReader, ArchiveWriter, is_locked, shard_path, uncommitted
+from graphdb.archive.reader import ArchiveReader
+from graphdb.archive.shards import shard_path, uncommitted
+from graphdb.archive.writer import ArchiveWriter, is_locked
 from graphdb.errors import ArchiveLocked, CannotWrite, DamagedArchive
 from graphdb.model import Location, Patches
 from graphdb.store.records import texts

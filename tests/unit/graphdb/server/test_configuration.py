@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from graphdb.errors import StillBusy
+from graphdb.files import alone, write_private
 from graphdb.server.configuration import HOST, Memory, Ports, is_free, machine_memory, neo4j_conf
-from graphdb.files import StillBusy, alone, write_private
 
 GIBI = 2**30
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from graphdb.server.jars import LOCK, Jar, JarFolder, JarMismatch, JarsUnavailable, cache_folder, read_lock
+from graphdb.errors import JarMismatch, JarsUnavailable
+from graphdb.server.jars import LOCK, Jar, JarFolder, cache_folder, read_lock
 
 CONTENT = {"alpha": b"a" * 1000, "beta": b"b" * 2000, "gamma": b"c" * 3000}
 QUIET = Console(quiet=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 import ingest.clustering.cliques
 from ingest.clustering.cliques import cliques, exact_cosine, mutual_pairs, nearest, pairs_within
-from ingest.features import normalize
+from ingest.features.base import normalize
 
 Graph = tuple[int, NDArray[np.int64]]
 

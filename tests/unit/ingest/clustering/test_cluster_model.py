@@ -6,9 +6,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ingest.clustering.cluster_model import (
+    Fit,
+    current_fit,
+    fit_path,
+    load_fit,
+    make_fit,
+    sample,
+    save_fit,
+    set_current_fit,
+)
 from ingest.errors import DamagedFit
-from ingest.features import normalize
-from ingest.clustering.cluster_model import Fit, current_fit, fit_path, load_fit, make_fit, sample, save_fit, set_current_fit
+from ingest.features.base import normalize
 from ingest.settings import ClusterSettings
 
 EXTRACTOR = "0123456789abcdef"

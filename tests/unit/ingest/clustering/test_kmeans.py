@@ -12,12 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-import ingest.clustering.kmeans.cliques
-import ingest.clustering.kmeans.kmeans
+import ingest.clustering.children
+import ingest.clustering.cliques
 from graphdb.model import video_of
-from ingest.clustering.kmeans.kmeans import UNCLUSTERED, Linked, assign, competitors, fit_centroids, link_parent
+from ingest.clustering.children import Linked, competitors, link_parent
+from ingest.clustering.kmeans import UNCLUSTERED, assign, fit_centroids
 from ingest.errors import NothingToCluster
-from ingest.features import normalize
+from ingest.features.base import normalize
 from ingest.settings import ClusterSettings
 
 SETTINGS = ClusterSettings(parents=5, members=12, neighbors=10)
@@ -151,8 +152,8 @@ def test_copies_of_a_crop_compete_once() -> None:
 def test_a_parent_too_large_for_memory_is_linked_alike(monkeypatch: pytest.MonkeyPatch) -> None:
     ids, features = world(400, 2)
     at_once = named(ids, link(ids, features))
-    monkeypatch.setattr(ingest.clustering.kmeans, "IN_MEMORY", 0)
-    monkeypatch.setattr(ingest.clustering.kmeans.cliques, "TILE", 60)
+    monkeypatch.setattr(ingest.clustering.children, "IN_MEMORY", 0)
+    monkeypatch.setattr(ingest.clustering.cliques, "TILE", 60)
     stored = features.astype(np.float16)
     assert named(ids, link_parent(ids, [video_of(id) for id in ids], stored, SETTINGS)) == at_once
     assert at_once[0]
@@ -169,8 +170,8 @@ def test_a_parent_too_small_is_empty_or_complete(starts: int) -> None:
 
 LINK_ELSEWHERE = """
 import sys
-from test_clustering import SETTINGS, link, named, world
-from ingest.clustering import fit_centroids
+from tests.unit.ingest.clustering.test_kmeans import SETTINGS, link, named, world
+from ingest.clustering.kmeans import fit_centroids
 ids, features = world(800, 2)
 sys.stdout.write(fit_centroids(features, SETTINGS).tobytes().hex() + repr(named(ids, link(ids, features))))
 """
@@ -180,8 +181,8 @@ def test_threads_make_no_difference() -> None:
     def run(threads: int) -> str:
         counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
         command = [sys.executable, "-c", LINK_ELSEWHERE]
-        here, root = Path(__file__).parent, Path(__file__).parents[2]
-        environment = os.environ | counts | {"PYTHONPATH": f"{here}{os.pathsep}{root}"}
+        root = Path(__file__).parents[4]
+        environment = os.environ | counts | {"PYTHONPATH": str(root)}
         return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
 
     assert run(1) == run(2)

@@ -10,9 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from ingest.clustering.near_duplicates import among, copies, keep_views, originals, read_views, similarity, view_of, views_path
+from ingest.clustering.near_duplicates import among, copies, originals
 from ingest.errors import DamagedViews
 from ingest.settings import ClusterSettings
+from ingest.video.signatures import keep_views, read_views, similarity, view_of, views_path
 
 LEAST = ClusterSettings().copy_similarity
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ingest.clustering.kmeans import UNCLUSTERED, assign
-from ingest.features import write_features
 from ingest.clustering.cluster_model import make_fit, save_fit
-from ingest.placing import BLOCK, place, place_tasks
+from ingest.clustering.kmeans import UNCLUSTERED, assign
+from ingest.clustering.tasks import BLOCK, place, place_tasks
+from ingest.features.storage import write_features
 from ingest.settings import ClusterSettings
 
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from ingest.errors import NothingToCluster
-from ingest.features import normalize
 from ingest.clustering.cluster_model import load_fit, make_fit, save_fit
-from ingest.settings import ClusterSettings
 from ingest.clustering.whitening import Projection, fit_projection
+from ingest.errors import NothingToCluster
+from ingest.features.base import normalize
+from ingest.settings import ClusterSettings
 
 IDS = [f"{i:016x}-00000000-0-0-96" for i in range(600)]
 

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from ingest.contact_sheets import drawing
-from ingest.video.crops import Box
-from ingest.errors import UnusableSheet
 from ingest.contact_sheets.drawing import END, PAPER, START, Panel, Picture, Sheet
+from ingest.errors import UnusableSheet
+from ingest.model import Box
 
 RED = (255, 0, 0)
 

@@ -11,15 +11,11 @@ import skimage.feature
 from numpy.typing import NDArray
 
 from ingest.errors import DamagedFeatures, UnknownExtractor
-from ingest.features import (
-    HogExtractor,
-    Recipe,
-    features_path,
-    load_extractor,
-    normalize,
-    read_features,
-    write_features,
-)
+from ingest.features.base import normalize
+from ingest.features.factory import load_extractor
+from ingest.features.hog import HogExtractor
+from ingest.features.storage import features_path, read_features, write_features
+from ingest.settings import Recipe
 
 EXTRACTOR = "0123456789abcdef"
 VIDEO = "00000000000000aa"

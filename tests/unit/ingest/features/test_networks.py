@@ -16,8 +16,9 @@ import torchvision
 from numpy.typing import NDArray
 
 from ingest.errors import MissingPackage, SettingsError, UnknownExtractor, UnreadableWeights, WrongWeights
-from ingest.features import Recipe, load_extractor
+from ingest.features.factory import load_extractor
 from ingest.features.grayscale import gray
+from ingest.settings import Recipe
 from tests.hiding import without
 from tests.unit.ingest.features.test_base import photographs
 from trainer.evaluation.features import trunk_features

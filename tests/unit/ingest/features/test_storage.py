@@ -8,15 +8,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import ingest.rows
+import ingest.features.storage
 from graphdb.model import InterEdges
+from ingest.clustering.cluster_model import make_fit, save_fit
 from ingest.clustering.kmeans import assign
+from ingest.clustering.tasks import LinkTask, Member, link
 from ingest.engine.local import LocalEngine
 from ingest.errors import DamagedFeatures
-from ingest.features import features_path, read_features, write_features
-from ingest.clustering.cluster_model import make_fit, save_fit
-from ingest.clustering.tasks import LinkTask, Member, link
-from ingest.rows import read_rows
+from ingest.features.storage import features_path, read_features, read_rows, write_features
 from ingest.settings import ClusterSettings
 
 EXTRACTOR = "0123456789abcdef"
@@ -38,11 +37,11 @@ def whole_files(folder: Path, wanted: list[tuple[str, int]]) -> NDArray[np.float
 WANTED = [(VIDEOS[video], row) for video, row in [(5, 4), (5, 1), (0, 0), (3, 3), (5, 0)]]
 
 
-@pytest.mark.parametrize("in_memory", [ingest.rows.IN_MEMORY, 0])
+@pytest.mark.parametrize("in_memory", [ingest.features.storage.IN_MEMORY, 0])
 def test_rows_are_those_of_the_files_in_the_order_asked(
     folder: Path, in_memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ingest.rows, "IN_MEMORY", in_memory)
+    monkeypatch.setattr(ingest.features.storage, "IN_MEMORY", in_memory)
     rows = read_rows(folder, EXTRACTOR, WANTED)
     assert rows.dtype == np.float16
     np.testing.assert_array_equal(rows.astype(np.float32), whole_files(folder, WANTED))

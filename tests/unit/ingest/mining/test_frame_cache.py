@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from ingest.mining import frame_cache
-from ingest.video.crops import Box
 from ingest.miner import mine_video
+from ingest.mining import frame_cache
 from ingest.mining.frame_cache import Recall
+from ingest.model import Box, Candidate, Region
 from ingest.settings import MiningSettings
-from ingest.mining.candidates import Candidate
-from ingest.tracking.kcf import Region
 from ingest.video.reader import VideoReader
 
 SETTINGS = MiningSettings(track_frames=9, gap=10, max_patches=2)

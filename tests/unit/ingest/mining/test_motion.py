@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ingest.rejections import Reason
-from ingest.mining.optical_flow import MotionJudge
 from ingest.mining.motion import Moving, Seen
+from ingest.mining.optical_flow import MotionJudge
+from ingest.rejections import Reason
 from ingest.settings import MiningSettings
 from tests.unit.ingest.clip_files import Image, disc_over, texture
 

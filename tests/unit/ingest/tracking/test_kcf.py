@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from ingest.errors import WrongOpenCV
+from ingest.model import Region
 from ingest.rejections import Reason
 from ingest.settings import MiningSettings
-from ingest.tracking.kcf import Region, follow, require_tracker
+from ingest.tracking.kcf import follow, require_tracker
 from tests.unit.ingest.clip_files import Image, disc_over, texture
 
 SETTINGS = MiningSettings()

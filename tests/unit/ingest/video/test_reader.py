@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from ingest.errors import MissingPath, UnreadableVideo
-from ingest.video.reader import Clock, VideoReader, find_videos, video_id
+from ingest.video.discovery import find_videos, video_id
+from ingest.video.reader import Clock, VideoReader
 from tests.unit.ingest.clip_files import crossing, sound, texture, turn_by_metadata, write
 
 

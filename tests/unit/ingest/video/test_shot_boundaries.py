@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 
 from ingest.settings import MiningSettings
-from ingest.video.shot_boundaries import CutDetector
 from ingest.video.reader import VideoReader
+from ingest.video.shot_boundaries import CutDetector
 from tests.unit.ingest.clip_files import texture
 
 SHOTS_OF_BIKES = [30, 76, 137, 187, 242]

@@ -9,10 +9,10 @@ import torch
 
 from tests.unit.trainer.loop.test_train import train_run
 from tests.unit.trainer.toy_service import ToyService
-from trainer.errors import ImageError, SettingsError
 from trainer.data.gpu_images import decode_images
-from trainer.settings import TrainSettings
 from trainer.data.triplets import TripletLoader, image_keys
+from trainer.errors import ImageError, SettingsError
+from trainer.settings import TrainSettings
 
 CPU = torch.device("cpu")
 

@@ -8,8 +8,8 @@ import pytest
 
 from tests.unit.trainer.toy_service import draw_frame
 from trainer.command import run_training
-from trainer.errors import ImagesChanged, SettingsError
 from trainer.data.image_folder import ImageFolder
+from trainer.errors import ImagesChanged, SettingsError
 
 
 @pytest.fixture

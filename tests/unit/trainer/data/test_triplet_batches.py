@@ -11,11 +11,11 @@ import torch
 from api.wire.triplets import TripletBatch
 from tests.unit.trainer.toy_service import ToyService
 from trainer.data.augmentation import augment
-from trainer.errors import ImageError
 from trainer.data.images import decode_image
+from trainer.data.triplets import TripletLoader
+from trainer.errors import ImageError
 from trainer.objectives.negative_mining import Triplets
 from trainer.settings import TrainSettings
-from trainer.data.triplets import TripletLoader
 
 SETTINGS = TrainSettings(snapshot="toy", batch=4, image_size=64, seed=3, augment="mirror,crop,color")
 

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from trainer.models.siamese import TripletSiamese
 from trainer.distributed.parallel import Network, synchronize
+from trainer.models.siamese import TripletSiamese
 from trainer.objectives.context import ContextSiamese
 
 IMAGES = torch.randint(0, 256, (6, 3, 64, 64), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))

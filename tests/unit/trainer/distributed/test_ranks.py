@@ -10,10 +10,10 @@ import torch
 
 from tests.unit.trainer.ranked import OTHERS, SETTINGS, train_on_ranks, train_steps
 from tests.unit.trainer.toy_service import ToyService
+from trainer.distributed.ranks import Part
+from trainer.objectives.registry import KINDS
 from trainer.runs import checkpoint
 from trainer.runs.metrics import Metrics, read_metrics
-from trainer.objectives import KINDS
-from trainer.distributed.ranks import Part
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 

@@ -8,11 +8,18 @@ import torch
 
 from api.wire.triplets import TripletBatch
 from tests.unit.trainer.toy_service import GROUPS, VIDEOS, ToyService, patch_id
-from trainer.distance import cosine_distance
 from trainer.errors import BenchmarkError
-from trainer.evaluation.distances import HeldOut, collect_held_out, collect_pairs, embed, mean_distances, score_distances
+from trainer.evaluation.distances import (
+    HeldOut,
+    collect_held_out,
+    collect_pairs,
+    embed,
+    mean_distances,
+    score_distances,
+)
 from trainer.evaluation.holdout import is_held_out
 from trainer.models.siamese import TripletSiamese
+from trainer.objectives.losses import cosine_distance
 
 
 def collect(service: ToyService, total: int = 250, hold_out: float = 0.5, wanted: int = 1000) -> object:

@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from tests.unit.trainer.toy_service import draw_patch
+from trainer.data.images import decode_image, read_square
 from trainer.errors import ImageError
 from trainer.evaluation.features import hog_features, pixel_features, trunk_features
-from trainer.data.images import decode_image, read_square
 from trainer.models.trunk import Trunk
 
 IMAGES = np.stack([decode_image(draw_patch(group, 0, 0, 0), "patch") for group in (0, 1, 2)])

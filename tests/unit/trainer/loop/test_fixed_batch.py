@@ -12,11 +12,11 @@ import torch
 from tests.conftest import SAMPLES
 from tests.unit.trainer.toy_service import ToyService
 from trainer.distributed.parallel import Network
-from trainer.objectives import KINDS
 from trainer.distributed.ranks import WHOLE
-from trainer.settings import TrainSettings
 from trainer.loop.state import TrainState
 from trainer.loop.step import do_step
+from trainer.objectives.registry import KINDS
+from trainer.settings import TrainSettings
 
 SMALL: dict[str, Any] = {"snapshot": "toy", "batch": 8, "image_size": 32, "head": "32,16", "lr": 0.01}
 

@@ -14,16 +14,16 @@ from torch.optim import AdamW
 
 from tests.unit.trainer.toy_service import ToyService
 from trainer.data.batch import Batch
-from trainer.errors import LossNotFinite, SettingsDiffer
-from trainer.models.siamese import Model
 from trainer.distributed.parallel import Network
-from trainer.objectives.ranking import Ranking
-from trainer.loop.optimizer import build_optimizer, learning_rate
 from trainer.distributed.ranks import WHOLE
-from trainer.runs.run import resume_settings
-from trainer.settings import TrainSettings
+from trainer.errors import LossNotFinite, SettingsDiffer
+from trainer.loop.optimizer import build_optimizer, learning_rate
 from trainer.loop.state import TrainState
 from trainer.loop.step import do_step
+from trainer.models.siamese import Model
+from trainer.objectives.ranking import Ranking
+from trainer.runs.run import resume_settings
+from trainer.settings import TrainSettings
 
 CPU = torch.device("cpu")
 SETTINGS = TrainSettings(snapshot="toy", batch=4, image_size=32, head="32,16", lr=0.1, steps=100, momentum=0.0)

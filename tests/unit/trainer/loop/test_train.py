@@ -15,16 +15,16 @@ import torch
 from api.client.http import ServiceError
 from api.wire.triplets import TripletBatch
 from tests.unit.trainer.toy_service import ToyService
-from trainer.runs import checkpoint
+from trainer.data.triplets import TripletSource
 from trainer.errors import LossNotFinite, SettingsDiffer
+from trainer.loop.state import TrainState
+from trainer.loop.train import train
+from trainer.models.weights import load_trunk
+from trainer.runs import checkpoint
 from trainer.runs.metrics import Summary, read_metrics
 from trainer.runs.progress import Progress
 from trainer.runs.run import Run
 from trainer.settings import Machine, TrainSettings
-from trainer.loop.state import TrainState
-from trainer.data.triplets import TripletSource
-from trainer.loop.train import train
-from trainer.models.weights import load_trunk
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 

@@ -11,11 +11,11 @@ import pytest
 
 from api.wire.triplets import TripletBatch
 from tests.unit.trainer.toy_service import ToyService
+from trainer.loop.train import train
 from trainer.runs.metrics import Metrics
 from trainer.runs.progress import Silence
 from trainer.runs.run import Run
 from trainer.settings import Machine, TrainSettings
-from trainer.loop.train import train
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 

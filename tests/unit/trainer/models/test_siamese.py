@@ -6,8 +6,8 @@ import torchvision
 from torch import nn
 
 from trainer.models.siamese import TripletSiamese
-from trainer.settings import COMMON_TRUNKS
 from trainer.models.trunk import Trunk
+from trainer.settings import COMMON_TRUNKS
 
 
 def images(count: int, size: int) -> torch.Tensor:

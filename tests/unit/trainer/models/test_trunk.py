@@ -13,15 +13,16 @@ import torch
 import torchvision
 from torch import nn
 
-from ingest.features import Recipe, load_extractor
+from ingest.features.factory import load_extractor
+from ingest.settings import Recipe
 from tests.unit.ingest.features.test_base import photographs
 from trainer.errors import SettingsError, WeightsError
 from trainer.evaluation.features import trunk_features
-from trainer.runs.export import export_weights
-from trainer.models.siamese import TripletSiamese
 from trainer.models.provenance import code_revision
+from trainer.models.siamese import TripletSiamese
 from trainer.models.trunk import HEADS, Trunk
 from trainer.models.weights import load_trunk, save_trunk
+from trainer.runs.export import export_weights
 
 NAMES = ("resnet18", "vgg16_bn", "squeezenet1_1", "mobilenet_v3_small", "regnet_y_400mf", "timm:test_resnet")
 ABOUT: dict[str, Any] = {"settings": {"image_size": 64}, "steps": 7}

@@ -8,8 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch.testing import assert_close
 
-from trainer.distance import cosine_distance
-from trainer.objectives.losses import infonce_loss, supcon_loss, triplet_margin_loss
+from trainer.objectives.losses import cosine_distance, infonce_loss, supcon_loss, triplet_margin_loss
 
 
 def test_cosine_distance_of_known_angles() -> None:

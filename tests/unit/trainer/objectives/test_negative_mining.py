@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from tests.unit.trainer.toy_service import ToyService
-from trainer.objectives.negative_mining import Triplets, candidates, given, mine
 from trainer.data.positives import join, stable_number
-from trainer.models.memory_queue import MemoryQueue
-from trainer.settings import TrainSettings
 from trainer.data.triplets import TripletLoader
+from trainer.models.memory_queue import MemoryQueue
+from trainer.objectives.negative_mining import Triplets, candidates, given, mine
+from trainer.settings import TrainSettings
 
 # Two pairs, 0 and 2 of group 7, 1 and 3 of group 8, and image 4 of group 9.
 TRIPLETS = Triplets(torch.tensor([0, 1]), torch.tensor([2, 3]), torch.tensor([4, 0]))

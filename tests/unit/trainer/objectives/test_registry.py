@@ -9,13 +9,13 @@ import pytest
 
 from tests.conftest import SAMPLES
 from tests.unit.trainer.toy_service import ToyService
-from trainer.errors import SettingsError
-from trainer.objectives import KINDS, unread
+from trainer.data.triplets import TripletLoader
 from trainer.distributed.ranks import Part
+from trainer.errors import SettingsError
+from trainer.models.trunk import Trunk
+from trainer.objectives.registry import KINDS, unread
 from trainer.runs.run import Run
 from trainer.settings import TrainSettings
-from trainer.data.triplets import TripletLoader
-from trainer.models.trunk import Trunk
 
 TRACKS_ALONE = {"id": "c3d4", "counts": {"transitive": 0, "intra": 100, "inter": 0}}
 

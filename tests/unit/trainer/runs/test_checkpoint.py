@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from trainer.runs import checkpoint
 from trainer.errors import DamagedCheckpoint
+from trainer.runs import checkpoint
 
 
 def network(seed: int) -> tuple[nn.Module, torch.optim.Optimizer]:

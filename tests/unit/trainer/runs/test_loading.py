@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainer.runs import checkpoint
 from trainer.errors import BenchmarkError, RunNotFound
-from trainer.runs.loading import load_network, untrained
-from trainer.settings import TrainSettings
 from trainer.loop.state import TrainState
 from trainer.models.weights import save_trunk
+from trainer.runs import checkpoint
+from trainer.runs.loading import load_network, untrained
+from trainer.settings import TrainSettings
 
 SETTINGS = TrainSettings(snapshot="toy", image_size=32, head="8,4", seed=3)
 

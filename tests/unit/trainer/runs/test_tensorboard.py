@@ -12,14 +12,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from tests.unit.trainer.loop.test_train import MACHINE, equal, train_run
 from tests.unit.trainer.toy_service import ToyService, draw_patch
-from trainer.runs.tensorboard import hardest_triplets, picture_hardest
+from trainer.data.triplets import TripletLoader
+from trainer.distributed.ranks import WHOLE
 from trainer.errors import BenchmarkError, SettingsError
 from trainer.evaluation.online import Evaluator
-from trainer.evaluations import append_evaluation, cut_evaluations, read_evaluations
 from trainer.objectives.multitask import MultiTask
-from trainer.distributed.ranks import WHOLE
+from trainer.runs.metrics import append_evaluation, cut_evaluations, read_evaluations
+from trainer.runs.tensorboard import hardest_triplets, picture_hardest
 from trainer.settings import Machine, TrainSettings
-from trainer.data.triplets import TripletLoader
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 

@@ -1,0 +1,34 @@
+"""TODO."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest.engine.base import Engine
+from ingest.engine.local import LocalEngine
+from ingest.errors import UnusedAddress
+
+if TYPE_CHECKING:
+    from ingest.settings import IngestSettings
+
+
+@contextmanager
+def open_engine(settings: IngestSettings, folder: Path, paths: Sequence[Path] = ()) -> Iterator[Engine]:
+    """The engine that was asked for; on a cluster, every machine must see the data folder and the paths.
+
+    Raises UnusedAddress, MissingRay, ClusterUnavailable, NotShared.
+    """
+    if settings.engine == "local":
+        if settings.address is not None:
+            raise UnusedAddress(settings.address)
+        with LocalEngine(settings.workers) as local:
+            yield local
+        return
+    from ingest.engine.ray_cluster import RayEngine
+
+    with RayEngine(settings.address, settings.workers) as cluster:
+        cluster.require_shared(folder, paths)
+        yield cluster
