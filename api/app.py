@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import problems
-from api.middleware.access_log import Seen
+from api.middleware.access_log import AccessLog
 from api.middleware.api_keys import Keyring
 from api.middleware.auth import Guard
 from api.middleware.load_limits import Limits, Rates
@@ -64,7 +64,7 @@ def protect(app: FastAPI, keys: Keyring, in_flight: int, runtime: Path) -> None:
     """Put around the app, from the outside in: what is seen of a request, who may ask, how much."""
     app.add_middleware(Limits, in_flight=in_flight, rates=Rates(runtime))
     app.add_middleware(Guard, keys=keys)
-    app.add_middleware(Seen)
+    app.add_middleware(AccessLog)
 
 
 def describe(app: FastAPI) -> None:

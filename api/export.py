@@ -18,7 +18,7 @@ from api.client.http import TripletClient
 from api.errors import OtherExport
 from api.sampling.order import Mix
 from api.wire.triplets import TripletBatch
-from graphdb.files import whole_file
+from graphdb.files import atomic_write
 
 ABOUT = "export.json"
 ROLES = ("anchor", "positive", "negative")
@@ -69,7 +69,7 @@ def export(client: TripletClient, wanted: Export, files: Sequence[range], folder
         path = folder / f"{number:06d}.{SUFFIX[wanted.format]}"
         if not path.exists():
             batches = [fetch(client, wanted, position) for position in positions]
-            with whole_file(path) as file:
+            with atomic_write(path) as file:
                 write(file, [row for batch in batches for row in rows(batch, wanted.epoch)])
         yield path
 
@@ -78,7 +78,7 @@ def claim(folder: Path, wanted: Export) -> None:
     """Make the folder this export's. Raises OtherExport where it is another's."""
     about, content = folder / ABOUT, json.dumps(asdict(wanted), indent=2).encode() + b"\n"
     if not about.exists():
-        with whole_file(about) as file:
+        with atomic_write(about) as file:
             file.write(content)
     elif about.read_bytes() != content:
         raise OtherExport(folder)

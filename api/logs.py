@@ -39,13 +39,13 @@ def id_of(sent: str | None) -> str:
 
 def configure(format: Format) -> None:
     """Let everything in this process log to stderr in this format. Only JSON has the line for each request."""
-    handler = Patient()
+    handler = NonBlockingHandler()
     handler.setFormatter(AsJson() if format == "json" else AsText())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     requests.setLevel(logging.INFO if format == "json" else logging.WARNING)
 
 
-class Patient(QueueHandler):
+class NonBlockingHandler(QueueHandler):
     """Has a thread write to stderr: the service never waits for who reads its log slowly, or has stopped reading.
 
     Lines that find no room among those that wait are left out; how many is said as soon as there is room.

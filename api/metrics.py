@@ -43,13 +43,13 @@ def page() -> bytes:
     folder = os.environ.get(FOLDER)
     if not folder:
         return generate_latest(REGISTRY)
-    bury(Path(folder))
+    drop_dead_workers(Path(folder))
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return generate_latest(registry)
 
 
-def bury(folder: Path) -> None:
+def drop_dead_workers(folder: Path) -> None:
     """Drop the gauges of workers that died: what they were doing is not done any more. Their counts stay."""
     for pid in {int(file.stem.rpartition("_")[2]) for file in folder.glob("gauge_live*_*.db")}:
         try:

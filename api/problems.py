@@ -48,7 +48,7 @@ class Problem(BaseModel):
 
 
 @dataclass(frozen=True)
-class Kind:
+class ProblemType:
     """A problem by name. `meaning` is for its own page; `detail` stands in for a message that is not for strangers."""
 
     name: str
@@ -62,53 +62,57 @@ class Kind:
         return f"/problems/{self.name}"
 
 
-INVALID = Kind("invalid-request", 422, "Invalid request", "A parameter is missing, unknown or out of its range.")
-MALFORMED = Kind("malformed-request", 400, "Malformed request", "What was sent is not HTTP.")
-KEY = Kind(
+INVALID = ProblemType("invalid-request", 422, "Invalid request", "A parameter is missing, unknown or out of its range.")
+MALFORMED = ProblemType("malformed-request", 400, "Malformed request", "What was sent is not HTTP.")
+KEY = ProblemType(
     "key-needed",
     401,
     "Key needed",
     "Every request must carry a key of the service that is in force: Authorization: Bearer.",
 )
-SCOPE = Kind("scope-missing", 403, "Scope missing", "The key does not open this.")
-HOST = Kind(
+SCOPE = ProblemType("scope-missing", 403, "Scope missing", "The key does not open this.")
+HOST = ProblemType(
     "misdirected",
     421,
     "Misdirected request",
     "Without a key, the service answers to the hosts localhost, 127.0.0.1 and [::1] only.",
 )
-RATE = Kind("too-many-requests", 429, "Too many requests", "The key has a rate, and this request goes beyond it.")
-LARGE = Kind("head-too-large", 431, "Head too large", "Address and headers of a request may have 32 KiB together.")
-BUSY = Kind(
+RATE = ProblemType(
+    "too-many-requests", 429, "Too many requests", "The key has a rate, and this request goes beyond it."
+)
+LARGE = ProblemType(
+    "head-too-large", 431, "Head too large", "Address and headers of a request may have 32 KiB together."
+)
+BUSY = ProblemType(
     "overloaded", 503, "Overloaded", "As many requests are under way as the service takes. Repeat it as it is, later."
 )
-STOPPING = Kind(
+STOPPING = ProblemType(
     "stopping",
     503,
     "Stopping",
     "The service was stopped, and this answer was not ready in time. The request can be repeated as it is.",
 )
-BUG = Kind(
+BUG = ProblemType(
     "bug",
     500,
     "Internal server error",
     "The service failed in a way that it should not; its log says how, under `request_id`.",
 )
-AWAY = Kind(
+GRAPH_UNAVAILABLE = ProblemType(
     "graph-unavailable",
     503,
     "Graph unavailable",
     "The graph database does not answer. The request can be repeated as it is.",
     "The graph does not answer; ask again later.",
 )
-DAMAGED = Kind(
+DAMAGED = ProblemType(
     "archive-damaged",
     500,
     "Archive damaged",
     "The graph points to an image that is not in the archive.",
     "An image is missing from the archive; the log of the service names it.",
 )
-SLOW = Kind(
+GRAPH_TIMEOUT = ProblemType(
     "graph-too-slow",
     503,
     "Graph too slow",
@@ -118,43 +122,49 @@ AWAY_ERRORS = (TransientError, ConnectionPoolError, AuthError, Forbidden)
 AWAY_CODES = ("Neo.DatabaseError.", "Neo.ClientError.Database.")
 """How the codes of errors begin that say that the server, or the database on it, is not well."""
 TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
-KINDS: dict[type[Exception], Kind] = {
-    SnapshotNotFound: Kind("snapshot-not-found", 404, "Snapshot not found", "No snapshot was published by this id."),
-    SnapshotGone: Kind(
+KINDS: dict[type[Exception], ProblemType] = {
+    SnapshotNotFound: ProblemType(
+        "snapshot-not-found", 404, "Snapshot not found", "No snapshot was published by this id."
+    ),
+    SnapshotGone: ProblemType(
         "snapshot-gone",
         410,
         "Snapshot gone",
         "The snapshot has ended; `successor` names the one to go on with, if any.",
     ),
-    PatchNotFound: Kind("patch-not-found", 404, "Patch not found", "The graph holds no patch with this id."),
-    FrameNotFound: Kind("frame-not-found", 404, "Frame not found", "The graph holds no whole frame with this id."),
-    FramesNotKept: Kind(
+    PatchNotFound: ProblemType("patch-not-found", 404, "Patch not found", "The graph holds no patch with this id."),
+    FrameNotFound: ProblemType(
+        "frame-not-found", 404, "Frame not found", "The graph holds no whole frame with this id."
+    ),
+    FramesNotKept: ProblemType(
         "frames-not-kept", 422, "Frames not kept", "The snapshot has tracks whose whole frames were not kept."
     ),
-    errors.MixError: Kind("mix-unreadable", 422, "Mix unreadable", "A mix is written kind:weight,kind:weight."),
-    errors.MixUnavailable: Kind(
+    errors.MixError: ProblemType("mix-unreadable", 422, "Mix unreadable", "A mix is written kind:weight,kind:weight."),
+    errors.MixUnavailable: ProblemType(
         "mix-unavailable", 422, "Mix unavailable", "The snapshot lacks a kind of the mix; `workable` mixes would do."
     ),
-    errors.TooFewGroups: Kind("too-few-groups", 422, "Too few groups", "Every patch of the snapshot is of one group."),
-    errors.NegativesExhausted: Kind(
+    errors.TooFewGroups: ProblemType(
+        "too-few-groups", 422, "Too few groups", "Every patch of the snapshot is of one group."
+    ),
+    errors.NegativesExhausted: ProblemType(
         "negatives-exhausted", 422, "No negative found", "No draw gave a patch of another group than the anchor's."
     ),
-    errors.RowsMissing: Kind(
+    errors.RowsMissing: ProblemType(
         "graph-damaged",
         500,
         "Graph damaged",
         "The graph lacks what the snapshot counts on.",
         "The graph lacks what the snapshot counts on; `affinity graph check` says what.",
     ),
-    errors.ImagesMoving: Kind(
+    errors.ImagesMoving: ProblemType(
         "images-moving",
         503,
         "Images moving",
         "The archive is being rewritten, and images were moved before they could be read. The request can be repeated "
         "as it is.",
     ),
-    errors.GraphTooSlow: SLOW,
-    GraphUnavailable: AWAY,
+    errors.GraphTooSlow: GRAPH_TIMEOUT,
+    GraphUnavailable: GRAPH_UNAVAILABLE,
     DamagedArchive: DAMAGED,
 }
 NAMED = {
@@ -163,7 +173,9 @@ NAMED = {
 }
 
 
-def problem(kind: Kind, detail: str | None = None, headers: dict[str, str] | None = None, **more: Any) -> JSONResponse:
+def problem(
+    kind: ProblemType, detail: str | None = None, headers: dict[str, str] | None = None, **more: Any
+) -> JSONResponse:
     """The answer that refuses a request; `more` are extension members."""
     metrics.ERRORS.labels(kind.name).inc()
     if kind.status == 503:
@@ -227,13 +239,13 @@ async def on_driver(request: Request, error: Exception) -> JSONResponse:
     return problem(kind, kind.detail)
 
 
-def kind_of(error: DriverError | Neo4jError) -> Kind | None:
+def kind_of(error: DriverError | Neo4jError) -> ProblemType | None:
     """What an error of the driver means for whoever asked; None where it is a bug of ours."""
     code = error.code or "" if isinstance(error, Neo4jError) else ""
     if code.startswith(TIMED_OUT):
-        return SLOW
+        return GRAPH_TIMEOUT
     is_away = error.is_retryable() or isinstance(error, AWAY_ERRORS) or code.startswith(AWAY_CODES)
-    return AWAY if is_away else None
+    return GRAPH_UNAVAILABLE if is_away else None
 
 
 async def on_invalid(request: Request, error: Exception) -> JSONResponse:

@@ -10,10 +10,10 @@ from functools import partial
 from typing import TypeVar
 
 from api.errors import ImagesMoving, RowsMissing
-from api.sampling.cache import Windows
-from api.sampling.executor import Readers
+from api.sampling.cache import GraphCache
+from api.sampling.executor import DaemonExecutor
 from api.sampling.frames import FrameQuery, FrameSample, sample_frames
-from api.sampling.snapshot_index import Source, read_source
+from api.sampling.snapshot_index import SnapshotIndex, read_source
 from api.sampling.triplets import Query, Sample, sample
 from api.settings import ServiceSettings
 from graphdb.archive.reader import ArchiveReader
@@ -28,7 +28,7 @@ Images = TypeVar("Images")
 
 READY_SECONDS = 1.5
 """How long a readiness probe waits for the graph."""
-LOST_AFTER = 2.0
+HANG_FACTOR = 2.0
 """Deadlines that a call on the graph may last; nobody waits for it any more by then."""
 ALIVE_FOR = 1.0
 """Seconds until the graph is asked again whether a snapshot that is being read has ended."""
@@ -45,13 +45,13 @@ class Service:
         self.settings = settings
         self.store = connect(settings.folder, GraphStore, timeout=settings.query_seconds)
         self.archive = ArchiveReader(settings.folder.archive)
-        lost_after = LOST_AFTER * settings.deadline
-        readers = Readers(settings.readers, lost_after=lost_after, reconnect=self.store.reconnect)
-        self._windows = Windows(settings.cache_bytes, deadline=settings.deadline, readers=readers)
+        lost_after = HANG_FACTOR * settings.deadline
+        readers = DaemonExecutor(settings.readers, lost_after=lost_after, reconnect=self.store.reconnect)
+        self._windows = GraphCache(settings.cache_bytes, deadline=settings.deadline, readers=readers)
         # A connection and a thread of its own: whoever asks for readiness waits behind nobody's triplets.
         self._probe_store = reach(settings.folder, GraphStore, timeout=READY_SECONDS)
-        probe = Readers(1, lost_after=READY_SECONDS, reconnect=self._probe_store.reconnect)
-        self._probe = Windows(0, deadline=READY_SECONDS, readers=probe)
+        probe = DaemonExecutor(1, lost_after=READY_SECONDS, reconnect=self._probe_store.reconnect)
+        self._probe = GraphCache(0, deadline=READY_SECONDS, readers=probe)
         self._alive: dict[str, float] = {}
         self._stamped: dict[str, float] = {}
 
@@ -167,7 +167,7 @@ class Service:
             raise PatchNotFound(id)
         return locations[id]
 
-    async def _source(self, id: str) -> Source:
+    async def _source(self, id: str) -> SnapshotIndex:
         now = time.monotonic()
         if now > self._alive.get(id, 0.0):
             # Noted before the answer is there: one request asks, the others go on.

@@ -150,13 +150,13 @@ def import_(
 
 
 def own_folder(data: Path | None, verb: str) -> DataFolder:
-    """The data folder, whose server is ours. Raises NotOurServer where NEO4J_URI names another."""
-    from graphdb.errors import NotOurServer
+    """The data folder, whose server is ours. Raises ExternalServer where NEO4J_URI names another."""
+    from graphdb.errors import ExternalServer
     from graphdb.settings import DataFolder, ServerSettings
 
     given = ServerSettings.from_environment()
     if given:
-        raise NotOurServer(given.uri, verb)
+        raise ExternalServer(given.uri, verb)
     return DataFolder.resolve(data)
 
 

@@ -7,7 +7,7 @@ from typing import TypeVar
 from graphdb.server.handshake import greet
 from graphdb.settings import Connection, DataFolder, ServerSettings
 from graphdb.store.graph import GraphStore
-from graphdb.store.ownership import admit, claim
+from graphdb.store.ownership import claim, require_own_database
 
 Store = TypeVar("Store", bound=GraphStore)
 
@@ -16,7 +16,7 @@ def reach(folder: DataFolder, kind: type[Store], *, timeout: float = 60.0, serve
     """Open a store on the server of a data folder. Writes nothing, whatever the database holds.
 
     `timeout`: seconds that a query may take. `server`: the folder's own server, if it is already started.
-    Raises SettingsError, GraphUnavailable, GraphRefused and UnsupportedServer.
+    Raises SettingsError, GraphUnavailable, GraphAccessDenied and UnsupportedServer.
     """
     external = None if server else ServerSettings.from_environment()
     address = server or external or local_server(folder)
@@ -32,7 +32,7 @@ def connect(folder: DataFolder, kind: type[Store], *, timeout: float = 60.0, ser
     """
     store = reach(folder, kind, timeout=timeout, server=server)
     try:
-        admit(store)
+        require_own_database(store)
         store.ensure_schema()
         claim(store, folder)
     except BaseException:

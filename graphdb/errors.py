@@ -4,7 +4,7 @@ GraphdbError
   x SettingsError        a setting has a value that cannot be used
   x GraphUnavailable     no Neo4j answers at the address
     - GraphBroken        it answers, and has failed at its own work
-    - GraphRefused       it answers, and refuses the password, the database or the right
+    - GraphAccessDenied       it answers, and refuses the password, the database or the right
   x UnsupportedServer    what answers is no Neo4j, or one too old
   x ForeignData          the database holds data of somebody else
   x SchemaCollision      the database has constraints or indexes that ours cannot stand beside
@@ -12,7 +12,7 @@ GraphdbError
   x CannotExport         a graph cannot be written to a folder as it is
   x CannotImport         a folder holds no whole export, or the server is not empty
   x CannotWrite          the disk is full, or closed to this user
-    - NoRoom             so little is left that the local Neo4j is kept from starting and writing
+    - DiskNearlyFull             so little is left that the local Neo4j is kept from starting and writing
   x NotFound
     - SnapshotNotFound
     - SnapshotGone       it was there; a newer one takes its place
@@ -39,7 +39,7 @@ CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 """What it says where this user may not."""
 
 
-class Carried(Exception):
+class PicklableError(Exception):
     """An error that comes back from worker processes whole. Exceptions are pickled as their message alone, which is not
     what they are made from: these are made again from that."""
 
@@ -54,11 +54,11 @@ class Carried(Exception):
     _made_from: tuple[tuple[object, ...], dict[str, object]]
 
 
-def made(kind: Callable[..., Carried], args: tuple[object, ...], named: dict[str, object]) -> Carried:
+def made(kind: Callable[..., PicklableError], args: tuple[object, ...], named: dict[str, object]) -> PicklableError:
     return kind(*args, **named)
 
 
-class GraphdbError(Carried):
+class GraphdbError(PicklableError):
     """The root: its message says what happened, to what, and what to do next."""
 
 
@@ -77,7 +77,7 @@ class GraphUnavailable(GraphdbError):
         )
 
 
-class GraphRefused(GraphUnavailable):
+class GraphAccessDenied(GraphUnavailable):
     """A Neo4j answers, and refuses: a wrong password, a database that is not there, a right that is missing."""
 
     def __init__(self, uri: str, reason: str) -> None:
@@ -183,7 +183,7 @@ class CannotWrite(GraphdbError):
         super().__init__(f"{what}. {cure}, and run the same command again: it goes on from what was stored.")
 
 
-class NoRoom(CannotWrite):
+class DiskNearlyFull(CannotWrite):
     """So little of the disk is left that the local Neo4j is kept from starting and writing."""
 
     def __init__(self, path: Path, least: int) -> None:
@@ -292,7 +292,7 @@ class ServerDied(ServerError):
     """The server ended before it answered."""
 
 
-class HalfImported(ServerError):
+class IncompleteImport(ServerError):
     """The store is being written by an import, or was left by one that died: nobody may take it for a graph."""
 
     def __init__(self, folder: Path) -> None:
@@ -303,7 +303,7 @@ class HalfImported(ServerError):
         )
 
 
-class NotOurServer(ServerError):
+class ExternalServer(ServerError):
     """NEO4J_URI names a server that somebody else runs."""
 
     def __init__(self, uri: str, verb: str) -> None:
@@ -345,7 +345,7 @@ def reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-class StillBusy(GraphdbError):
+class LockTimeout(GraphdbError):
     """Another process holds what this one waits for."""
 
     def __init__(self, lock: Path, doing: str) -> None:

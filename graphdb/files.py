@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from graphdb.errors import CannotWrite, NoRoom, StillBusy
+from graphdb.errors import CannotWrite, DiskNearlyFull, LockTimeout
 
 TEMPORARY = ".tmp"
 """How the name of a file ends that is not whole yet."""
@@ -22,13 +22,13 @@ that runs out of room while it creates an index spins without an answer, and who
 
 @contextmanager
 def alone(lock: Path, seconds: float, doing: str) -> Iterator[None]:
-    """One process at a time; the folder of the lock is made if missing. Raises StillBusy after `seconds`."""
+    """One process at a time; the folder of the lock is made if missing. Raises LockTimeout after `seconds`."""
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(lock, timeout=seconds):
             yield
     except Timeout as error:
-        raise StillBusy(lock, doing) from error
+        raise LockTimeout(lock, doing) from error
 
 
 @contextmanager
@@ -41,7 +41,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """A file to write to, in a folder made if missing. Readers see all of it or none; a failure leaves nothing.
 
     Raises CannotWrite.
@@ -67,10 +67,10 @@ def half_written(folder: Path, name: str = "*") -> list[Path]:
 
 
 def require_room(folder: Path) -> None:
-    """Raises NoRoom where the disk of the folder, which may still have to be made, has less than ROOM free."""
+    """Raises DiskNearlyFull where the disk of the folder, which may still have to be made, has less than ROOM free."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     if shutil.disk_usage(there).free < ROOM:
-        raise NoRoom(folder, ROOM)
+        raise DiskNearlyFull(folder, ROOM)
 
 
 def write_private(path: Path, text: str) -> None:

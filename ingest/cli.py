@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from graphdb.connect import connect
-    from graphdb.store.deletion import Held
+    from graphdb.store.deletion import VideoUsage
     from ingest.progress import Report
     from ingest.summary import Summary
 
@@ -213,7 +213,7 @@ def forget(
 
     report = Report()
 
-    def agree(held: Sequence[Held]) -> bool:
+    def agree(held: Sequence[VideoUsage]) -> bool:
         report.say(forget.told(held))
         return yes or typer.confirm("Forget?", abort=True, err=True)
 

@@ -35,7 +35,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from graphdb.errors import Carried
+from graphdb.errors import PicklableError
 
 
 def shown(path: Path) -> str:
@@ -44,7 +44,7 @@ def shown(path: Path) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-class IngestError(Carried):
+class IngestError(PicklableError):
     """The root: its message says what happened, to what, and what to do next."""
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import cv2
 
-from ingest.mining.candidates import Survey
-from ingest.mining.frame_cache import Recall
+from ingest.mining.candidates import CandidateFinder
+from ingest.mining.frame_cache import FrameCache
 from ingest.model import MinedVideo
 from ingest.settings import MiningSettings
 from ingest.tracking.kcf import require_tracker
@@ -30,8 +30,8 @@ def mine_video(path: Path, settings: MiningSettings, *, threads: int = 1) -> Min
     cv2.setNumThreads(1)
     name = video_id(path)
     reader = VideoReader(path, threads=threads)
-    recall = Recall(reader, settings)
-    survey = Survey(reader, settings, recall)
+    recall = FrameCache(reader, settings)
+    survey = CandidateFinder(reader, settings, recall)
     candidates = survey.run()
     tracks = _tracks(recall, candidates, settings, survey.funnel)
     return MinedVideo(

@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.rejections import Funnel, Reason
+from ingest.rejections import Funnel, Rejection
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class MinedTrack:
     start: MinedPatch
     end: MinedPatch
     # An array cannot be compared as the rest; it is small of the image that the JPEG of the start is cut from.
-    view: View = field(compare=False)
+    view: FrameSignature = field(compare=False)
     frame_jpeg: bytes | None
 
 
@@ -54,7 +54,7 @@ class MinedVideo:
         return self.funnel.candidates
 
     @property
-    def lost(self) -> Counter[Reason]:
+    def lost(self) -> Counter[Rejection]:
         """Tracks dropped, by reason."""
         return self.funnel.lost
 
@@ -100,4 +100,4 @@ class Box:
     side: int
 
 
-View: TypeAlias = NDArray[np.uint8]
+FrameSignature: TypeAlias = NDArray[np.uint8]

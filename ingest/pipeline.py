@@ -13,7 +13,7 @@ from graphdb.settings import DataFolder
 from graphdb.store.connection import SECONDS
 from graphdb.store.deletion import RemovalStore
 from graphdb.store.graph import GraphStore
-from ingest.clustering.builder import Linker, Starts
+from ingest.clustering.builder import GraphBuilder, Starts
 from ingest.engine.base import Engine
 from ingest.engine.factory import open_engine
 from ingest.errors import NothingIngested, OtherCrops, UnreadableVideo, shown
@@ -43,7 +43,7 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
         paths = [path.absolute() for path in paths]
     files = find_videos(paths)
     if settings.link:
-        look_ahead(settings)
+        preflight(settings)
     with connect(folder, RemovalStore) as store, ArchiveWriter(folder.archive, store.shards) as archive:
         store.sweep_snapshots()
         with open_engine(settings, folder.root, [*paths, *settings.extractor.files]) as engine:
@@ -67,7 +67,7 @@ def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Sum
     return summary
 
 
-def look_ahead(settings: IngestSettings) -> None:
+def preflight(settings: IngestSettings) -> None:
     """Find out before hours of mining what linking would lack after them: a library, an extractor, its weights."""
     import faiss  # noqa: F401
 
@@ -154,7 +154,7 @@ def publish(
     summary: Summary,
 ) -> None:
     """Publish the videos that are not held out, if any are, and then all of them."""
-    linker = Linker(store, folder, engine, settings.extractor, settings.clustering, report)
+    linker = GraphBuilder(store, folder, engine, settings.extractor, settings.clustering, report)
     frames = settings.mining.track_frames
     starts = store.tracked_starts(frames)
     if not starts and summary.skipped:
@@ -168,7 +168,7 @@ def publish(
     summary.snapshot = linker.publish(starts, frames, settings.refit and not settings.hold_out)
 
 
-def apart(starts: Starts, settings: IngestSettings, linker: Linker, report: Report) -> Starts:
+def apart(starts: Starts, settings: IngestSettings, linker: GraphBuilder, report: Report) -> Starts:
     """What to train on: the videos that are not held out, but for those that repeat the footage of one that is."""
     training = {video: entry for video, entry in starts.items() if not held_out(video, settings.hold_out)}
     if not any(ids for _, ids in training.values()):

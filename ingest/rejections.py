@@ -9,7 +9,7 @@ from enum import StrEnum
 from ingest.settings import MiningSettings
 
 
-class Reason(StrEnum):
+class Rejection(StrEnum):
     """Why a frame gave no start, or a start no track."""
 
     SMALL = "box too small"
@@ -33,22 +33,22 @@ class Reason(StrEnum):
 
 
 _SETTINGS = {
-    Reason.SMALL: "min_side",
-    Reason.CUT: "track_frames",
-    Reason.ENDED: "track_frames",
-    Reason.FLAT: "texture",
-    Reason.CAMERA: "min_inliers",
-    Reason.LITTLE: "min_moving",
-    Reason.MUCH: "max_moving",
-    Reason.SPARSE: "min_density",
-    Reason.SCATTERED: "min_share",
-    Reason.TRACKER: "min_response",
-    Reason.LEFT: "min_visible",
-    Reason.DRIFTED: "min_return",
-    Reason.HELD: "min_travel",
-    Reason.STOPPED: "min_travel",
+    Rejection.SMALL: "min_side",
+    Rejection.CUT: "track_frames",
+    Rejection.ENDED: "track_frames",
+    Rejection.FLAT: "texture",
+    Rejection.CAMERA: "min_inliers",
+    Rejection.LITTLE: "min_moving",
+    Rejection.MUCH: "max_moving",
+    Rejection.SPARSE: "min_density",
+    Rejection.SCATTERED: "min_share",
+    Rejection.TRACKER: "min_response",
+    Rejection.LEFT: "min_visible",
+    Rejection.DRIFTED: "min_return",
+    Rejection.HELD: "min_travel",
+    Rejection.STOPPED: "min_travel",
 }
-_OF_TRAJECTORIES = {Reason.LITTLE: "trajectory_min", Reason.MUCH: "trajectory_max", Reason.FLAT: None}
+_OF_TRAJECTORIES = {Rejection.LITTLE: "trajectory_min", Rejection.MUCH: "trajectory_max", Rejection.FLAT: None}
 
 
 @dataclass
@@ -61,12 +61,12 @@ class Funnel:
     """Frames that arrived damaged."""
     judged: int = 0
     """Frames that could have been a start: every `stride`-th."""
-    rejected: Counter[Reason] = field(default_factory=Counter)
+    rejected: Counter[Rejection] = field(default_factory=Counter)
     candidates: int = 0
     """Frames with a moving box."""
     starts: int = 0
     """Candidates that were tracked: those that `gap` and `max_patches` left, and their replacements."""
-    lost: Counter[Reason] = field(default_factory=Counter)
+    lost: Counter[Rejection] = field(default_factory=Counter)
     tracks: int = 0
 
     def __add__(self, other: Funnel) -> Funnel:
@@ -81,13 +81,13 @@ class Funnel:
         if self.starts:
             return _most(self.lost, self.starts, "starts", settings)
         # Every video ends, and most are cut: that explains an empty result only where no frame was left to judge.
-        bounds = (Reason.CUT, Reason.ENDED)
+        bounds = (Rejection.CUT, Rejection.ENDED)
         within = Counter({reason: count for reason, count in self.rejected.items() if reason not in bounds})
         counted = within or self.rejected
         return _most(counted, counted.total(), "frames", settings)
 
 
-def _most(losses: Counter[Reason], total: int, noun: str, settings: MiningSettings) -> str:
+def _most(losses: Counter[Rejection], total: int, noun: str, settings: MiningSettings) -> str:
     reason, count = losses.most_common(1)[0]
     setting = reason.setting(settings.motion)
     named = f" ({setting} is {getattr(settings, setting):g})" if setting else ""

@@ -289,8 +289,8 @@ class IngestSettings:
     """Of a running Ray cluster, as host:port. None: a Ray of our own on this machine."""
 
     @property
-    def extractor(self) -> Recipe:
-        return Recipe(features=self.features, weights=self.weights, crops=self.crops)
+    def extractor(self) -> ExtractorSpec:
+        return ExtractorSpec(features=self.features, weights=self.weights, crops=self.crops)
 
 
 BESIDE = "hog+"
@@ -298,7 +298,7 @@ BESIDE = "hog+"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
+class ExtractorSpec:
     """An extractor as it was asked for: small, so that a worker that is handed it loads its own."""
 
     features: str = "hog"
@@ -324,5 +324,5 @@ class Recipe:
         return {"features": features, "weights": weights, "crops": self.crops}
 
     @classmethod
-    def of(cls, kept: dict[str, Any]) -> Recipe:
+    def of(cls, kept: dict[str, Any]) -> ExtractorSpec:
         return cls(**kept | {"weights": Path(kept["weights"]) if kept.get("weights") else None})

@@ -8,21 +8,21 @@ from typing import Annotated, Any
 import typer
 
 from trainer.distributed.threads import share_cores
-from trainer.settings import INSTANCE_PATTERN, Machine, TrainSettings, sentence
+from trainer.settings import INSTANCE_PATTERN, RuntimeSettings, TrainSettings, sentence
 
-DEFAULTS, MACHINE = TrainSettings(), Machine()
+DEFAULTS, MACHINE = TrainSettings(), RuntimeSettings()
 
 evaluate_app = typer.Typer(no_args_is_help=True, help="Measure what a network has learned.")
 
 
-def option(name: str, of: type[TrainSettings] | type[Machine] = TrainSettings) -> Any:
+def option(name: str, of: type[TrainSettings] | type[RuntimeSettings] = TrainSettings) -> Any:
     """The option of a setting: its sentence is its help."""
     return typer.Option(help=sentence(of, name))
 
 
 Data = Annotated[Path | None, typer.Option(help="The data folder; unset: AFFINITY_DATA, or the platform's.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-Url = Annotated[str, option("url", Machine)]
+Url = Annotated[str, option("url", RuntimeSettings)]
 ApiKey = Annotated[str | None, typer.Option(envvar="AFFINITY_API_KEY", help="The service's key, where it has one.")]
 
 
@@ -61,18 +61,18 @@ def train(
     accumulate: Annotated[int, option("accumulate")] = DEFAULTS.accumulate,
     url: Url = MACHINE.url,
     api_key: ApiKey = None,
-    device: Annotated[str, option("device", Machine)] = MACHINE.device,
-    threads: Annotated[int | None, option("threads", Machine)] = MACHINE.threads,
-    loaders: Annotated[int, option("loaders", Machine)] = MACHINE.loaders,
-    compile: Annotated[bool, option("compile", Machine)] = MACHINE.compile,
-    checkpoint_every: Annotated[int, option("checkpoint_every", Machine)] = MACHINE.checkpoint_every,
-    patience: Annotated[float, option("patience", Machine)] = MACHINE.patience,
-    follow: Annotated[bool, option("follow", Machine)] = MACHINE.follow,
-    evaluate_every: Annotated[int, option("evaluate_every", Machine)] = MACHINE.evaluate_every,
-    evaluate_on: Annotated[str | None, option("evaluate_on", Machine)] = MACHINE.evaluate_on,
-    evaluate_pairs: Annotated[str | None, option("evaluate_pairs", Machine)] = MACHINE.evaluate_pairs,
-    hold_out: Annotated[float, option("hold_out", Machine)] = MACHINE.hold_out,
-    tensorboard: Annotated[bool, option("tensorboard", Machine)] = MACHINE.tensorboard,
+    device: Annotated[str, option("device", RuntimeSettings)] = MACHINE.device,
+    threads: Annotated[int | None, option("threads", RuntimeSettings)] = MACHINE.threads,
+    loaders: Annotated[int, option("loaders", RuntimeSettings)] = MACHINE.loaders,
+    compile: Annotated[bool, option("compile", RuntimeSettings)] = MACHINE.compile,
+    checkpoint_every: Annotated[int, option("checkpoint_every", RuntimeSettings)] = MACHINE.checkpoint_every,
+    patience: Annotated[float, option("patience", RuntimeSettings)] = MACHINE.patience,
+    follow: Annotated[bool, option("follow", RuntimeSettings)] = MACHINE.follow,
+    evaluate_every: Annotated[int, option("evaluate_every", RuntimeSettings)] = MACHINE.evaluate_every,
+    evaluate_on: Annotated[str | None, option("evaluate_on", RuntimeSettings)] = MACHINE.evaluate_on,
+    evaluate_pairs: Annotated[str | None, option("evaluate_pairs", RuntimeSettings)] = MACHINE.evaluate_pairs,
+    hold_out: Annotated[float, option("hold_out", RuntimeSettings)] = MACHINE.hold_out,
+    tensorboard: Annotated[bool, option("tensorboard", RuntimeSettings)] = MACHINE.tensorboard,
     data: Data = None,
     json: Json = False,
 ) -> None:

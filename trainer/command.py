@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 from api.client.http import TripletClient
 from trainer.data.image_folder import ImageFolder
-from trainer.distributed.ranks import Part, from_first, join_ranks
+from trainer.distributed.ranks import RankShard, broadcast, join_ranks
 from trainer.errors import ImagesChanged, SettingsError
 from trainer.loop.signals import StopRequest
 from trainer.runs.metrics import Summary, label
-from trainer.runs.progress import Progress, Silence, client_reports
+from trainer.runs.progress import NullProgress, Progress, client_reports
 from trainer.runs.run import Run, Snapshot, unused_name
-from trainer.settings import COMMON_TRUNKS, Machine, TrainSettings, runs_folder
+from trainer.settings import COMMON_TRUNKS, RuntimeSettings, TrainSettings, runs_folder
 
 if TYPE_CHECKING:
     from trainer.data.triplets import TripletSource
@@ -37,7 +37,7 @@ def run_training(
     if find_spec("torch") is None:  # known here already, not only once a service was found
         raise ModuleNotFoundError("No module named 'torch'", name="torch")
     runs = runs_folder(data)
-    settings_given, machine_given = _of(TrainSettings, given), _of(Machine, given)
+    settings_given, machine_given = _of(TrainSettings, given), _of(RuntimeSettings, given)
     for of_kind in (settings_given, machine_given):
         of_kind.update({name: str(Path(of_kind[name]).absolute()) for name in PATHS & set(of_kind)})
     with join_ranks() as part:
@@ -51,7 +51,7 @@ def _lead(
     name: str | None,
     settings_given: Mapping[str, Any],
     machine_given: Mapping[str, Any],
-    part: Part,
+    part: RankShard,
     *,
     api_key: str | None,
     json_output: bool,
@@ -75,7 +75,7 @@ def _lead(
 
             Trunk(settings.trunk, settings.image_size)
         run.write(settings, snapshot, machine)
-        from_first((run.name, settings, machine), part)
+        broadcast((run.name, settings, machine), part)
         # Torch takes seconds to import, and what can be refused is refused by now.
         from trainer.loop.train import train
 
@@ -95,15 +95,15 @@ def _lead(
         return stop.exit_code
 
 
-def _follow(runs: Path, part: Part, *, api_key: str | None) -> int:
+def _follow(runs: Path, part: RankShard, *, api_key: str | None) -> int:
     """What the other ranks do: train with what the first one settled, in silence."""
     from trainer.loop.train import train
 
-    settled: tuple[str, TrainSettings, Machine] | None = from_first(None, part)
+    settled: tuple[str, TrainSettings, RuntimeSettings] | None = broadcast(None, part)
     assert settled is not None
     name, settings, machine = settled
     with TripletClient(machine.url, api_key=api_key, patience=machine.patience) as client, StopRequest() as stop:
-        train(Run(runs / name), settings, machine, client, Silence(settings.steps), stop.event, part)
+        train(Run(runs / name), settings, machine, client, NullProgress(settings.steps), stop.event, part)
     return stop.exit_code if stop.signum else 0
 
 
@@ -122,7 +122,7 @@ def find_images(root: Path) -> Snapshot:
     return {"id": folder.id, "counts": {"frame": len(folder), "image": len(folder)}}
 
 
-def _of(kind: type[TrainSettings] | type[Machine], given: Mapping[str, Any]) -> dict[str, Any]:
+def _of(kind: type[TrainSettings] | type[RuntimeSettings], given: Mapping[str, Any]) -> dict[str, Any]:
     return {field.name: given[field.name] for field in fields(kind) if field.name in given}
 
 

@@ -11,7 +11,7 @@ from trainer.errors import SettingsError
 
 COMMON_TRUNKS = ("resnet18", "vgg16")
 """Known to be there without a look."""
-OBJECTIVES = ("transitive", "tracking", "multitask", "context", "supervised")
+OBJECTIVE_NAMES = ("transitive", "tracking", "multitask", "context", "supervised")
 """Their classes stand in trainer/objectives/registry.py."""
 LOSSES = ("triplet", "infonce", "supcon")
 MINING = ("given", "random", "hard", "half")
@@ -34,7 +34,7 @@ class TrainSettings:
     The defaults are the paper's (Sec. 5 and 6); what it leaves open of SGD is that of the authors' earlier code.
     """
 
-    objective: str = setting("transitive", f"What is trained for: {', '.join(OBJECTIVES)}.")
+    objective: str = setting("transitive", f"What is trained for: {', '.join(OBJECTIVE_NAMES)}.")
     snapshot: str = setting("latest", "The snapshot to train on; `latest` is resolved once and kept.")
     images: str | None = setting(None, "A folder of images, for context and supervised (there: one folder a class).")
     mix: str = setting("transitive:7,intra:2", "Kinds of positives and their shares; the paper has 7 M and 2 M.")
@@ -68,7 +68,10 @@ class TrainSettings:
     accumulate: int = setting(1, "Batches a step: their gradients are meaned before the weights move.")
 
     def __post_init__(self) -> None:
-        check(self.objective in OBJECTIVES, f"objective must be one of {', '.join(OBJECTIVES)}, not {self.objective!r}")
+        check(
+            self.objective in OBJECTIVE_NAMES,
+            f"objective must be one of {', '.join(OBJECTIVE_NAMES)}, not {self.objective!r}",
+        )
         check(self.negatives in ("batch", "graph"), f"negatives must be `batch` or `graph`, not {self.negatives!r}")
         check(self.seed >= 0, f"seed must not be negative, but is {self.seed}")
         check(self.steps >= 1, f"steps must be at least 1, but is {self.steps}")
@@ -129,7 +132,7 @@ class TrainSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
+class RuntimeSettings:
     """Where a run runs. It may change from one resume to the next."""
 
     url: str = setting("http://127.0.0.1:8477", "Address of the service.")
@@ -161,7 +164,7 @@ class Machine:
         check(self.checkpoint_every >= 1, f"checkpoint-every must be at least 1, but is {self.checkpoint_every}")
 
 
-def sentence(of: type[TrainSettings] | type[Machine], name: str) -> str:
+def sentence(of: type[TrainSettings] | type[RuntimeSettings], name: str) -> str:
     """The help of one setting."""
     return next(str(setting.metadata["help"]) for setting in fields(of) if setting.name == name)
 

@@ -50,7 +50,7 @@ def neo4j(folder: DataFolder) -> Iterator[Check]:
 
 
 def local(folder: DataFolder) -> Iterator[Check]:
-    from graphdb.errors import HalfImported
+    from graphdb.errors import IncompleteImport
     from graphdb.server.configuration import Ports
     from graphdb.server.local import LocalServer
 
@@ -58,7 +58,7 @@ def local(folder: DataFolder) -> Iterator[Check]:
     status = server.status()
     usual, ours = Ports(), server.ports if status.running else Ports(0, 0)
     if status.half_imported:
-        yield problem("graph", HalfImported(folder.neo4j))
+        yield problem("graph", IncompleteImport(folder.neo4j))
     elif status.running:
         yield from reached(server.connection, folder, f"local, process {status.pid}")
     else:
@@ -86,10 +86,10 @@ def reached(server: Connection | ServerSettings, folder: DataFolder, which: str)
 
 def belongs(store: GraphStore, folder: DataFolder) -> Check:
     """Whether the graph is ours, and of one store with the data folder."""
-    from graphdb.store.ownership import admit, relation
+    from graphdb.store.ownership import relation, require_own_database
 
     try:
-        admit(store)
+        require_own_database(store)
     except ForeignData as error:
         return problem("graph", error)
     found = relation(store, folder)

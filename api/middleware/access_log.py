@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 ID = "X-Request-Id"
 
 
-class Seen:
+class AccessLog:
     """ASGI middleware, around everything else. A bug ends here, as a problem with the id that the log has it under."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from api import metrics
 from api.errors import GraphTooSlow
-from api.sampling.executor import Readers
+from api.sampling.executor import DaemonExecutor
 
 log = logging.getLogger(__name__)
 
@@ -28,14 +28,14 @@ Key = tuple[Any, ...]
 """Names a thing that was read; the snapshot that it belongs to comes first."""
 
 
-class Windows:
+class GraphCache:
     """An LRU of immutable things from the graph, bounded in bytes, and the few threads that read them for it.
 
     Belongs to one event loop. However many ask for one thing at a time, the graph is asked once. Every wait ends
     after `deadline` seconds with GraphTooSlow.
     """
 
-    def __init__(self, max_bytes: int, *, deadline: float, readers: Readers) -> None:
+    def __init__(self, max_bytes: int, *, deadline: float, readers: DaemonExecutor) -> None:
         self._max_bytes = max_bytes
         self._deadline = deadline
         self._kept: OrderedDict[Key, Sized] = OrderedDict()

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 
 
-class Readers:
+class DaemonExecutor:
     """As a ThreadPoolExecutor, but of daemon threads: a database that hangs must not keep the service from ending.
 
     A call that takes longer than `lost_after` seconds waits for an answer that was lost on its way, for the graph ends

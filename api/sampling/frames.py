@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from api.sampling.cache import Windows
+from api.sampling.cache import GraphCache
 from api.sampling.order import passes
-from api.sampling.snapshot_index import Source
+from api.sampling.snapshot_index import SnapshotIndex
 from graphdb.errors import FramesNotKept
 from graphdb.model import Frames, Integers
 from graphdb.store.graph import GraphStore
@@ -35,7 +35,9 @@ class FrameSample(NamedTuple):
     frames: Frames
 
 
-async def sample_frames(store: GraphStore, windows: Windows, source: Source, query: FrameQuery) -> FrameSample:
+async def sample_frames(
+    store: GraphStore, windows: GraphCache, source: SnapshotIndex, query: FrameQuery
+) -> FrameSample:
     """The frames that the query asks for, always the same. Raises FramesNotKept and GraphTooSlow."""
     if not source.intra.total:
         raise FramesNotKept(0, 0)

@@ -75,7 +75,7 @@ class Mix:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class PairIndices:
     """What stands at some positions: `kind` indexes the mix's kinds, `index` is that of the pair in its kind."""
 
     kind: Integers
@@ -83,7 +83,7 @@ class Places:
     epoch: Integers
 
 
-def places(seed: int, mix: Mix, sizes: Mapping[str, int], positions: Integers) -> Places:
+def places(seed: int, mix: Mix, sizes: Mapping[str, int], positions: Integers) -> PairIndices:
     """What stands at `positions` (from 0 up to 2^62), where `sizes` says how many pairs of each kind there are.
 
     One epoch is one pass over the pairs of the mix's first kind; pairs of other kinds carry the epoch they come in.
@@ -102,7 +102,7 @@ def places(seed: int, mix: Mix, sizes: Mapping[str, int], positions: Integers) -
             epoch = before // sizes[name]
         mine = kind == number
         index[mine] = _pairs(seed, name, sizes[name], before[mine])
-    return Places(kind, index, epoch)
+    return PairIndices(kind, index, epoch)
 
 
 def passes(seed: int, kind: str, size: int, positions: Integers) -> tuple[Integers, Integers]:
@@ -131,7 +131,7 @@ def permute(index: Integers, size: int, keys: Words) -> Integers:
 def draw(seed: int, purpose: str, positions: Integers, number: Integers | int = 0) -> Words:
     """A keyed 64-bit word for each position and number, as if drawn at random."""
     first, second = keyed_words(2, seed, purpose)[:, None]
-    return scramble(scramble(positions.astype(np.uint64) + first) ^ (np.asarray(number).astype(np.uint64) + second))
+    return mix64(mix64(positions.astype(np.uint64) + first) ^ (np.asarray(number).astype(np.uint64) + second))
 
 
 def keyed_words(count: int, *name: str | int) -> Words:
@@ -141,7 +141,7 @@ def keyed_words(count: int, *name: str | int) -> Words:
     return np.frombuffer(b"".join(digests), "<u8")[:count].astype(np.uint64)
 
 
-def scramble(words: Words) -> Words:
+def mix64(words: Words) -> Words:
     """The finalizer of splitmix64: each bit of a word decides about every bit of the result. One-to-one."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
@@ -171,7 +171,7 @@ def _feistel(place: Words, rows: int, columns: int, keys: Words) -> Words:
     for turn, key in enumerate(keys):
         # Reduced before the sum: a sum that wraps at 2^64 would not be one-to-one.
         if turn % 2 == 0:
-            row = (row + scramble(column + key) % np.uint64(rows)) % np.uint64(rows)
+            row = (row + mix64(column + key) % np.uint64(rows)) % np.uint64(rows)
         else:
-            column = (column + scramble(row + key) % np.uint64(columns)) % np.uint64(columns)
+            column = (column + mix64(row + key) % np.uint64(columns)) % np.uint64(columns)
     return row * np.uint64(columns) + column

@@ -65,7 +65,7 @@ class Pairs(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Source:
+class SnapshotIndex:
     """A snapshot with what turns the index of a pair into a key. Immutable, as the snapshot is."""
 
     snapshot: Snapshot
@@ -86,7 +86,7 @@ class Source:
         return keys + GROUP_BYTES * len(self.group)
 
 
-def read_source(store: GraphStore, id: str) -> Source:
+def read_source(store: GraphStore, id: str) -> SnapshotIndex:
     """The snapshot with this id. Raises SnapshotNotFound and SnapshotGone."""
     snapshot = store.snapshot(id)
     segments = store.segments(id)
@@ -94,10 +94,10 @@ def read_source(store: GraphStore, id: str) -> Source:
     intra = Keys.of(segments.intra_first, segments.intra_count)
     if intra.total != snapshot.counts.intra:
         store.snapshot(id)  # it ended between the two reads
-    return Source(snapshot, inter, intra, segments.inter_parent, _has_two_groups(store, snapshot, intra))
+    return SnapshotIndex(snapshot, inter, intra, segments.inter_parent, _has_two_groups(store, snapshot, intra))
 
 
-def read_pairs(store: GraphStore, source: Source, kind: str, index: Integers) -> Pairs:
+def read_pairs(store: GraphStore, source: SnapshotIndex, kind: str, index: Integers) -> Pairs:
     """The pairs of one kind with these indices, by one query."""
     if kind == "intra":
         rows = store.sample_intra(source.intra.at(index), source.snapshot.fit)

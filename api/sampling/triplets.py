@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.errors import NegativesExhausted, TooFewGroups
-from api.sampling.cache import Windows
+from api.sampling.cache import GraphCache
 from api.sampling.negatives import MAX_DRAWS, PATCH_BYTES, Drawn, from_batch, from_graph
 from api.sampling.order import Mix, draw, places
-from api.sampling.snapshot_index import Pairs, Source, read_pairs
+from api.sampling.snapshot_index import Pairs, SnapshotIndex, read_pairs
 from graphdb.model import Integers, IntraRows, Patches, Texts
 from graphdb.store.graph import GraphStore
 
@@ -84,7 +84,7 @@ class Sample:
     """The images of the batch: N anchors, N positives, then the negatives that are neither."""
 
 
-async def sample(store: GraphStore, windows: Windows, source: Source, query: Query) -> Sample:
+async def sample(store: GraphStore, windows: GraphCache, source: SnapshotIndex, query: Query) -> Sample:
     """The pairs that the query asks for, always the same.
 
     Raises MixUnavailable, TooFewGroups, NegativesExhausted, and GraphTooSlow.
@@ -100,8 +100,8 @@ class _Reading:
     """One query on its way through the windows."""
 
     store: GraphStore
-    windows: Windows
-    source: Source
+    windows: GraphCache
+    source: SnapshotIndex
     query: Query
 
     async def sample(self) -> Sample:

@@ -7,7 +7,7 @@ from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from api.problems import LARGE, MALFORMED, Kind, problem
+from api.problems import LARGE, MALFORMED, ProblemType, problem
 
 MAX_HEAD = 32_768
 """Bytes of a request's first line and headers."""
@@ -98,7 +98,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stalled.cancel()
 
 
-def _raw(kind: Kind) -> bytes:
+def _raw(kind: ProblemType) -> bytes:
     """The problem as bytes of HTTP, after which the connection ends."""
     response = problem(kind)
     headers = [*response.raw_headers, (b"connection", b"close")]

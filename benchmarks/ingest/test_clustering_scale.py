@@ -20,7 +20,7 @@ import psutil
 
 from benchmarks.memory import Anonymous, processor_seconds
 from graphdb.model import InterEdges, parent_id, start_id
-from ingest.clustering.cluster_model import Fit, fit_path, make_fit, sample, save_fit
+from ingest.clustering.cluster_model import ClusterModel, fit_path, make_fit, sample, save_fit
 from ingest.clustering.kmeans import UNCLUSTERED
 from ingest.clustering.tasks import LinkTask, Member, link, place, place_tasks
 from ingest.engine.local import LocalEngine
@@ -61,14 +61,14 @@ class World:
             np.save(features_path(folder, EXTRACTOR, f"{number:016x}"), rows)
 
 
-def sample_fit(folder: Path, videos: int) -> Fit:
+def sample_fit(folder: Path, videos: int) -> ClusterModel:
     """Centroids of a sample; only the sample is read."""
     wanted = [(f"{row // PER_VIDEO:016x}", row % PER_VIDEO) for row in sample(videos * PER_VIDEO, SETTINGS).tolist()]
     ids = [f"{video}-{row}" for video, row in wanted]
     return make_fit(ids, read_rows(folder, EXTRACTOR, wanted), EXTRACTOR, SETTINGS)
 
 
-def assigned(engine: LocalEngine, folder: Path, fit: Fit, videos: int) -> dict[int, list[Member]]:
+def assigned(engine: LocalEngine, folder: Path, fit: ClusterModel, videos: int) -> dict[int, list[Member]]:
     """The members of every parent, in id order."""
     members: dict[int, list[Member]] = defaultdict(list)
     names = [f"{number:016x}" for number in range(videos)]
@@ -121,7 +121,7 @@ def test_from_features_to_edges(tmp_path: Path) -> None:
             file.unlink()
 
 
-def cluster(folder: Path, fit: Fit, videos: int, seconds: dict[str, float]) -> None:
+def cluster(folder: Path, fit: ClusterModel, videos: int, seconds: dict[str, float]) -> None:
     with Anonymous() as memory, LocalEngine(WORKERS) as engine:
         with timed("assign", STARTS, seconds):
             members = assigned(engine, folder, fit, videos)

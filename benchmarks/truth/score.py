@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from benchmarks.truth.scenes import HEIGHT, WIDTH, Condition, Scene, Shown
 from ingest.miner import mine_video
-from ingest.mining.motion import Seen
+from ingest.mining.motion import GrayFrame
 from ingest.mining.optical_flow import MotionJudge
 from ingest.mining.trajectories import TrajectoryJudge
 from ingest.model import Box, MinedTrack, Region
-from ingest.rejections import Reason
+from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 from ingest.video.reader import VideoReader
 
@@ -45,8 +45,8 @@ class Scored:
     condition: Condition
     background: str
     marks: list[Mark]
-    lost: Counter[Reason]
-    rejected: Counter[Reason]
+    lost: Counter[Rejection]
+    rejected: Counter[Rejection]
     seconds: float
 
     @property
@@ -90,7 +90,7 @@ def score_points(scene: Scene, path: Path, settings: MiningSettings) -> Points:
     reader = VideoReader(path)
     scale = settings.width / WIDTH
     size = round(WIDTH * scale), round(HEIGHT * scale)
-    shot = [Seen(frame.index, frame.time, frame.scaled(*size, "gray")) for frame in reader.frames()]
+    shot = [GrayFrame(frame.index, frame.time, frame.scaled(*size, "gray")) for frame in reader.frames()]
     total = Points()
     for first in range(0, len(shot) - settings.track_frames, 10):
         points, moving = _judged(shot[first:], settings, size)
@@ -104,17 +104,17 @@ def score_points(scene: Scene, path: Path, settings: MiningSettings) -> Points:
 
 
 def _judged(
-    shot: Sequence[Seen], settings: MiningSettings, size: tuple[int, int]
+    shot: Sequence[GrayFrame], settings: MiningSettings, size: tuple[int, int]
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
     """N×2 points (x, y) in work pixels, and which of them move."""
     if settings.motion == "trajectories":
         found = TrajectoryJudge(settings, *size, size[1] / 2).points(shot)
-        return (np.zeros((0, 2)), np.zeros(0, np.bool_)) if isinstance(found, Reason) else found
+        return (np.zeros((0, 2)), np.zeros(0, np.bool_)) if isinstance(found, Rejection) else found
     offset = settings.point_step // 2
     across, down = (np.arange(offset, length, settings.point_step) for length in size)
     grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2).astype(np.float32)
     mask = MotionJudge(settings, *size, size[1] / 2).points(shot)
-    return grid, np.zeros(len(grid), np.bool_) if isinstance(mask, Reason) else mask.ravel()
+    return grid, np.zeros(len(grid), np.bool_) if isinstance(mask, Rejection) else mask.ravel()
 
 
 def covered(box: Box, seen: Shown) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.truth.score import COVERED, HELD, Scored
-from ingest.rejections import Reason
+from ingest.rejections import Rejection
 
 FAST = 3.0
 """Pixels a frame from which boxes must cover their objects."""
@@ -26,7 +26,7 @@ class Total:
     """Share of the kept tracks whose start covers an object."""
     held: float | None
     """Share of the kept tracks whose end holds the object."""
-    lost: Counter[Reason]
+    lost: Counter[Rejection]
     minutes: float
 
     @classmethod

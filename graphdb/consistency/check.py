@@ -18,7 +18,7 @@ from graphdb.consistency.rules import check_leftovers, check_rules
 from graphdb.errors import StoreMismatch
 from graphdb.settings import DataFolder
 from graphdb.store.connection import SECONDS
-from graphdb.store.ownership import admit, relation
+from graphdb.store.ownership import relation, require_own_database
 
 BUSY = (
     "A command is writing to this folder. What it has not finished is not looked at, and what it changes meanwhile "
@@ -49,7 +49,7 @@ def check(folder: DataFolder, console: Console, *, mend: bool = False) -> Findin
         images = check_images(store, folder, findings, console)
         check_fits(folder, findings, mend)
         if busy or (not mend and is_locked(folder.archive)):
-            findings.doubt(BUSY, LATER)
+            findings.mark_unreliable(BUSY, LATER)
             return findings
         check_leftovers(store, findings, mend)
         check_forgetting(store, findings)
@@ -64,7 +64,7 @@ def check(folder: DataFolder, console: Console, *, mend: bool = False) -> Findin
 
 def same_store(store: CheckStore, folder: DataFolder) -> bool:
     """Whether graph and folder belong together; not while both are new. Raises ForeignData, StoreMismatch."""
-    admit(store)
+    require_own_database(store)
     found = relation(store, folder)
     if found.kind == "apart":
         raise StoreMismatch(folder.root, found.in_folder, store.uri, found.in_graph)

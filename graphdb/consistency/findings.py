@@ -52,7 +52,7 @@ class Findings:
         if examples:
             self.found.append(Finding(area, rule, len(examples), examples[:NAMED], cure, mended))
 
-    def doubt(self, note: str, cure: str) -> None:
+    def mark_unreliable(self, note: str, cure: str) -> None:
         """Nothing that was found is certain: say why, and the same of what to do about each."""
         self.notes.append(note)
         self.found = [replace(finding, cure=cure) for finding in self.found]

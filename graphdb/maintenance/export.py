@@ -20,7 +20,7 @@ from neo4j.time import DateTime
 
 from graphdb.archive.writer import writer_lock
 from graphdb.errors import CannotExport
-from graphdb.files import whole_file, writing
+from graphdb.files import atomic_write, writing
 from graphdb.model import LABELS, Holding
 from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
@@ -63,7 +63,7 @@ def export_graph(store: GraphStore, folder: DataFolder, target: Path) -> Manifes
         ends = [":START_ID", ":END_ID"]
         relationships = Tables(target, "relationships", ends, store.relationship_types()).write(store.relationships())
         manifest = Manifest(FORMAT, store.store_id() or "", nodes, relationships)
-        with whole_file(target / MANIFEST) as file:
+        with atomic_write(target / MANIFEST) as file:
             file.write(json.dumps(asdict(manifest), indent=2).encode())
     return manifest
 

@@ -6,7 +6,7 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-from graphdb.errors import GraphRefused, GraphUnavailable, UnsupportedServer
+from graphdb.errors import GraphAccessDenied, GraphUnavailable, UnsupportedServer
 
 if TYPE_CHECKING:
     from graphdb.settings import Connection, ServerSettings
@@ -31,7 +31,7 @@ def agent(uri: str, user: str, password: str, database: str | None = None) -> st
 def greet(server: Connection | ServerSettings) -> str:
     """The version of the Neo4j that answers, after checking that it is new enough.
 
-    Raises GraphUnavailable, GraphRefused and UnsupportedServer, within some ten seconds.
+    Raises GraphUnavailable, GraphAccessDenied and UnsupportedServer, within some ten seconds.
     """
     from neo4j.exceptions import ConnectionAcquisitionTimeoutError, DriverError, Neo4jError, UnsupportedServerProduct
 
@@ -42,7 +42,7 @@ def greet(server: Connection | ServerSettings) -> str:
     except ConnectionAcquisitionTimeoutError as error:
         raise GraphUnavailable(server.uri, f"it took the connection, then said nothing for {PATIENCE:.0f} s") from error
     except Neo4jError as error:
-        failure = GraphUnavailable if error.is_retryable() else GraphRefused
+        failure = GraphUnavailable if error.is_retryable() else GraphAccessDenied
         raise failure(server.uri, error.message or str(error)) from error
     except (DriverError, OSError, ValueError) as error:
         raise GraphUnavailable(server.uri, root_of(error)) from error

@@ -24,13 +24,13 @@ import psutil
 from rich.console import Console
 
 from graphdb.archive.shards import sync_folder
-from graphdb.errors import HalfImported, ServerDied, ServerError
+from graphdb.errors import IncompleteImport, ServerDied, ServerError
 from graphdb.files import alone, require_room, write_private
 from graphdb.server.configuration import Memory, Ports, answers, neo4j_conf
 from graphdb.server.jars import read_lock
 from graphdb.server.java import Java
 from graphdb.server.process import ServerProcess, is_alive
-from graphdb.server.runtime import rehearse_aside, runtime
+from graphdb.server.runtime import build_aot_cache_in_background, runtime
 from graphdb.settings import Connection
 
 USER = "neo4j"
@@ -71,8 +71,8 @@ class LocalServer:
         """Attach to the server, after starting it where it is down; whoever needs it next finds it running.
 
         The first start of a user fetches the server's jars. Raises ServerError, as where no answer comes within
-        `patience` seconds, HalfImported for all but the import itself, NoRoom, JarsUnavailable, JarMismatch and
-        StillBusy.
+        `patience` seconds, IncompleteImport for all but the import itself, DiskNearlyFull, JarsUnavailable,
+        JarMismatch and LockTimeout.
         """
         java = self._java
         if self._process.find() is None:
@@ -88,13 +88,13 @@ class LocalServer:
             else:
                 self._wait(process, patience)
         if process is None and self._java is None:
-            rehearse_aside()
+            build_aot_cache_in_background()
         return self.connection
 
     def stop(self, *, patience: float = STOP_SECONDS) -> bool:
         """End the server; whether one was running. One that does not end within `patience` seconds is killed.
 
-        The store is clean afterwards; after a kill, the next start replays its log. Raises StillBusy.
+        The store is clean afterwards; after a kill, the next start replays its log. Raises LockTimeout.
         """
         if not self.folder.exists():
             return False
@@ -104,7 +104,7 @@ class LocalServer:
     def reset(self) -> None:
         """Stop the server, and an import whose starter died, and delete the store; password and ports stay.
 
-        Raises StillBusy.
+        Raises LockTimeout.
         """
         store = self.folder / "data"
         if not self.folder.exists():
@@ -117,7 +117,7 @@ class LocalServer:
             self._importing.unlink(missing_ok=True)
 
     def begin_import(self) -> None:
-        """Stop the server; until `end_import`, or `reset`, nobody but the import may start it. Raises StillBusy."""
+        """Stop the server; until `end_import`, or `reset`, nobody but the import may start it. Raises LockTimeout."""
         with self._alone():
             self._process.end(STOP_SECONDS)
             self._importing.touch()
@@ -137,9 +137,9 @@ class LocalServer:
         return self._importing.exists()
 
     def require_whole(self) -> None:
-        """Raises HalfImported."""
+        """Raises IncompleteImport."""
         if self.is_half_imported:
-            raise HalfImported(self.folder)
+            raise IncompleteImport(self.folder)
 
     def status(self) -> Status:
         """What is known without starting anything."""
@@ -152,7 +152,7 @@ class LocalServer:
             browser=ports.browser,
             pid=process.pid if process else None,
             version=version(),
-            half_imported=str(HalfImported(self.folder)) if self.is_half_imported else None,
+            half_imported=str(IncompleteImport(self.folder)) if self.is_half_imported else None,
         )
 
     @property

@@ -22,14 +22,14 @@ from graphdb.server.java import Java, close_inherited
 def runtime(console: Console) -> Java:
     """The Java to start a server with; as quick as this machine has made it so far.
 
-    The first call of a user fetches the jars. Raises JarsUnavailable, JarMismatch and StillBusy.
+    The first call of a user fetches the jars. Raises JarsUnavailable, JarMismatch and LockTimeout.
     """
     java = Java(jar_folder().complete(from_registry, console))
     archive = archive_of(java)
     return replace(java, options=(f"-XX:AOTCache={archive}",)) if archive.exists() and archive.stat().st_size else java
 
 
-def rehearse_aside() -> None:
+def build_aot_cache_in_background() -> None:
     """Have the rehearsal done by a process of its own, where it was not done yet."""
     if not archive_of(Java(jar_folder().paths)).exists():
         path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))

@@ -1,4 +1,4 @@
-"""Bolt: a connection to a Neo4j that runs the queries of `cypher/`, and says in words what went wrong."""
+"""Neo4jConnection: a connection to a Neo4j that runs the queries of `cypher/`, and says in words what went wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any, Self
 from neo4j import READ_ACCESS, Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
 from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Forbidden, Neo4jError
 
-from graphdb.errors import GraphBroken, GraphRefused, GraphUnavailable
+from graphdb.errors import GraphAccessDenied, GraphBroken, GraphUnavailable
 from graphdb.files import require_room
 from graphdb.store import queries
 from graphdb.store.records import Row
@@ -28,7 +28,7 @@ FETCHED = 10_000
 """Rows that a server sends at a time where a whole graph is read."""
 
 
-class Bolt:
+class Neo4jConnection:
     """A Neo4j and one database of it. Safe to share between threads; use it as a context manager.
 
     Raises GraphUnavailable where no server answers. `database` is the user's home database where it is None;
@@ -127,7 +127,7 @@ class Bolt:
             yield from session.run(queries.query(name), parameters)
 
     def _require_room(self) -> None:
-        """Raises NoRoom where the local server's disk is nearly full."""
+        """Raises DiskNearlyFull where the local server's disk is nearly full."""
         if self._home:
             require_room(self._home)
 
@@ -143,7 +143,7 @@ class Bolt:
             yield
         except (DriverError, Neo4jError) as error:
             if isinstance(error, AuthError | Forbidden):
-                raise GraphRefused(self.uri, error.message or str(error)) from error
+                raise GraphAccessDenied(self.uri, error.message or str(error)) from error
             if isinstance(error, Neo4jError) and (error.code or "").startswith("Neo.DatabaseError.Transaction."):
                 raise GraphBroken(self.uri, error.message or str(error)) from error
             if error.is_retryable():

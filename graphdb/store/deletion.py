@@ -16,7 +16,7 @@ from graphdb.store.records import snapshot_of
 
 
 @dataclass(frozen=True, slots=True)
-class Unused:
+class UnusedSegment:
     """A segment that nothing needs: `count` relationships, and `children` where they are INTER."""
 
     id: str
@@ -26,7 +26,7 @@ class Unused:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class VideoUsage:
     """What the graph holds of one video, and the ids of the living snapshots that use it."""
 
     video: str
@@ -45,9 +45,9 @@ class RemovalStore(GraphStore):
         """The file of every known video."""
         return {row["id"]: row["uri"] for row in self._read("videos")}
 
-    def held(self, videos: Sequence[str]) -> list[Held]:
+    def held(self, videos: Sequence[str]) -> list[VideoUsage]:
         rows = self._read("held_by_videos", videos=list(videos))
-        return [Held(row["id"], row["uri"], row["starts"], row["patches"], row["snapshots"]) for row in rows]
+        return [VideoUsage(row["id"], row["uri"], row["starts"], row["patches"], row["snapshots"]) for row in rows]
 
     def begin_forgetting(self, videos: Sequence[str]) -> None:
         """Mark videos in one transaction, which ends the snapshots that use them. Repeating it changes nothing."""
@@ -74,10 +74,10 @@ class RemovalStore(GraphStore):
 
         self._transact(work)
 
-    def edges_around(self, video: str) -> list[Unused]:
+    def edges_around(self, video: str) -> list[UnusedSegment]:
         """The unused segments of the parents that a video has starts in."""
         rows = self._read("edges_around", video=video)
-        return [Unused(row["id"], "inter", row["count"], 0) for row in rows]
+        return [UnusedSegment(row["id"], "inter", row["count"], 0) for row in rows]
 
     def delete_patches(self, video: str) -> None:
         """Delete a video's tracks, patches and frames in one transaction; no edge may be left at them."""
@@ -93,10 +93,10 @@ class RemovalStore(GraphStore):
         """The living snapshots, newest first, and whether somebody read them within a day."""
         return [(snapshot_of(row["snapshot"]), row["read"]) for row in self._read("snapshots_read")]
 
-    def unused_segments(self, kept: Sequence[str]) -> list[Unused]:
+    def unused_segments(self, kept: Sequence[str]) -> list[UnusedSegment]:
         """The segments that none of these snapshots uses, but for the current tracks of a video."""
         rows = self._read("unused_segments", kept=list(kept))
-        return [Unused(row["id"], row["kind"], row["count"], row["children"]) for row in rows]
+        return [UnusedSegment(row["id"], row["kind"], row["count"], row["children"]) for row in rows]
 
     def intra_segments(self) -> set[str]:
         """Every segment of tracks."""
@@ -114,7 +114,7 @@ class RemovalStore(GraphStore):
 
     # Both
 
-    def delete_segments(self, segments: Sequence[Unused]) -> Iterator[int]:
+    def delete_segments(self, segments: Sequence[UnusedSegment]) -> Iterator[int]:
         """Delete segments of one kind with all that they hold; how many were deleted at each step."""
         for batch in batches(segments):
             name = {"inter": "delete_edges", "intra": "delete_tracks"}[batch[0].kind]
@@ -157,9 +157,9 @@ class RemovalStore(GraphStore):
         self._transact(work)
 
 
-def batches(segments: Sequence[Unused]) -> Iterator[list[Unused]]:
+def batches(segments: Sequence[UnusedSegment]) -> Iterator[list[UnusedSegment]]:
     """Segments together as long as they hold no more than a transaction should delete."""
-    batch: list[Unused] = []
+    batch: list[UnusedSegment] = []
     held = 0
     for segment in segments:
         # A segment costs a few rows itself, however little it holds.

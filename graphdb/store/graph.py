@@ -13,9 +13,9 @@ from neo4j import ManagedTransaction
 from neo4j.exceptions import Neo4jError
 
 from graphdb.errors import (
+    DiskNearlyFull,
     FrameNotFound,
     FramesNotKept,
-    NoRoom,
     PatchNotFound,
     SchemaCollision,
     SnapshotGone,
@@ -50,7 +50,7 @@ from graphdb.model import (
     video_of,
 )
 from graphdb.store import schema
-from graphdb.store.connection import Bolt, run
+from graphdb.store.connection import Neo4jConnection, run
 from graphdb.store.records import (
     Entity,
     PropertyTypes,
@@ -72,7 +72,7 @@ ROWS = 5_000
 """Rows that one transaction writes: large enough to be fast, small enough for a small heap."""
 
 
-class GraphStore(Bolt):
+class GraphStore(Neo4jConnection):
     """The affinity graph in a Neo4j."""
 
     # What holds the store together
@@ -284,7 +284,7 @@ class GraphStore(Bolt):
 
     def touch_snapshot(self, snapshot: str) -> None:
         """Note that somebody reads it, at most once a minute."""
-        with suppress(NoRoom):
+        with suppress(DiskNearlyFull):
             self._write("touch_snapshot", id=snapshot)
 
     def sample_inter(self, keys: Sequence[int], groups: Texts, ends: Ends, frames: int) -> InterRows:

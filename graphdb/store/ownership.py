@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from graphdb.archive.shards import shard_files
 from graphdb.errors import ForeignData, StoreMismatch
-from graphdb.files import whole_file
+from graphdb.files import atomic_write
 from graphdb.model import Holding
 from graphdb.settings import DataFolder, shared_database
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from graphdb.store.graph import GraphStore
 
 
-def admit(store: GraphStore) -> None:
+def require_own_database(store: GraphStore) -> None:
     """Look before anything is written. Raises ForeignData where the database is somebody else's.
 
     It is ours where it holds our Store node, or nothing at all; or where AFFINITY_SHARED_DATABASE names it, and the
@@ -81,5 +81,5 @@ def claim(store: GraphStore, folder: DataFolder) -> str:
 
 
 def write(folder: DataFolder, id: str) -> None:
-    with whole_file(folder.store_file) as file:
+    with atomic_write(folder.store_file) as file:
         file.write(f"{id}\n".encode())

@@ -1,4 +1,4 @@
-"""Between the rows that Bolt carries and the values of `model.py`."""
+"""Between the rows that the driver returns and the values of `model.py`."""
 
 from __future__ import annotations
 

@@ -15,24 +15,24 @@ from typing import Any
 from graphdb.model import LinkedParent, Snapshot, digest, parent_id
 from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
-from ingest.clustering.cluster_model import Fit, current_fit, make_fit, sample, save_fit, set_current_fit
+from ingest.clustering.cluster_model import ClusterModel, current_fit, make_fit, sample, save_fit, set_current_fit
 from ingest.clustering.defaults import describe, scaled
 from ingest.clustering.kmeans import UNCLUSTERED
 from ingest.clustering.near_duplicates import originals
-from ingest.clustering.tasks import LinkTask, Member, in_common, link, place, place_tasks
+from ingest.clustering.tasks import LinkTask, Member, link, place, place_tasks, with_known_duplicates
 from ingest.engine.base import Engine
 from ingest.features.base import Extractor
 from ingest.features.extraction import DescribeTask, describe_videos, together
 from ingest.features.factory import cached_extractor
 from ingest.features.storage import features_name, features_path, read_rows
 from ingest.progress import Report
-from ingest.settings import ClusterSettings, Recipe
+from ingest.settings import ClusterSettings, ExtractorSpec
 
 Starts = Mapping[str, tuple[str, list[str]]]
 """Of every video: its intra segment, and the ids of its starts in order."""
 
 
-class Linker:
+class GraphBuilder:
     """Clusters and links the tracks of one length, with one extractor and one set of settings."""
 
     def __init__(
@@ -40,7 +40,7 @@ class Linker:
         store: GraphStore,
         folder: DataFolder,
         engine: Engine,
-        extractor: Recipe,
+        extractor: ExtractorSpec,
         settings: ClusterSettings,
         report: Report,
     ) -> None:
@@ -66,7 +66,7 @@ class Linker:
         for _ in self._report.stage("features", self._described(missing), len(missing)):
             pass
 
-    def fit(self, starts: Starts, refit: bool = False) -> Fit:
+    def fit(self, starts: Starts, refit: bool = False) -> ClusterModel:
         """The centroids in force for these settings; made from these starts where there are none, or on `refit`."""
         key = digest("fit of", self._extractor.digest, self._settings.digest)
         fit = None if refit else current_fit(self._folder.fits, key)
@@ -76,7 +76,7 @@ class Linker:
             set_current_fit(self._folder.fits, key, fit)
         return fit
 
-    def assign(self, fit: Fit, starts: Starts) -> dict[str, int]:
+    def assign(self, fit: ClusterModel, starts: Starts) -> dict[str, int]:
         """The parent of every start under the fit; those that are new to it are placed and stored."""
         known = self._store.assigned_starts(fit.id)
         new = {video: entry for video, entry in starts.items() if any(id not in known for id in entry[1])}
@@ -87,7 +87,7 @@ class Linker:
         self._store.write_parents(fit.id, placed)
         return {id: known[id] for _, ids in starts.values() for id in ids if id in known}
 
-    def link(self, fit: Fit, numbers: Mapping[str, int], starts: Starts) -> list[str]:
+    def link(self, fit: ClusterModel, numbers: Mapping[str, int], starts: Starts) -> list[str]:
         """The segments of INTER edges of every parent that is large enough; computed where its members changed.
 
         What one parent finds to be copies are copies in all of them, so some may have to be linked once more.
@@ -98,10 +98,10 @@ class Linker:
         if every:
             counted = f"{len(every)} of {len(starts)}"
             self._report.note(f"Videos that repeat another (COPY), and compete as one with it: {counted}.")
-        together = [in_common(task, linked, every) for task, linked in zip(tasks, alone, strict=True)]
+        together = [with_known_duplicates(task, linked, every) for task, linked in zip(tasks, alone, strict=True)]
         return [linked.segment for linked in self._linked("copies", together)]
 
-    def originals(self, fit: Fit, starts: Starts) -> dict[str, str]:
+    def originals(self, fit: ClusterModel, starts: Starts) -> dict[str, str]:
         """Of every video that is found to repeat the footage of others under this fit: the one that stands for them."""
         tasks = self._link_tasks(fit, self.assign(fit, starts), starts)
         return originals(copy for linked in self._linked("children", tasks) for copy in linked.copies)
@@ -135,7 +135,7 @@ class Linker:
         self._explain(snapshot)
         return snapshot
 
-    def _placed(self, fit: Fit, starts: Starts) -> Iterator[tuple[str, list[int]]]:
+    def _placed(self, fit: ClusterModel, starts: Starts) -> Iterator[tuple[str, list[int]]]:
         videos = {features_name(video, segment): video for video, (segment, _) in starts.items()}
         tasks = place_tasks(list(videos), fit.id, self._folder.fits, self._folder.features, fit.extractor)
         for task, result in self._engine.map(place, tasks):
@@ -155,7 +155,7 @@ class Linker:
         files = {name: [where[id] for id in ids] for name, ids in portion.items()}
         return DescribeTask(files, self._folder.archive, self._folder.features, self._recipe, self._extractor.digest)
 
-    def _new_fit(self, starts: Starts) -> Fit:
+    def _new_fit(self, starts: Starts) -> ClusterModel:
         """A fit to a sample of these starts; only the sample's features are read, as memory is bounded by it."""
         places = [(video, row) for video in sorted(starts) for row in range(len(starts[video][1]))]
         settings = scaled(self._settings, videos=len(starts), starts=len(places), whiten=self._extractor.whiten)
@@ -164,7 +164,7 @@ class Linker:
         features = read_rows(self._folder.features, self._extractor.digest, rows)
         return make_fit([starts[video][1][row] for video, row in places], features, self._extractor.digest, settings)
 
-    def _link_tasks(self, fit: Fit, numbers: Mapping[str, int], starts: Starts) -> list[LinkTask]:
+    def _link_tasks(self, fit: ClusterModel, numbers: Mapping[str, int], starts: Starts) -> list[LinkTask]:
         members: dict[int, list[Member]] = defaultdict(list)
         for video, (segment, ids) in starts.items():
             file = features_name(video, segment)
@@ -181,7 +181,7 @@ class Linker:
             )
         return [self._link_task(fit, number, of) for number, of in kept.items()]
 
-    def _link_task(self, fit: Fit, number: int, members: list[Member]) -> LinkTask:
+    def _link_task(self, fit: ClusterModel, number: int, members: list[Member]) -> LinkTask:
         parent = parent_id(fit.id, number)
         inputs = digest("link", parent, fit.settings.digest, *(member.id for member in members))
         return LinkTask(parent, inputs, members, self._folder.features, self._folder.views, self._folder.fits, fit.id)

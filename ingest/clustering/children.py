@@ -48,7 +48,7 @@ def unit_rows(stored: Stored, rows: NDArray[np.int64]) -> UnitRows:
     return units[:] if 4 * len(rows) * stored.shape[1] <= IN_MEMORY else units
 
 
-def competitors(
+def eligible_rows(
     ids: Sequence[str], videos: Sequence[str], features: Stored, settings: ClusterSettings
 ) -> NDArray[np.int64]:
     """Rows of a parent that may become neighbors, by ascending id: usable, distinct, one a video unless allowed."""
@@ -76,7 +76,7 @@ def link_parent(ids: Sequence[str], videos: Sequence[str], features: Stored, set
     A child is a clique of `settings.group` in the mutual k-nearest-neighbor graph; all its pairs are edges.
     Order of the rows, threads and machine make no difference. A parent too small for a child gives an empty result.
     """
-    rows = competitors(ids, videos, features, settings)
+    rows = eligible_rows(ids, videos, features, settings)
     units = unit_rows(features, rows)
     if len(rows) <= settings.group:
         return _linked(rows, np.empty((0, settings.group), np.int64), units)

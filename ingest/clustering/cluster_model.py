@@ -17,16 +17,16 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from graphdb.files import whole_file
+from graphdb.files import atomic_write
 from graphdb.model import digest
 from ingest.clustering.kmeans import Stored, fit_centroids
-from ingest.clustering.whitening import Projection, fit_projection
+from ingest.clustering.whitening import PCAWhitening, fit_projection
 from ingest.errors import DamagedFit
 from ingest.settings import ClusterSettings
 
 
 @dataclass(frozen=True, eq=False)
-class Fit:
+class ClusterModel:
     """`centroids` K×W of unit length; `extractor` and `inputs` are digests; `backend` is, say, `faiss 1.15.1 cpu`."""
 
     centroids: NDArray[np.float32]
@@ -34,7 +34,7 @@ class Fit:
     extractor: str
     inputs: str
     backend: str
-    projection: Projection | None = None
+    projection: PCAWhitening | None = None
     """What takes features D to the W dimensions that are compared; None: features are compared as they are."""
 
     @cached_property
@@ -60,7 +60,7 @@ def sample(count: int, settings: ClusterSettings) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(settings.seed).choice(count, most, replace=False))
 
 
-def make_fit(ids: Sequence[str], features: Stored, extractor: str, settings: ClusterSettings) -> Fit:
+def make_fit(ids: Sequence[str], features: Stored, extractor: str, settings: ClusterSettings) -> ClusterModel:
     """Fit projection and centroids for the starts `ids` (ascending), to the `features` N×D of a sample of them.
 
     Raises NothingToCluster.
@@ -72,7 +72,7 @@ def make_fit(ids: Sequence[str], features: Stored, extractor: str, settings: Clu
         # One start, or several that are equal: they vary along no axis, and are compared as they are.
         projection = None
     compared = projection(features) if projection else features
-    return Fit(
+    return ClusterModel(
         centroids=fit_centroids(compared, settings),
         settings=settings,
         extractor=extractor,
@@ -86,24 +86,24 @@ def fit_path(folder: Path, id: str) -> Path:
     return folder / f"{id}.npz"
 
 
-def save_fit(folder: Path, fit: Fit) -> Path:
+def save_fit(folder: Path, fit: ClusterModel) -> Path:
     """Write the fit under its id; a reader sees all of the file or none. Raises CannotWrite."""
     path = fit_path(folder, fit.id)
     about = {"extractor": fit.extractor, "inputs": fit.inputs, "backend": fit.backend, "settings": asdict(fit.settings)}
-    projection = fit.projection or Projection(np.empty(0, np.float32), np.empty((0, 0), np.float32))
+    projection = fit.projection or PCAWhitening(np.empty(0, np.float32), np.empty((0, 0), np.float32))
     content = {"about": np.asarray(json.dumps(about)), "mean": projection.mean, "matrix": projection.matrix}
-    with whole_file(path) as file:
+    with atomic_write(path) as file:
         np.savez(file, centroids=fit.centroids, allow_pickle=False, **content)
     return path
 
 
-def load_fit(folder: Path, id: str) -> Fit:
+def load_fit(folder: Path, id: str) -> ClusterModel:
     """Read a fit. Raises DamagedFit if the file is missing, unreadable or does not hold what its name says."""
     path = fit_path(folder, id)
     try:
         # Opened here: numpy leaves a file that it cannot read open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            projection = Projection(stored["mean"], stored["matrix"]) if stored["matrix"].size else None
+            projection = PCAWhitening(stored["mean"], stored["matrix"]) if stored["matrix"].size else None
             fit = _fit(stored["centroids"], projection, json.loads(str(stored["about"])))
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
         raise DamagedFit(path, str(error)) from error
@@ -113,25 +113,25 @@ def load_fit(folder: Path, id: str) -> Fit:
 
 
 @lru_cache(maxsize=1)
-def cached_fit(folder: Path, id: str) -> Fit:
+def cached_fit(folder: Path, id: str) -> ClusterModel:
     """`load_fit`, kept for the next task of a worker: a fit never changes under its id."""
     return load_fit(folder, id)
 
 
-def _fit(centroids: NDArray[np.float32], projection: Projection | None, about: dict[str, Any]) -> Fit:
+def _fit(centroids: NDArray[np.float32], projection: PCAWhitening | None, about: dict[str, Any]) -> ClusterModel:
     settings = ClusterSettings(**about["settings"])
-    return Fit(centroids=centroids, projection=projection, **{**about, "settings": settings})
+    return ClusterModel(centroids=centroids, projection=projection, **{**about, "settings": settings})
 
 
-def current_fit(folder: Path, key: str) -> Fit | None:
+def current_fit(folder: Path, key: str) -> ClusterModel | None:
     """The fit in force under `key`, which stands for what was asked for; None where nothing was fitted yet."""
     pointer = _pointer(folder, key)
     return load_fit(folder, pointer.read_text(errors="replace").strip()) if pointer.exists() else None
 
 
-def set_current_fit(folder: Path, key: str, fit: Fit) -> None:
+def set_current_fit(folder: Path, key: str, fit: ClusterModel) -> None:
     """Put a saved fit in force."""
-    with whole_file(_pointer(folder, key)) as file:
+    with atomic_write(_pointer(folder, key)) as file:
         file.write(f"{fit.id}\n".encode())
 
 

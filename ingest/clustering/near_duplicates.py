@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from graphdb.model import Copy, frame_number, video_of
-from ingest.model import View
+from ingest.model import FrameSignature
 from ingest.video.signatures import read_views, similarity
 
 
@@ -33,9 +33,9 @@ def copies(folder: Path, edges: Iterable[tuple[str, str, float]], least: float) 
     return [(*pair, alike) for pair, alike in sorted(found.items())]
 
 
-def _views(folder: Path, starts: Iterable[str]) -> dict[str, View]:
+def _views(folder: Path, starts: Iterable[str]) -> dict[str, FrameSignature]:
     """The views of these starts; others of their videos are not kept in memory."""
-    views: dict[str, View] = {}
+    views: dict[str, FrameSignature] = {}
     for video, ids in groupby(sorted(starts), key=video_of):
         every = read_views(folder, video)
         views |= {id: every[frame].copy() for id in ids if (frame := frame_number(id)) in every}

@@ -74,7 +74,7 @@ def joined(task: LinkTask, features: Stored, settings: ClusterSettings, original
     return InterEdges(task.parent, task.inputs, sorted(edges), sorted(children))
 
 
-def in_common(task: LinkTask, linked: LinkedParent, every: Mapping[str, str]) -> LinkTask:
+def with_known_duplicates(task: LinkTask, linked: LinkedParent, every: Mapping[str, str]) -> LinkTask:
     """The task itself, or, where copies that other parents found concern it, one that knows of them."""
     videos = [video_of(member.id) for member in task.members]
     own = among(every, videos)

@@ -23,7 +23,7 @@ LEAST_VARIANCE = 1e-9
 
 
 @dataclass(frozen=True, eq=False)
-class Projection:
+class PCAWhitening:
     """`mean` D and `matrix` D×W: a row becomes (row − mean) · matrix."""
 
     mean: NDArray[np.float32]
@@ -64,7 +64,7 @@ class Projection:
         return self.matrix.astype(np.float64)
 
 
-def fit_projection(sample: Stored, dims: int) -> Projection:
+def fit_projection(sample: Stored, dims: int) -> PCAWhitening:
     """The projection of N×D features to at most `dims` axes; fewer where the sample does not vary along as many.
 
     Bit-equal for an equal sample, however many threads there are: sums and eigenvectors are computed by one. Raises
@@ -82,7 +82,7 @@ def fit_projection(sample: Stored, dims: int) -> Projection:
     # An eigenvector's sign is the library's choice; the strongest entry decides it here.
     signs = np.sign(np.take_along_axis(axes, np.abs(axes).argmax(axis=0, keepdims=True), axis=0))
     matrix = axes * signs / np.sqrt(variance)
-    return Projection(mean.astype(np.float32), matrix.astype(np.float32))
+    return PCAWhitening(mean.astype(np.float32), matrix.astype(np.float32))
 
 
 _Axes = tuple[NDArray[np.float64], NDArray[np.float64]]

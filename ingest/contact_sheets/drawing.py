@@ -15,7 +15,7 @@ from unicodedata import combining, normalize
 from PIL import Image, ImageDraw, ImageFont
 
 from graphdb.errors import CannotWrite
-from graphdb.files import whole_file
+from graphdb.files import atomic_write
 from ingest.errors import UnusableSheet
 from ingest.model import Box
 
@@ -98,7 +98,7 @@ def save(image: Image.Image, path: Path) -> None:
         size = f"{image.width}×{image.height} pixels are more than the {JPEG_SIDE} of a JPEG"
         raise UnusableSheet(path, f"{size}. Name it *.png, or lower --count")
     try:
-        with whole_file(path) as file:
+        with atomic_write(path) as file:
             image.save(file, **saved_as)
     except CannotWrite as failure:
         reason = failure.error.strerror or failure.error

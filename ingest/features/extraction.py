@@ -14,7 +14,7 @@ from graphdb.model import Location
 from ingest.errors import OtherExtractor
 from ingest.features.factory import cached_extractor
 from ingest.features.storage import write_features
-from ingest.settings import Recipe
+from ingest.settings import ExtractorSpec
 from ingest.video.crops import decode
 
 TOGETHER = 128
@@ -28,7 +28,7 @@ class DescribeTask:
     files: dict[str, list[Location]]
     archive: Path
     features: Path
-    extractor: Recipe
+    extractor: ExtractorSpec
     """How the extractor is asked for: the worker loads its own."""
     digest: str
     """What the extractor is to be."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ingest.errors import SettingsError, UnknownExtractor
 from ingest.features.base import Extractor
-from ingest.settings import BESIDE, Recipe
+from ingest.settings import BESIDE, ExtractorSpec
 
 KNOWN = ("hog", "trunk:FILE", "torchvision:NAME", "timm:NAME", "hog+ before any of these three")
 
@@ -16,7 +16,7 @@ KNOWN = ("hog", "trunk:FILE", "torchvision:NAME", "timm:NAME", "hog+ before any 
 NETWORKS = ("trunk", "torchvision", "timm")
 
 
-def load_extractor(recipe: Recipe) -> Extractor:
+def load_extractor(recipe: ExtractorSpec) -> Extractor:
     """The extractor that was asked for.
 
     Raises UnknownExtractor, MissingPackage, UnreadableWeights, WrongWeights and SettingsError.
@@ -63,6 +63,6 @@ def _network(kind: str, name: str, weights: Path | None) -> Extractor:
 
 
 @lru_cache(maxsize=1)
-def cached_extractor(recipe: Recipe) -> Extractor:
+def cached_extractor(recipe: ExtractorSpec) -> Extractor:
     """`load_extractor`, kept for the next task of a worker."""
     return load_extractor(recipe)

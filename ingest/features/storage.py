@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from graphdb.files import whole_file, writing
+from graphdb.files import atomic_write, writing
 from ingest.errors import DamagedFeatures
 
 
@@ -41,7 +41,7 @@ def write_features(folder: Path, extractor: str, name: str, rows: NDArray[np.flo
     # By way of memory: numpy, writing to a file itself, keeps the system's reason for a failure to itself.
     content = io.BytesIO()
     np.save(content, rows.astype(np.float16))
-    with whole_file(features_path(folder, extractor, name)) as file:
+    with atomic_write(features_path(folder, extractor, name)) as file:
         file.write(content.getbuffer())
 
 

@@ -7,20 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ingest.mining.motion import Judge, Seen
+from ingest.mining.motion import GrayFrame, MotionDetector
 from ingest.mining.optical_flow import MotionJudge
 from ingest.mining.trajectories import TrajectoryJudge
 from ingest.model import Box, Candidate, Region
-from ingest.rejections import Funnel, Reason
+from ingest.rejections import Funnel, Rejection
 from ingest.settings import MiningSettings
 from ingest.video.reader import Frame, VideoReader
-from ingest.video.shot_boundaries import CutDetector
+from ingest.video.shot_boundaries import ShotBoundaryDetector
 
 _SHORTEST = 48
 """Short side of the small frames at least, pixels: OpenCV's DIS flow crashes the process on frames below 32."""
 
 
-def strongest(candidates: Iterable[Candidate], taken: Sequence[int], settings: MiningSettings) -> list[Candidate]:
+def temporal_nms(candidates: Iterable[Candidate], taken: Sequence[int], settings: MiningSettings) -> list[Candidate]:
     """The strongest candidates at least `gap` frames from each other and from `taken`, `max_patches` with those."""
     chosen: list[Candidate] = []
     frames = list(taken)
@@ -32,7 +32,7 @@ def strongest(candidates: Iterable[Candidate], taken: Sequence[int], settings: M
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept(Seen):
+class _Kept(GrayFrame):
     frame: Frame | None
 
 
@@ -45,7 +45,7 @@ class Memory(Protocol):
     def keep(self, candidate: Candidate, frames: Sequence[Frame]) -> None: ...
 
 
-class Survey:
+class CandidateFinder:
     """The first pass: judges every `stride`-th frame that has `track_frames` more of its shot behind it."""
 
     def __init__(self, reader: VideoReader, settings: MiningSettings, memory: Memory) -> None:
@@ -58,8 +58,8 @@ class Survey:
         self._size = (round(reader.width * self._scale), round(reader.height * self._scale))
         self._side = round(min(reader.width, reader.height) * settings.box_share)
         judge = MotionJudge if settings.motion == "flow" else TrajectoryJudge
-        self._judge: Judge = judge(settings, *self._size, self._side * self._scale)
-        self._cuts = CutDetector(settings)
+        self._judge: MotionDetector = judge(settings, *self._size, self._side * self._scale)
+        self._cuts = ShotBoundaryDetector(settings)
         self._shot: deque[_Kept] = deque(maxlen=settings.track_frames + 1)
         self._last = 0.0
 
@@ -75,7 +75,7 @@ class Survey:
     def run(self) -> list[Candidate]:
         """All candidates, in order."""
         candidates = [start for frame in self._reader.frames() for start in self._see(frame)]
-        self._give_up(Reason.ENDED)
+        self._give_up(Rejection.ENDED)
         self.funnel.corrupt = self._reader.corrupt
         self.funnel.candidates = len(candidates)
         return candidates
@@ -83,7 +83,7 @@ class Survey:
     def _see(self, frame: Frame) -> Iterator[Candidate]:
         gray = frame.scaled(*self._size, "gray")
         if self._cuts.begins(gray):
-            self._give_up(Reason.CUT)
+            self._give_up(Rejection.CUT)
             self._shot.clear()
         self._shot.append(_Kept(frame.index, frame.time, gray, frame if self._memory.holds_a_track else None))
         self.funnel.frames += 1
@@ -92,24 +92,24 @@ class Survey:
         oldest = self._shot[0]
         if len(self._shot) == self._shot.maxlen and oldest.index % self._settings.stride == 0:
             found = self._candidate(oldest)
-            if isinstance(found, Reason):
+            if isinstance(found, Rejection):
                 self.funnel.rejected[found] += 1
             else:
                 self._memory.keep(found, [seen.frame for seen in self._shot if seen.frame])
                 yield found
 
-    def _give_up(self, reason: Reason) -> None:
+    def _give_up(self, reason: Rejection) -> None:
         """Reject the frames of the shot so far that were not judged yet."""
         judged = len(self._shot) == self._shot.maxlen
         waiting = [seen for seen in self._shot if seen.index % self._settings.stride == 0]
         if rejected := len(waiting) - (judged and self._shot[0] in waiting):
             self.funnel.rejected[reason] += rejected
 
-    def _candidate(self, first: _Kept) -> Candidate | Reason:
+    def _candidate(self, first: _Kept) -> Candidate | Rejection:
         if self._side < self._settings.min_side:
-            return Reason.SMALL
+            return Rejection.SMALL
         moving = self._judge.judge(self._shot)
-        if isinstance(moving, Reason):
+        if isinstance(moving, Rejection):
             return moving
         x, y = (round(corner / self._scale) for corner in (moving.x, moving.y))
         box = Box(min(x, self._reader.width - self._side), min(y, self._reader.height - self._side), self._side)

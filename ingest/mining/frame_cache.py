@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from heapq import merge
 
-from ingest.mining.candidates import strongest
+from ingest.mining.candidates import temporal_nms
 from ingest.model import Candidate
 from ingest.settings import MiningSettings
 from ingest.video.reader import Frame, VideoReader
@@ -14,7 +14,7 @@ BUDGET = 192 * 2**20
 """Bytes of decoded pictures kept at most; the shot that is looked at may hold half as many besides."""
 
 
-class Recall:
+class FrameCache:
     """Pictures of the tracks of the strongest candidates so far. What was let go is decoded again."""
 
     def __init__(self, reader: VideoReader, settings: MiningSettings, budget: int | None = None) -> None:
@@ -46,7 +46,7 @@ class Recall:
 
     def _let_go(self) -> None:
         # First those that would be tracked if the video ended here, then those that would take a lost one's place.
-        first = strongest(self._candidates, [], self._settings)
+        first = temporal_nms(self._candidates, [], self._settings)
         others = sorted(set(self._candidates) - set(first), key=lambda candidate: -candidate.motion)
         candidates, kept = [], set[int]()
         for candidate in first + others:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.rejections import Reason
+from ingest.rejections import Rejection
 
 Gray: TypeAlias = NDArray[np.uint8]
 _CORE = 0.05
@@ -18,7 +18,7 @@ _CORE = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class GrayFrame:
     """A frame, small and gray, H×W; `time` in seconds from the first of the video."""
 
     index: int
@@ -37,10 +37,10 @@ class Moving:
     """x, y, width and height, in work pixels, of the part of the box that holds nearly all of its moving points."""
 
 
-class Judge(Protocol):
+class MotionDetector(Protocol):
     """One way to tell what moves by itself."""
 
-    def judge(self, shot: Sequence[Seen]) -> Moving | Reason:
+    def judge(self, shot: Sequence[GrayFrame]) -> Moving | Rejection:
         """The moving box of the first of these frames, which follow each other, or why it has none."""
         ...
 

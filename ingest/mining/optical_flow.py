@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.mining.motion import Moving, Seen, core_of, densest
-from ingest.rejections import Reason
+from ingest.mining.motion import GrayFrame, Moving, core_of, densest
+from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 
 # Legend: H×W work pixels of a frame; R×C points on a grid over it; vectors are (x, y) in work pixels.
@@ -38,12 +38,12 @@ class MotionJudge:
         self._points = self._sample(np.dstack((columns, rows)))
         self._window = round(side / self._step)
 
-    def judge(self, shot: Sequence[Seen]) -> Moving | Reason:
+    def judge(self, shot: Sequence[GrayFrame]) -> Moving | Rejection:
         """The window with the most moving points, if few enough move elsewhere."""
         moving = self.points(shot)
-        return moving if isinstance(moving, Reason) else self._box(moving)
+        return moving if isinstance(moving, Rejection) else self._box(moving)
 
-    def points(self, shot: Sequence[Seen]) -> Mask | Reason:
+    def points(self, shot: Sequence[GrayFrame]) -> Mask | Rejection:
         """R×C: which points of the first frame move, seen over three frames `pair_seconds` apart.
 
         A point moves if its flow differs from the camera's, flows back to where it was, and goes on in the
@@ -54,46 +54,46 @@ class MotionJudge:
         textured = strength > self._settings.texture * np.quantile(strength, 0.99)
         corners = textured & _strongest_of_cells(strength)
         if np.count_nonzero(corners) < _MIN_CORNERS:
-            return Reason.FLAT
+            return Rejection.FLAT
         shift = self._sample(self._calculate(first, second))
         residual = self._own_motion(self._points, shift, corners)
         if residual is None:
-            return Reason.CAMERA
+            return Rejection.CAMERA
         moving = textured & (_square(residual) > self._least_shift(first, second) ** 2)
         if moving.mean() < self._settings.min_moving:
-            return Reason.LITTLE
+            return Rejection.LITTLE
         arrived = self._points + shift
         back = _look_up(self._calculate(second, first), arrived)
         moving &= _square(shift + back) < self._settings.round_trip**2 + _LONG_WAY * _square(shift)
         if moving.mean() < self._settings.min_moving:
-            return Reason.LITTLE
+            return Rejection.LITTLE
         onward = _look_up(self._calculate(second, third), arrived)
         later = self._own_motion(arrived, onward, corners)
         if later is None:
-            return Reason.CAMERA
+            return Rejection.CAMERA
         return moving & self._goes_on(residual, later) & (_square(later) > self._least_shift(second, third) ** 2)
 
-    def _three(self, shot: Sequence[Seen]) -> tuple[Seen, Seen, Seen]:
+    def _three(self, shot: Sequence[GrayFrame]) -> tuple[GrayFrame, GrayFrame, GrayFrame]:
         second = self._after(shot[0], shot)
         return shot[0], second, self._after(second, shot)
 
-    def _after(self, seen: Seen, shot: Sequence[Seen]) -> Seen:
+    def _after(self, seen: GrayFrame, shot: Sequence[GrayFrame]) -> GrayFrame:
         """The first frame at least `pair_seconds` later, or the last there is."""
         due = seen.time + self._settings.pair_seconds - 1e-3
         return next((later for later in shot if later.time >= due), shot[-1])
 
-    def _box(self, moving: Mask) -> Moving | Reason:
+    def _box(self, moving: Mask) -> Moving | Rejection:
         count = np.count_nonzero(moving)
         if not count or count < self._settings.min_moving * moving.size:
-            return Reason.LITTLE
+            return Rejection.LITTLE
         if count > self._settings.max_moving * moving.size:
-            return Reason.MUCH
+            return Rejection.MUCH
         rows, columns = (min(self._window, length) for length in moving.shape)
         top, left, best = densest(moving.astype(np.uint8), rows, columns)
         if best < self._settings.min_density * rows * columns:
-            return Reason.SPARSE
+            return Rejection.SPARSE
         if best < self._settings.min_share * count:
-            return Reason.SCATTERED
+            return Rejection.SCATTERED
         places = np.argwhere(moving[top : top + rows, left : left + columns]) + np.array((top, left))
         core = core_of(places[:, ::-1] * self._step, self._step)
         return Moving(float(left * self._step), float(top * self._step), best / (rows * columns), core)
@@ -112,10 +112,10 @@ class MotionJudge:
         along = (motion * later).sum(axis=-1)
         return cast(Mask, along > self._settings.same_direction * np.sqrt(_square(motion) * _square(later)))
 
-    def _least_shift(self, first: Seen, second: Seen) -> float:
+    def _least_shift(self, first: GrayFrame, second: GrayFrame) -> float:
         return max(self._settings.min_speed * self._long * (second.time - first.time), self._settings.min_shift)
 
-    def _calculate(self, first: Seen, second: Seen) -> Vectors:
+    def _calculate(self, first: GrayFrame, second: GrayFrame) -> Vectors:
         return cast(Vectors, self._flow.calc(first.gray, second.gray, None))
 
     def _sample(self, field: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.mining.motion import Gray, Moving, Seen, core_of, densest
-from ingest.rejections import Reason
+from ingest.mining.motion import Gray, GrayFrame, Moving, core_of, densest
+from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 
 # Legend: N points of a frame; vectors are (x, y) in work pixels.
@@ -40,25 +40,25 @@ class TrajectoryJudge:
         self._side = side
         self._speed = settings.trajectory_speed * max(width, height) / _WIDTH
 
-    def judge(self, shot: Sequence[Seen]) -> Moving | Reason:
+    def judge(self, shot: Sequence[GrayFrame]) -> Moving | Rejection:
         """The window with the most moving points, where neither too few nor too many of all points move."""
         followed = self.points(shot)
-        if isinstance(followed, Reason):
+        if isinstance(followed, Rejection):
             return followed
         points, moving = followed
         share = moving.mean()
         if not share or share < self._settings.trajectory_min:
-            return Reason.LITTLE
+            return Rejection.LITTLE
         if share > self._settings.trajectory_max:
-            return Reason.MUCH
+            return Rejection.MUCH
         return self._box(points, moving)
 
-    def points(self, shot: Sequence[Seen]) -> tuple[Points, NDArray[np.bool_]] | Reason:
+    def points(self, shot: Sequence[GrayFrame]) -> tuple[Points, NDArray[np.bool_]] | Rejection:
         """N×2 points of the first frame that could be followed, and which of them move by themselves."""
         frames = list(islice(shot, self._settings.trajectory_frames + 1))
         corners = cv2.goodFeaturesToTrack(frames[0].gray, _CORNERS, _QUALITY, _APART)
         if corners is None or len(corners) < _MIN_CORNERS:
-            return Reason.FLAT
+            return Rejection.FLAT
         first = at = corners.reshape(-1, 2).astype(np.float32)
         own = np.zeros_like(first)
         for before, after in pairwise(frames):
@@ -66,7 +66,7 @@ class TrajectoryJudge:
             first, own, at, arrived = first[found], own[found], at[found], arrived[found]
             step = self._own_step(at, arrived)
             if step is None:
-                return Reason.CAMERA
+                return Rejection.CAMERA
             own, at = own + step, arrived
         steps = len(frames) - 1
         return first, np.linalg.norm(own, axis=1) > self._speed * steps

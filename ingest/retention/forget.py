@@ -15,7 +15,7 @@ from graphdb.connect import connect
 from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.settings import DataFolder
 from graphdb.store.connection import SECONDS
-from graphdb.store.deletion import Held, RemovalStore
+from graphdb.store.deletion import RemovalStore, VideoUsage
 from ingest.engine.base import Engine
 from ingest.engine.local import LocalEngine
 from ingest.errors import NoSuchVideo, UnreadableVideo, shown
@@ -43,7 +43,7 @@ class Forgotten:
         return "\n".join([*ends, gone])
 
 
-def told(held: Sequence[Held]) -> str:
+def told(held: Sequence[VideoUsage]) -> str:
     """What goes, for whoever is asked."""
     lines = [f"{one.video}  {one.uri}  {one.starts} tracks, {one.patches} patches" for one in held]
     ending = sorted({snapshot for one in held for snapshot in one.snapshots})
@@ -56,7 +56,7 @@ def forget(
     folder: DataFolder,
     workers: int | None,
     report: Report,
-    agree: Callable[[Sequence[Held]], bool],
+    agree: Callable[[Sequence[VideoUsage]], bool],
 ) -> Forgotten:
     """Forget videos by id, the beginning of an id, path or address; `agree` sees what goes before anything does.
 

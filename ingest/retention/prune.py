@@ -13,7 +13,7 @@ from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.model import Snapshot
 from graphdb.settings import DataFolder
 from graphdb.store.connection import SECONDS
-from graphdb.store.deletion import RemovalStore, Unused
+from graphdb.store.deletion import RemovalStore, UnusedSegment
 from ingest.clustering.cluster_model import fit_path, load_fit
 from ingest.engine.local import LocalEngine
 from ingest.errors import DamagedFit
@@ -28,8 +28,8 @@ class Plan:
 
     kept: Sequence[Snapshot]
     snapshots: Sequence[Snapshot]
-    edges: Sequence[Unused]
-    tracks: Sequence[Unused]
+    edges: Sequence[UnusedSegment]
+    tracks: Sequence[UnusedSegment]
     fits: Sequence[str]
     features: Sequence[Path]
     """Files of features that no fit uses, or of tracks that go or are gone."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 from graphdb.model import Snapshot
 from graphdb.settings import DataFolder
 from graphdb.store.deletion import RemovalStore
-from ingest.clustering.builder import Linker, Starts
+from ingest.clustering.builder import GraphBuilder, Starts
 from ingest.clustering.cluster_model import load_fit
 from ingest.engine.base import Engine
 from ingest.errors import DamagedFit, IngestError, UnknownExtractor
 from ingest.features.factory import cached_extractor
 from ingest.features.storage import features_name, features_path
 from ingest.progress import Report
-from ingest.settings import Recipe
+from ingest.settings import ExtractorSpec
 
 
 def follow(successor: str | None) -> str:
@@ -49,7 +49,7 @@ def link(
     """The segments of INTER edges of what is left of a snapshot: those that are there, and those still to compute."""
     fit = load_fit(folder.fits, snapshot.fit or "")
     recipe = recipe_of(snapshot)
-    linker = Linker(store, folder, engine, recipe, fit.settings, report)
+    linker = GraphBuilder(store, folder, engine, recipe, fit.settings, report)
     files = (features_name(video, segment) for video, (segment, ids) in rest.items() if ids)
     if not all(features_path(folder.features, fit.extractor, name).exists() for name in files):
         require_extractor(recipe, fit.extractor)
@@ -57,14 +57,14 @@ def link(
     return linker.link(fit, linker.assign(fit, rest), rest)
 
 
-def recipe_of(snapshot: Snapshot) -> Recipe:
+def recipe_of(snapshot: Snapshot) -> ExtractorSpec:
     """How its extractor is asked for again. Settings alone name no file of weights."""
     if snapshot.recipe:
-        return Recipe.of(snapshot.recipe)
-    return Recipe(features=str(snapshot.settings["features"]), crops=snapshot.settings.get("crops"))
+        return ExtractorSpec.of(snapshot.recipe)
+    return ExtractorSpec(features=str(snapshot.settings["features"]), crops=snapshot.settings.get("crops"))
 
 
-def require_extractor(recipe: Recipe, digest: str) -> None:
+def require_extractor(recipe: ExtractorSpec, digest: str) -> None:
     """Raises UnknownExtractor where the recipe does not lead to the extractor with this digest any more."""
     try:
         found = cached_extractor(recipe).digest

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ingest.errors import WrongOpenCV
 from ingest.model import Region
-from ingest.rejections import Reason
+from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 from ingest.tracking.ego_motion import own_steps
 
@@ -25,7 +25,7 @@ def require_tracker() -> None:
 
 def follow(
     frames: Sequence[NDArray[np.uint8]], region: Region, settings: MiningSettings, least: float = 0.0
-) -> Region | Reason:
+) -> Region | Rejection:
     """Where `region` of the first frame (H×W×3 BGR) lies in the last, or why it is lost.
 
     A tracker that slid off to something else seldom finds its way back, so it must. One that holds on to the
@@ -36,30 +36,30 @@ def follow(
     smalls = [_scaled(frame, scale) for frame in frames]
     start = _fast(_inside(Region(*(round(length * scale) for length in region)), smalls[0]), smalls[0])
     path = _tracked(smalls, start, settings)
-    if isinstance(path, Reason):
+    if isinstance(path, Rejection):
         return path
     end = path[-1]
     if still := _still(frames, path, scale, least, settings):
         return still
     back = _tracked(smalls[::-1], _inside(end, smalls[-1]), settings)
-    if isinstance(back, Reason) or back[-1].overlap(start) < settings.min_return:
-        return Reason.DRIFTED
+    if isinstance(back, Rejection) or back[-1].overlap(start) < settings.min_return:
+        return Rejection.DRIFTED
     right, down = round((end.x - start.x) / scale), round((end.y - start.y) / scale)
     return Region(region.x + right, region.y + down, region.width, region.height)
 
 
 def _still(
     frames: Sequence[NDArray[np.uint8]], path: Sequence[Region], scale: float, least: float, settings: MiningSettings
-) -> Reason | None:
+) -> Rejection | None:
     """Whether the path, in pixels of frames reduced by `scale`, or its end goes the camera's way.
 
     The end is the last third, and must get a third as far.
     """
     steps = own_steps(frames, np.array(path) / scale, settings)
     if np.linalg.norm(np.cumsum(steps, axis=0), axis=1).max() < least:
-        return Reason.HELD
+        return Rejection.HELD
     last = steps[-max(1, round(len(steps) / 3)) :]
-    return Reason.STOPPED if np.linalg.norm(last.sum(axis=0)) < least / 3 else None
+    return Rejection.STOPPED if np.linalg.norm(last.sum(axis=0)) < least / 3 else None
 
 
 def _scaled(frame: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
@@ -70,7 +70,7 @@ def _scaled(frame: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     return cast(NDArray[np.uint8], cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
 
 
-def _tracked(frames: Iterable[NDArray[np.uint8]], region: Region, settings: MiningSettings) -> list[Region] | Reason:
+def _tracked(frames: Iterable[NDArray[np.uint8]], region: Region, settings: MiningSettings) -> list[Region] | Rejection:
     """Where the region lies in each frame."""
     first, *rest = frames
     tracker = _tracker(settings.min_response)
@@ -82,10 +82,10 @@ def _tracked(frames: Iterable[NDArray[np.uint8]], region: Region, settings: Mini
         found, seen = tracker.update(frame)
         # After a failure KCF may find the region again at its old place: the first failure is final.
         if not found:
-            return Reason.TRACKER
+            return Rejection.TRACKER
         visible = Region(*seen)
         if visible.area < settings.min_visible * region.area:
-            return Reason.LEFT
+            return Rejection.LEFT
         path.append(_unclipped(visible, region))
     return path
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.mining.candidates import strongest
-from ingest.mining.frame_cache import Recall
+from ingest.mining.candidates import temporal_nms
+from ingest.mining.frame_cache import FrameCache
 from ingest.model import Box, Candidate, MinedPatch, MinedTrack, Region
-from ingest.rejections import Funnel, Reason
+from ingest.rejections import Funnel, Rejection
 from ingest.settings import MiningSettings
 from ingest.tracking.kcf import follow
 from ingest.video.crops import crop_jpeg, frame_jpeg
@@ -19,13 +19,13 @@ from ingest.video.signatures import view_of
 
 
 def _tracks(
-    recall: Recall, candidates: Sequence[Candidate], settings: MiningSettings, funnel: Funnel
+    recall: FrameCache, candidates: Sequence[Candidate], settings: MiningSettings, funnel: Funnel
 ) -> list[MinedTrack]:
     """Tracks of the best candidates, in order; others take the place of those that are lost."""
     tracks: list[MinedTrack] = []
     untried = set(candidates)
     for _ in range(settings.attempts):
-        starts = strongest(untried, [track.start.frame for track in tracks], settings)
+        starts = temporal_nms(untried, [track.start.frame for track in tracks], settings)
         if not starts:
             break
         untried -= set(starts)
@@ -36,7 +36,7 @@ def _tracks(
 
 
 def _followed(
-    recall: Recall, starts: Sequence[Candidate], settings: MiningSettings, funnel: Funnel
+    recall: FrameCache, starts: Sequence[Candidate], settings: MiningSettings, funnel: Funnel
 ) -> Iterator[MinedTrack]:
     """The second pass: sees the frames of the tracks, and yields those that are followed to their end."""
     reader = recall.reader
@@ -57,7 +57,7 @@ def _followed(
             else:
                 funnel.lost[outcome] += 1
     if open_tracks:
-        funnel.lost[Reason.ENDED] += len(open_tracks)
+        funnel.lost[Rejection.ENDED] += len(open_tracks)
 
 
 class _OpenTrack:
@@ -76,11 +76,11 @@ class _OpenTrack:
         self._view = view_of(image)
         self._frame_jpeg = frame_jpeg(image, settings) if settings.frames else None
 
-    def close(self, frame: Frame) -> MinedTrack | Reason:
+    def close(self, frame: Frame) -> MinedTrack | Rejection:
         """The track that ends at this frame, or why there is none."""
         region = self._region()
         found = follow(self.smalls, region, self._settings, self._least_travel(frame.time))
-        if isinstance(found, Reason):
+        if isinstance(found, Rejection):
             return found
         box = _moved(self._box, found.x - region.x, found.y - region.y, self._scale, frame.video)
         end = MinedPatch(frame.index, frame.time, box, 0.0, crop_jpeg(frame.image, box, self._settings))

@@ -14,7 +14,7 @@ _SIZE = (64, 36)
 _MEMORY = 5
 
 
-class CutDetector:
+class ShotBoundaryDetector:
     """Watches a video frame by frame and tells where a new shot begins.
 
     A cut changes the picture much (`cut_difference`), suddenly (`cut_ratio`, so a fast camera is not cut to

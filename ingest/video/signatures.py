@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from graphdb.files import whole_file, writing
+from graphdb.files import atomic_write, writing
 from ingest.errors import DamagedViews
-from ingest.model import View
+from ingest.model import FrameSignature
 
 WIDTH, HEIGHT = 32, 18
 """Pixels of a view: enough for what a frame is composed of, too few for what moves in it to matter."""
@@ -38,13 +38,13 @@ _FLAT = 2.0
 _ROW = np.dtype([("frame", "<u4"), ("view", "u1", (HEIGHT, WIDTH))])
 
 
-def view_of(image: NDArray[np.uint8]) -> View:
+def view_of(image: NDArray[np.uint8]) -> FrameSignature:
     """A frame (H×W×3 BGR, or H×W gray) as its view, HEIGHT×WIDTH gray; its shape is not kept."""
     small = cv2.resize(image, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA)
-    return cast(View, small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
+    return cast(FrameSignature, small if small.ndim == 2 else cv2.cvtColor(small, cv2.COLOR_BGR2GRAY))
 
 
-def similarity(a: View, b: View) -> float:
+def similarity(a: FrameSignature, b: FrameSignature) -> float:
     """How well one view fits into the other: the correlation, from −1 to 1, where they fit best; 0 for a blank one."""
     if min(a.std(), b.std()) < _FLAT:
         return 0.0
@@ -54,13 +54,15 @@ def similarity(a: View, b: View) -> float:
     return max(_fit(part, whole, zoom) for part, whole in ((a, b), (b, a)) for zoom in _ZOOMS)
 
 
-def _fit(part: View, whole: View, zoom: float) -> float:
+def _fit(part: FrameSignature, whole: FrameSignature, zoom: float) -> float:
     if zoom == 1:
         part = part[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
         if part.std() < _FLAT:
             return 0.0
     else:
-        part = cast(View, cv2.resize(part, (round(WIDTH / zoom), round(HEIGHT / zoom)), interpolation=cv2.INTER_AREA))
+        part = cast(
+            FrameSignature, cv2.resize(part, (round(WIDTH / zoom), round(HEIGHT / zoom)), interpolation=cv2.INTER_AREA)
+        )
     return float(cv2.matchTemplate(whole, part, cv2.TM_CCOEFF_NORMED).max())
 
 
@@ -68,12 +70,12 @@ def views_path(folder: Path, video: str) -> Path:
     return folder / f"{video}.npy"
 
 
-def keep_views(folder: Path, video: str, views: Mapping[int, View]) -> None:
+def keep_views(folder: Path, video: str, views: Mapping[int, FrameSignature]) -> None:
     """Keep the views of a video by the number of their frame, beside those it has. Raises CannotWrite, DamagedViews."""
     every = read_views(folder, video) | dict(views)
     content = io.BytesIO()
     np.save(content, np.array(sorted(every.items(), key=lambda row: row[0]), _ROW))
-    with whole_file(views_path(folder, video)) as file:
+    with atomic_write(views_path(folder, video)) as file:
         file.write(content.getbuffer())
 
 
@@ -84,7 +86,7 @@ def drop_views(folder: Path, video: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def read_views(folder: Path, video: str) -> dict[int, View]:
+def read_views(folder: Path, video: str) -> dict[int, FrameSignature]:
     """The views of a video by the number of their frame; none where nothing was kept. Raises DamagedViews."""
     path = views_path(folder, video)
     try:

@@ -53,7 +53,7 @@ def cut_pair(image: Image, size: int, key: tuple[int, ...]) -> Patch:
     for times in (0, 1):
         shift = random.integers(-jitter, jitter + 1, 2)
         corners.append((y + times * down * pitch + shift[0], x + times * across * pitch + shift[1]))
-    return np.stack([_spoil(scaled[top : top + size, left : left + size], random) for top, left in corners])
+    return np.stack([color_drop(scaled[top : top + size, left : left + size], random) for top, left in corners])
 
 
 def _rescale(image: Image, pixels: float, smallest: int) -> Image:
@@ -64,7 +64,7 @@ def _rescale(image: Image, pixels: float, smallest: int) -> Image:
     return np.asarray(cv2.resize(image, shape, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR))
 
 
-def _spoil(patch_SSC: Image, random: np.random.Generator) -> Patch:
+def color_drop(patch_SSC: Image, random: np.random.Generator) -> Patch:
     """One channel of a patch, sometimes sampled down and up again, the others noise: 3×S×S, of mean square 1."""
     size = len(patch_SSC)
     channel = int(random.integers(3))

@@ -16,7 +16,7 @@ from trainer.data.augmentation import Key, augment
 from trainer.data.batch import Batch
 from trainer.data.images import decode_image
 from trainer.data.positives import index_images
-from trainer.distributed.ranks import WHOLE, Part, local_rank
+from trainer.distributed.ranks import SINGLE_PROCESS, RankShard, local_rank
 from trainer.settings import TrainSettings
 
 # N = images of the batch, R = those of one rank, C = channels, H = height, W = width, S = side, T = triplets
@@ -46,11 +46,11 @@ class TripletLoader:
         self.source = source
         self.settings = settings
 
-    def __call__(self, position: int, part: Part = WHOLE) -> Batch:
+    def __call__(self, position: int, part: RankShard = SINGLE_PROCESS) -> Batch:
         """Raises what the client raises, and ImageError."""
         return self.batch(self.fetch(position), position, part)
 
-    def batch(self, wire: TripletBatch, position: int, part: Part) -> Batch:
+    def batch(self, wire: TripletBatch, position: int, part: RankShard) -> Batch:
         """What the service sent, as the network takes it."""
         return Batch(
             position=position,

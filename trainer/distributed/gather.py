@@ -8,7 +8,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from trainer.distributed.ranks import Part
+from trainer.distributed.ranks import RankShard
 
 # R = rows of one rank, W = ranks
 
@@ -17,7 +17,7 @@ class Gather(torch.autograd.Function):
     """R×… on each rank to (W·R)×… on all of them."""
 
     @staticmethod
-    def forward(context: Any, rows: Tensor, part: Part) -> Tensor:
+    def forward(context: Any, rows: Tensor, part: RankShard) -> Tensor:
         context.part, context.count = part, len(rows)
         gathered = [torch.empty_like(rows, memory_format=torch.contiguous_format) for _ in range(part.world)]
         dist.all_gather(gathered, rows.contiguous())
@@ -31,7 +31,7 @@ class Gather(torch.autograd.Function):
         return gradients[0][part.rank * count : (part.rank + 1) * count] * part.world, None
 
 
-def gather(rows: Tensor, part: Part) -> Tensor:
+def gather(rows: Tensor, part: RankShard) -> Tensor:
     """All ranks' rows one after another. Its gradient is right under DDP, where every rank makes the same of them."""
     if part.world == 1:
         return rows

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from trainer.distributed.gather import gather
-from trainer.distributed.ranks import WHOLE, Part
+from trainer.distributed.ranks import SINGLE_PROCESS, RankShard
 from trainer.models.siamese import Model
 
 # Later torches know it by the first name.
@@ -31,13 +31,13 @@ def synchronize(model: Model) -> None:
     convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
 
 
-class Network:
+class ParallelModel:
     """Maps this rank's rows of a batch's inputs to all ranks' outputs: one for each input, in float32.
 
     Batch normalization sees the images of all ranks on GPUs, and those of its own rank elsewhere.
     """
 
-    def __init__(self, model: Model, part: Part = WHOLE, *, compiled: bool = False) -> None:
+    def __init__(self, model: Model, part: RankShard = SINGLE_PROCESS, *, compiled: bool = False) -> None:
         self.part = part
         self._call: Any = model
         if part.world > 1:

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Part:
+class RankShard:
     """The share of rank `rank` among `world`."""
 
     rank: int = 0
@@ -39,7 +39,7 @@ class Part:
         return self.rank == 0
 
 
-WHOLE = Part()
+SINGLE_PROCESS = RankShard()
 """Of the only rank there is."""
 
 
@@ -49,10 +49,10 @@ def local_rank() -> int:
 
 
 @contextmanager
-def join_ranks() -> Iterator[Part]:
+def join_ranks() -> Iterator[RankShard]:
     """Meet the other ranks that torchrun started, and part from them at the end."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield WHOLE
+        yield SINGLE_PROCESS
         return
     import torch
     import torch.distributed as dist
@@ -61,12 +61,12 @@ def join_ranks() -> Iterator[Part]:
         torch.cuda.set_device(local_rank())
     dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
     try:
-        yield Part(dist.get_rank(), dist.get_world_size())
+        yield RankShard(dist.get_rank(), dist.get_world_size())
     finally:
         dist.destroy_process_group()
 
 
-def from_first(value: T, part: Part) -> T:
+def broadcast(value: T, part: RankShard) -> T:
     """The first rank's value, on every rank."""
     if part.world == 1:
         return value
@@ -77,7 +77,7 @@ def from_first(value: T, part: Part) -> T:
     return values[0]
 
 
-def any_rank(flag: bool, part: Part) -> bool:
+def any_rank(flag: bool, part: RankShard) -> bool:
     """Whether the flag is set on any rank."""
     if part.world == 1:
         return flag

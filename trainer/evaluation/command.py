@@ -23,7 +23,7 @@ from trainer.evaluation.features import HOG_SIDE, hog_features, pixel_features, 
 from trainer.evaluation.knn import chance, score_features
 from trainer.evaluation.labeled_folder import LabelledImages, read_labelled
 from trainer.evaluation.tables import class_table, context_table, distance_table, knn_table
-from trainer.runs.loading import Network, load_network, untrained
+from trainer.runs.loading import LoadedNetwork, load_network, untrained
 from trainer.settings import TrainSettings, runs_folder
 
 UNTRAINED = ("random", "hog", "pixels")
@@ -62,7 +62,7 @@ def run_knn(
 
 
 def _matrices(
-    images: LabelledImages, features: Sequence[str], networks: Sequence[Network], seed: int
+    images: LabelledImages, features: Sequence[str], networks: Sequence[LoadedNetwork], seed: int
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Name and N×D features of all that is compared. Untrained networks are the twins of those trained."""
     twins = {(network.settings.trunk, network.settings.image_size): network.settings for network in networks}
@@ -79,7 +79,7 @@ def _matrices(
         yield network.name, _network_features(network, images)
 
 
-def _network_features(network: Network, images: LabelledImages) -> NDArray[np.float32]:
+def _network_features(network: LoadedNetwork, images: LabelledImages) -> NDArray[np.float32]:
     return trunk_features(network.trunk, _pixels(images, network.settings.image_size))
 
 

@@ -15,8 +15,8 @@ from trainer.evaluation.features import trunk_features
 from trainer.evaluation.knn import score_features
 from trainer.evaluation.labeled_folder import LabelledImages, read_labelled
 from trainer.models.siamese import Model
-from trainer.objectives.registry import KINDS
-from trainer.settings import INSTANCE_PATTERN, Machine, TrainSettings, check
+from trainer.objectives.registry import OBJECTIVES
+from trainer.settings import INSTANCE_PATTERN, RuntimeSettings, TrainSettings, check
 
 Values = dict[str, float]
 SAME = "The run trains on {}, whose pairs are to be evaluated: its held-out videos are not held out of training."
@@ -28,7 +28,7 @@ class Evaluator:
     """Measures a model as `affinity evaluate` does, on images that are read once. The model is left as it was."""
 
     def __init__(
-        self, machine: Machine, settings: TrainSettings, source: TripletSource, say: Callable[[str], None]
+        self, machine: RuntimeSettings, settings: TrainSettings, source: TripletSource, say: Callable[[str], None]
     ) -> None:
         """Raises BenchmarkError where the folder or the snapshot cannot serve, SettingsError where nothing is left to
         measure, and what the client raises."""
@@ -39,7 +39,7 @@ class Evaluator:
             images = read_labelled(Path(machine.evaluate_on), INSTANCE_PATTERN)
             pixels = np.stack([read_square(path, settings.image_size) for path in images.paths])
             self.measures.append(lambda model: _neighbors(model, images, pixels))
-        if machine.evaluate_pairs and KINDS[settings.objective].embeds:
+        if machine.evaluate_pairs and OBJECTIVES[settings.objective].embeds:
             about = source.snapshot(machine.evaluate_pairs)
             if about["id"] == settings.snapshot:
                 say(SAME.format(about["id"]))

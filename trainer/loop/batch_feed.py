@@ -11,10 +11,10 @@ from api.client.http import ServiceError
 from api.client.prefetch import Prefetch
 from trainer.data.batch import Batch
 from trainer.data.triplets import TripletSource
-from trainer.distributed.ranks import Part
+from trainer.distributed.ranks import RankShard
 from trainer.loop.state import TrainState
-from trainer.objectives.registry import KINDS
-from trainer.settings import Machine
+from trainer.objectives.registry import OBJECTIVES
+from trainer.settings import RuntimeSettings
 
 GONE = 410
 """Of HTTP: a snapshot has ended. Its problem details name the successor, as soon as there is one."""
@@ -22,7 +22,7 @@ PAUSE = 1.0
 """Seconds between two looks for a successor."""
 
 
-class Feed:
+class BatchFeed:
     """Fetches ahead what `state` needs next. With `machine.follow`, goes on in the successor of a snapshot that ended.
 
     `save` keeps the steps that were done before it does: nobody can do them again.
@@ -32,9 +32,9 @@ class Feed:
         self,
         source: TripletSource,
         state: TrainState,
-        machine: Machine,
+        machine: RuntimeSettings,
         *,
-        part: Part,
+        part: RankShard,
         pin: bool,
         say: Callable[[str], None],
         save: Callable[[], None],
@@ -72,7 +72,7 @@ class Feed:
 
     def _begin(self) -> Prefetch[Batch]:
         state, settings = self.state, self.state.settings
-        objective = KINDS[settings.objective].load()(replace(settings, snapshot=state.snapshot), self.source)
+        objective = OBJECTIVES[settings.objective].load()(replace(settings, snapshot=state.snapshot), self.source)
 
         def load(position: int) -> Batch:
             batch = objective.load(position, self.part)

@@ -21,7 +21,7 @@ from trainer.runs.metrics import (
 from trainer.runs.progress import Progress
 from trainer.runs.run import Run
 from trainer.runs.tensorboard import Board
-from trainer.settings import Machine
+from trainer.settings import RuntimeSettings
 
 
 class Record:
@@ -31,7 +31,7 @@ class Record:
     """What wants to see every step from inside."""
 
     def __init__(
-        self, run: Run, state: TrainState, machine: Machine, progress: Progress, evaluator: Evaluator | None
+        self, run: Run, state: TrainState, machine: RuntimeSettings, progress: Progress, evaluator: Evaluator | None
     ) -> None:
         self.run, self.state, self.machine, self.progress = run, state, machine, progress
         self._evaluator = evaluator

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from trainer.data.batch import Batch
-from trainer.distributed.parallel import Network
+from trainer.distributed.parallel import ParallelModel
 from trainer.errors import LossNotFinite
 from trainer.loop.optimizer import learning_rate, set_learning_rate
 from trainer.loop.state import TrainState
@@ -37,7 +37,7 @@ Look = Callable[[int, Batch, tuple[Tensor, ...], Measures], None]
 
 
 def do_step(
-    objective: Objective, state: TrainState, network: Network, batches: Sequence[Batch], look: Look | None = None
+    objective: Objective, state: TrainState, network: ParallelModel, batches: Sequence[Batch], look: Look | None = None
 ) -> StepResult:
     """Move the weights by the mean gradient of the batches, which are on the device of the model.
 

@@ -10,29 +10,29 @@ import cv2
 import torch
 
 from trainer.data.triplets import TripletSource
-from trainer.distributed.parallel import Network
-from trainer.distributed.ranks import WHOLE, Part, any_rank, local_rank
+from trainer.distributed.parallel import ParallelModel
+from trainer.distributed.ranks import SINGLE_PROCESS, RankShard, any_rank, local_rank
 from trainer.errors import SettingsError
 from trainer.evaluation.online import Evaluator
-from trainer.loop.batch_feed import Feed
+from trainer.loop.batch_feed import BatchFeed
 from trainer.loop.recorder import NoRecord, Record
 from trainer.loop.state import TrainState
 from trainer.loop.step import do_step
-from trainer.objectives.registry import KINDS
+from trainer.objectives.registry import OBJECTIVES
 from trainer.runs.metrics import Summary
 from trainer.runs.progress import Progress
 from trainer.runs.run import Run
-from trainer.settings import Machine, TrainSettings
+from trainer.settings import RuntimeSettings, TrainSettings
 
 
 def train(
     run: Run,
     settings: TrainSettings,
-    machine: Machine,
+    machine: RuntimeSettings,
     source: TripletSource,
     progress: Progress,
     stop: threading.Event,
-    part: Part = WHOLE,
+    part: RankShard = SINGLE_PROCESS,
 ) -> Summary | None:
     """Train the run from its last checkpoint (or from nothing) to `settings.steps`, or until `stop` is set.
 
@@ -43,15 +43,15 @@ def train(
     device = prepare_device(machine)
     if settings.decode == "gpu" and device.type != "cuda":
         raise SettingsError(f"The setting decode is gpu, but the run is on {device.type}: choose --decode cpu.")
-    objective = KINDS[settings.objective].load()(settings, source)
+    objective = OBJECTIVES[settings.objective].load()(settings, source)
     state = TrainState.begin(settings, device)
     state.resume(run.folder, progress.say)
-    network = Network(state.model, part, compiled=machine.compile)
+    network = ParallelModel(state.model, part, compiled=machine.compile)
     evaluator = Evaluator(machine, settings, source, progress.say) if machine.evaluate_every and part.first else None
     pin = device.type == "cuda"
     with (
         closing(Record(run, state, machine, progress, evaluator) if part.first else NoRecord()) as record,
-        closing(Feed(source, state, machine, part=part, pin=pin, say=progress.say, save=record.save)) as feed,
+        closing(BatchFeed(source, state, machine, part=part, pin=pin, say=progress.say, save=record.save)) as feed,
     ):
         while state.step < settings.steps:
             started, waited_before = time.perf_counter(), feed.waited
@@ -70,7 +70,7 @@ def train(
         return record.finish()
 
 
-def prepare_device(machine: Machine) -> torch.device:
+def prepare_device(machine: RuntimeSettings) -> torch.device:
     """The device, with as many threads as asked for and, on the CPU, only algorithms that always give the same sum."""
     name = machine.device
     if name == "auto":

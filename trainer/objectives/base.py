@@ -9,7 +9,7 @@ from torch import Tensor
 
 from trainer.data.batch import Batch
 from trainer.data.triplets import TripletSource
-from trainer.distributed.ranks import Part
+from trainer.distributed.ranks import RankShard
 from trainer.models.siamese import Model
 from trainer.settings import TrainSettings
 
@@ -33,7 +33,7 @@ class Objective(Protocol):
         A memory that the loss needs from step to step is a part of the model with buffers: so it is in checkpoints.
         """
 
-    def load(self, position: int, part: Part) -> Batch:
+    def load(self, position: int, part: RankShard) -> Batch:
         """The batch of `settings.batch` pairs from this position on; of its inputs, the rows of this part.
 
         Pure: the same position, the same pixels. Whatever is drawn is drawn from (seed, position), never from a

@@ -17,7 +17,7 @@ from trainer.data.context_pairs import NEIGHBORS, cut_pair, draw_place
 from trainer.data.image_folder import ImageFolder
 from trainer.data.images import Image, decode_image
 from trainer.data.triplets import TripletSource
-from trainer.distributed.ranks import Part
+from trainer.distributed.ranks import RankShard
 from trainer.models.batchnorm_folding import folded, normalized
 from trainer.models.siamese import Model
 from trainer.models.trunk import Trunk, initialize
@@ -98,7 +98,7 @@ class Context:
     def build(settings: TrainSettings) -> Model:
         return ContextSiamese(settings.trunk, settings.image_size, settings.head_widths[0])
 
-    def load(self, position: int, part: Part) -> Batch:
+    def load(self, position: int, part: RankShard) -> Batch:
         positions = range(position, position + self.settings.batch)
         image = self._images(positions)
         keys = [(self.settings.seed, one) for one in positions]

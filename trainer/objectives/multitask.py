@@ -16,7 +16,7 @@ from trainer.data.batch import Batch
 from trainer.data.context_pairs import cut_pair, draw_place
 from trainer.data.images import decode_image
 from trainer.data.triplets import image_keys
-from trainer.distributed.ranks import Part
+from trainer.distributed.ranks import RankShard
 from trainer.models.siamese import Model, TripletSiamese
 from trainer.objectives.context import ContextHead, in_twos, place_loss
 from trainer.objectives.ranking import Ranking
@@ -56,7 +56,7 @@ class MultiTask(Ranking):
     def build(settings: TrainSettings) -> Model:
         return MultiTaskSiamese(settings.trunk, settings.image_size, settings.head_widths, settings.queue)
 
-    def load(self, position: int, part: Part) -> Batch:
+    def load(self, position: int, part: RankShard) -> Batch:
         wire = self.loader.fetch(position)
         batch = self.loader.batch(wire, position, part)
         keys = [(*key, CONTEXT) for key in image_keys(wire, self.settings.seed)]

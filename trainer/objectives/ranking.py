@@ -10,7 +10,7 @@ from torch import Tensor
 
 from trainer.data.batch import Batch
 from trainer.data.triplets import TripletLoader, TripletSource
-from trainer.distributed.ranks import Part
+from trainer.distributed.ranks import RankShard
 from trainer.models.siamese import Model, TripletSiamese
 from trainer.objectives.losses import infonce_loss, supcon_loss, triplet_margin_loss
 from trainer.objectives.negative_mining import Triplets, candidates, given, mine
@@ -30,7 +30,7 @@ class Ranking:
     def build(settings: TrainSettings) -> Model:
         return TripletSiamese(settings.trunk, settings.image_size, settings.head_widths, settings.queue)
 
-    def load(self, position: int, part: Part) -> Batch:
+    def load(self, position: int, part: RankShard) -> Batch:
         return self.loader(position, part)
 
     def loss(self, model: Model, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def build_model(settings: TrainSettings) -> Model:
     """The network as a run begins with it; its seed decides the weights that no file gives."""
     torch.manual_seed(settings.seed)
-    model = KINDS[settings.objective].load().build(settings)
+    model = OBJECTIVES[settings.objective].load().build(settings)
     if settings.init:
         initialize_trunk(model.trunk, Path(settings.init))
     return model
@@ -36,7 +36,7 @@ RANKING = GRAPH | {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class ObjectiveSpec:
     """One objective, before it has settings."""
 
     implementation: str
@@ -54,26 +54,26 @@ class Kind:
         return loaded
 
 
-KINDS: dict[str, Kind] = {
-    "transitive": Kind(implementation="trainer.objectives.ranking:Ranking", reads=RANKING, embeds=True),
-    "tracking": Kind(
+OBJECTIVES: dict[str, ObjectiveSpec] = {
+    "transitive": ObjectiveSpec(implementation="trainer.objectives.ranking:Ranking", reads=RANKING, embeds=True),
+    "tracking": ObjectiveSpec(
         implementation="trainer.objectives.ranking:Ranking",
         reads=RANKING - {"mix"},
         defaults={"mix": "intra:1"},
         embeds=True,
     ),
-    "multitask": Kind(
+    "multitask": ObjectiveSpec(
         implementation="trainer.objectives.multitask:MultiTask",
         reads=RANKING - {"mix"},
         defaults={"mix": "intra:1"},
         embeds=True,
     ),
-    "context": Kind(
+    "context": ObjectiveSpec(
         implementation="trainer.objectives.context:Context",
         reads=frozenset({"snapshot", "images", "head"}),
         embeds=False,
     ),
-    "supervised": Kind(
+    "supervised": ObjectiveSpec(
         implementation="trainer.objectives.supervised:Supervised",
         reads=frozenset({"images", "head", "augment"}),
         embeds=False,
@@ -84,4 +84,4 @@ KINDS: dict[str, Kind] = {
 
 def unread(objective: str) -> frozenset[str]:
     """The settings that other objectives read, and this one does not."""
-    return frozenset().union(*(kind.reads for kind in KINDS.values())) - KINDS[objective].reads
+    return frozenset().union(*(kind.reads for kind in OBJECTIVES.values())) - OBJECTIVES[objective].reads

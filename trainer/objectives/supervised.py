@@ -14,7 +14,7 @@ from trainer.data.batch import Batch
 from trainer.data.image_folder import ImageFolder
 from trainer.data.images import decode_image, middle_square
 from trainer.data.triplets import TripletSource
-from trainer.distributed.ranks import Part
+from trainer.distributed.ranks import RankShard
 from trainer.models.siamese import Model
 from trainer.models.trunk import Trunk, initialize
 from trainer.settings import TrainSettings, check
@@ -54,7 +54,7 @@ class Supervised:
         classes = len(labelled(settings).classes)
         return Classifier(settings.trunk, settings.image_size, settings.head_widths[0], classes)
 
-    def load(self, position: int, part: Part) -> Batch:
+    def load(self, position: int, part: RankShard) -> Batch:
         positions = range(position, position + self.settings.batch)
         index = self.folder.at(self.settings.seed, positions)
         images = [self._image(index[row], positions[row]) for row in part.of(len(index))]

@@ -17,7 +17,7 @@ from trainer.files import write_whole
 from trainer.models.trunk import Trunk
 from trainer.models.weights import make_card, write_card
 from trainer.runs import checkpoint
-from trainer.runs.loading import Network, load_network
+from trainer.runs.loading import LoadedNetwork, load_network
 from trainer.runs.metrics import read_metrics
 from trainer.runs.run import Run
 
@@ -48,7 +48,7 @@ def export_weights(name: str, path: Path, runs: Path, *, trunk_only: bool) -> li
     return list(tensors)
 
 
-def _about(name: str, network: Network, runs: Path) -> dict[str, Any]:
+def _about(name: str, network: LoadedNetwork, runs: Path) -> dict[str, Any]:
     """How a checkpoint without a card was trained, as it and its run's metrics tell; `pairs` is None where none do."""
     path = Path(name)
     if not path.is_file():

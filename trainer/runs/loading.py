@@ -14,13 +14,13 @@ from trainer.errors import BenchmarkError, RunNotFound, SettingsError, WeightsEr
 from trainer.models.siamese import Model
 from trainer.models.trunk import Trunk
 from trainer.models.weights import load_trunk, read_card
-from trainer.objectives.registry import KINDS, build_model
+from trainer.objectives.registry import OBJECTIVES, build_model
 from trainer.runs import checkpoint
 from trainer.settings import TrainSettings
 
 
 @dataclass(frozen=True)
-class Network:
+class LoadedNetwork:
     """A network with its weights, in evaluation mode, and the settings it was trained with."""
 
     name: str
@@ -34,7 +34,7 @@ class Network:
 
     def embedding(self) -> Model:
         """The network that maps images to embeddings. Raises BenchmarkError where there is none."""
-        if self.model is None or not KINDS[self.settings.objective].embeds:
+        if self.model is None or not OBJECTIVES[self.settings.objective].embeds:
             raise BenchmarkError(
                 f"{self.name} has no embedding. Name a run or a checkpoint (.pt) of one that ranks pairs."
             )
@@ -47,7 +47,7 @@ class Network:
         return self.model
 
 
-def load_network(name: str, runs: Path) -> Network:
+def load_network(name: str, runs: Path) -> LoadedNetwork:
     """The network of a run (by name or folder), a checkpoint (.pt) or a trunk (.safetensors). Raises RunNotFound."""
     path = Path(name)
     if path.suffix == ".safetensors" and path.is_file():
@@ -70,24 +70,24 @@ def _card(folder: Path, step: int) -> Mapping[str, Any]:
     return card if card.get("steps") == step else {}
 
 
-def untrained(settings: TrainSettings) -> Network:
+def untrained(settings: TrainSettings) -> LoadedNetwork:
     """The network as a run with these settings would begin, had it no weights to begin with."""
     with torch.random.fork_rng(devices=[]):
         model = build_model(replace(settings, init=None)).eval()
-    return Network("random", settings, model.exported(), model, 0)
+    return LoadedNetwork("random", settings, model.exported(), model, 0)
 
 
-def _load_checkpoint(name: str, content: checkpoint.Checkpoint) -> Network:
+def _load_checkpoint(name: str, content: checkpoint.Checkpoint) -> LoadedNetwork:
     settings = TrainSettings(**content["settings"])
     try:
-        model = KINDS[settings.objective].load().build(settings).eval()
+        model = OBJECTIVES[settings.objective].load().build(settings).eval()
     except SettingsError:
         # The folder that its classes are of is not here; what they were learned with is.
         trunk = Trunk(settings.trunk, settings.image_size)
         trunk.load_state_dict(trunk_weights(content["model"]))
-        return Network(name, settings, trunk.eval(), None, content["step"])
+        return LoadedNetwork(name, settings, trunk.eval(), None, content["step"])
     model.load_state_dict(content["model"])
-    return Network(name, settings, model.exported(), model, content["step"])
+    return LoadedNetwork(name, settings, model.exported(), model, content["step"])
 
 
 def trunk_weights(model: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -95,8 +95,8 @@ def trunk_weights(model: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix("trunk."): tensor for name, tensor in model.items() if name.startswith("trunk.")}
 
 
-def _load_trunk_file(path: Path) -> Network:
+def _load_trunk_file(path: Path) -> LoadedNetwork:
     trunk, card = load_trunk(path)
     trunk.eval()
     settings = TrainSettings(**card["settings"])
-    return Network(path.stem, settings, trunk, None, card["steps"], card)
+    return LoadedNetwork(path.stem, settings, trunk, None, card["steps"], card)

@@ -55,7 +55,7 @@ class Progress:
             self.say(f"step {metrics.step}/{self.total}  {text}")
 
 
-class Silence(Progress):
+class NullProgress(Progress):
     """Of the ranks that the first one speaks for."""
 
     def say(self, text: str) -> None:

@@ -13,8 +13,8 @@ from filelock import FileLock, Timeout
 from trainer.errors import RunBusy, SettingsDiffer, SettingsError, TrainerError
 from trainer.files import write_whole
 from trainer.objectives.registry import GRAPH, unread
-from trainer.objectives.registry import KINDS as OBJECTIVES
-from trainer.settings import Machine, TrainSettings
+from trainer.objectives.registry import OBJECTIVES as OBJECTIVES
+from trainer.settings import RuntimeSettings, TrainSettings
 
 WITHOUT_INTER = "intra:1"
 """The mix of a run that names none, where the snapshot has no transitive pairs."""
@@ -58,9 +58,9 @@ class Run:
             Path(self._lock.lock_file).unlink(missing_ok=True)
             self.folder.rmdir()
 
-    def machine(self, given: Mapping[str, Any]) -> Machine:
+    def machine(self, given: Mapping[str, Any]) -> RuntimeSettings:
         """Where to run: as given, and for the rest as last time."""
-        return Machine(**{**self._read().get("machine", {}), **given})
+        return RuntimeSettings(**{**self._read().get("machine", {}), **given})
 
     def settings(
         self, given: Mapping[str, Any], find_snapshot: Callable[[TrainSettings], Snapshot], say: Callable[[str], None]
@@ -79,7 +79,7 @@ class Run:
         snapshot = find_snapshot(asked)
         return begin_settings(asked, "mix" in given, snapshot, say), snapshot
 
-    def write(self, settings: TrainSettings, snapshot: Snapshot, machine: Machine) -> None:
+    def write(self, settings: TrainSettings, snapshot: Snapshot, machine: RuntimeSettings) -> None:
         """Keep all three for the next time."""
         content = {"settings": asdict(settings), "snapshot": snapshot, "machine": asdict(machine)}
         write_whole(self.settings_file, lambda file: file.write(json.dumps(content, indent=2).encode() + b"\n"))

@@ -30,10 +30,10 @@ from tests.conftest import Graph, Wait, end, free_port, open_graph, wait_until_r
 from tests.integration.api.faulty_proxy import WELL, Fault, FaultyProxy
 from tests.integration.api.test_api_service import publish
 from trainer.data.batch import Batch
-from trainer.distributed.ranks import WHOLE
-from trainer.loop.batch_feed import Feed
+from trainer.distributed.ranks import SINGLE_PROCESS
+from trainer.loop.batch_feed import BatchFeed
 from trainer.loop.state import TrainState
-from trainer.settings import Machine, TrainSettings
+from trainer.settings import RuntimeSettings, TrainSettings
 
 QUERY_SECONDS, DEADLINE = 1.0, 2.0
 """Those of the service here."""
@@ -195,13 +195,13 @@ def test_an_answer_that_comes_slowly_is_waited_for(
         assert place.pull(client, 0) == truth(0)
 
 
-MACHINE = Machine(loaders=2)
+MACHINE = RuntimeSettings(loaders=2)
 TRAINED = 20
 """Batches."""
 
 
 @contextmanager
-def feed(place: Place, url: str) -> Iterator[Feed]:
+def feed(place: Place, url: str) -> Iterator[BatchFeed]:
     """What a trainer takes its batches from."""
     settings = TrainSettings(
         snapshot=place.snapshot, mix=ORDER["mix"], seed=5, steps=TRAINED, batch=100, image_size=32, head="4,4"
@@ -209,7 +209,9 @@ def feed(place: Place, url: str) -> Iterator[Feed]:
     state = TrainState.begin(settings, torch.device("cpu"))
     with (
         place.client(url, timeout=0.5) as client,
-        closing(Feed(client, state, MACHINE, part=WHOLE, pin=False, say=print, save=lambda: None)) as batches,
+        closing(
+            BatchFeed(client, state, MACHINE, part=SINGLE_PROCESS, pin=False, say=print, save=lambda: None)
+        ) as batches,
     ):
         yield batches
 

@@ -15,7 +15,7 @@ import pytest
 
 from affinity.doctor.graph import neo4j as examine
 from graphdb.archive.shards import shard_files
-from graphdb.errors import HalfImported
+from graphdb.errors import IncompleteImport
 from graphdb.server.java import tool_arguments
 from graphdb.server.local import LocalServer
 from graphdb.server.process import ServerProcess, command_line
@@ -119,7 +119,7 @@ def kill_an_import(data: Path, exported: Path, reached: Callable[[Path], bool], 
     home = data / "neo4j"
     begun = subprocess.Popen(command(("graph", "import", str(exported))), env=environment(data))
     wait_for(lambda: reached(home) or begun.poll() is not None)
-    with pytest.raises(HalfImported):
+    with pytest.raises(IncompleteImport):
         LocalServer(home).start()
     for importer in importers(home):
         importer.suspend()  # so that it does not end by itself

@@ -72,7 +72,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "write_tracks": {"video": "v", "first": 0, "tracks": [{"start": {"id": "a"}, "end": {"id": "b"}, "frames": 30}]},
     "write_video": {"video": {"id": "v"}},
 }
-WHOLE = {
+SINGLE_PROCESS = {
     # These are asked for all there is of one label; a label scan is what serves.
     "shards": {"Shard"},
     "other_crops": {"Video"},
@@ -125,7 +125,7 @@ def test_query_plans_without_warning_and_with_indexes(name: str, explain: Any) -
         assert len(scans) <= 1 and READ_ONCE.issuperset(operator for operator, _ in scans), scans
         return
     for operator, details in scans:
-        assert any(f":{label}" in details for label in WHOLE.get(name, ())), (operator, details)
+        assert any(f":{label}" in details for label in SINGLE_PROCESS.get(name, ())), (operator, details)
 
 
 def test_schema_can_be_applied_twice(graph: Graph) -> None:

@@ -17,7 +17,7 @@ from affinity.doctor.check import Check
 from affinity.doctor.graph import neo4j
 from graphdb.connect import connect, reach
 from graphdb.consistency.queries import CheckStore
-from graphdb.errors import ForeignData, GraphdbError, GraphRefused, SchemaCollision, UnsupportedServer
+from graphdb.errors import ForeignData, GraphAccessDenied, GraphdbError, SchemaCollision, UnsupportedServer
 from graphdb.model import LABELS, Video
 from graphdb.server.handshake import needed, supported
 from graphdb.server.local import LocalServer
@@ -166,7 +166,7 @@ def test_a_database_that_is_not_there_is_refused(
 ) -> None:
     monkeypatch.setenv("NEO4J_DATABASE", "movies")
     error = refusal(folder)
-    assert isinstance(error, GraphRefused)
+    assert isinstance(error, GraphAccessDenied)
     assert "movies" in str(error) and "NEO4J_DATABASE" in str(error)
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from graphdb.connect import connect, reach
-from graphdb.errors import NoRoom
+from graphdb.errors import DiskNearlyFull
 from graphdb.files import ROOM
 from graphdb.server.local import LocalServer
 from graphdb.settings import DataFolder
@@ -152,7 +152,7 @@ def test_the_local_neo4j_is_kept_from_filling_its_disk(server_disk: tuple[Disk, 
     disk, folder = server_disk
     with connect(folder, GraphStore) as store:
         ballast = disk.fill(leave=ROOM - 2**20)
-        with pytest.raises(NoRoom, match=r"The disk is nearly full: Neo4j in .* less than 100 MB are free"):
+        with pytest.raises(DiskNearlyFull, match=r"The disk is nearly full: Neo4j in .* less than 100 MB are free"):
             store.claim_store("another")
         store.touch_snapshot("read by somebody meanwhile")
         with reach(folder, GraphStore) as another:

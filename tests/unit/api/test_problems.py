@@ -29,7 +29,7 @@ from api.errors import (
     ServiceFault,
     TooFewGroups,
 )
-from api.middleware.access_log import Seen
+from api.middleware.access_log import AccessLog
 from api.middleware.api_keys import KeyFile, Keyring
 from api.problems import MEDIA_TYPE, NAMED
 from graphdb.errors import DamagedArchive, GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
@@ -163,7 +163,7 @@ def test_a_request_that_the_end_of_the_service_cuts_off_can_be_repeated() -> Non
         await asyncio.sleep(60)
 
     async def cut_off(scope: Scope, receive: Receive, send: Send) -> None:
-        request = asyncio.ensure_future(Seen(hang)(scope, receive, send))
+        request = asyncio.ensure_future(AccessLog(hang)(scope, receive, send))
         await asyncio.sleep(0)
         request.cancel()
         await request

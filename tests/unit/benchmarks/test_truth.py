@@ -19,7 +19,7 @@ from benchmarks.truth.sets import with_objects, without
 from benchmarks.truth.table import Total, fast, slow
 from ingest.miner import mine_video
 from ingest.model import MinedVideo
-from ingest.rejections import Reason
+from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 from tests.unit.ingest.clip_files import Image, write
 
@@ -81,25 +81,25 @@ def mined(path: Path, images: Iterator[Image]) -> MinedVideo:
 def test_tracks_that_a_cut_would_cross_are_dropped_and_counted(tmp_path: Path) -> None:
     shots = [Scene(Condition("pan"), seed, "test") for seed in (1, 2)]
     video = mined(tmp_path / "cut.mp4", chain.from_iterable(islice(shot.images(), 28) for shot in shots))
-    assert not video.tracks and video.funnel.rejected[Reason.CUT] == 6
+    assert not video.tracks and video.funnel.rejected[Rejection.CUT] == 6
 
 
 def test_tracks_that_leave_the_frame_are_dropped_and_counted(tmp_path: Path) -> None:
     leaving = islice(Scene(Condition(speed=10, frames=90), 1, "test").images(), 45, 81)
     video = mined(tmp_path / "left.mp4", leaving)
-    assert not video.tracks and video.lost[Reason.LEFT]
+    assert not video.tracks and video.lost[Rejection.LEFT]
 
 
 @pytest.mark.parametrize("camera", ["still", "pan", "zoom"])
 def test_tracks_that_hold_on_to_a_fence_are_dropped_and_counted(tmp_path: Path, camera: Camera) -> None:
     scene = Scene(Condition(camera, speed=4, size=140, fence=True), 1, "test")
     scored = score(scene, scene.write(tmp_path / "fence.mp4"), SETTINGS)
-    assert scored.lost[Reason.HELD] and all(mark.overlap >= 0.5 for mark in scored.marks)
+    assert scored.lost[Rejection.HELD] and all(mark.overlap >= 0.5 for mark in scored.marks)
 
 
 def test_tracks_that_end_on_what_stands_still_are_dropped_and_counted(tmp_path: Path) -> None:
     video = mined(tmp_path / "stops.mp4", Scene(Condition(speed=6, stops=18, frames=50), 1, "test").images())
-    assert not video.tracks and video.lost[Reason.STOPPED]
+    assert not video.tracks and video.lost[Rejection.STOPPED]
 
 
 def test_the_papers_recipe_finds_what_fills_a_good_part_of_the_frame(tmp_path: Path) -> None:

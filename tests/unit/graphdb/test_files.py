@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from graphdb.errors import CannotWrite, NoRoom
-from graphdb.files import require_room, whole_file, writing
+from graphdb.errors import CannotWrite, DiskNearlyFull
+from graphdb.files import atomic_write, require_room, writing
 
 
 def test_a_file_is_written_whole_into_a_folder_made_for_it(tmp_path: Path) -> None:
-    with whole_file(tmp_path / "new" / "file") as file:
+    with atomic_write(tmp_path / "new" / "file") as file:
         file.write(b"content")
         assert not (tmp_path / "new" / "file").exists()
     assert (tmp_path / "new" / "file").read_bytes() == b"content"
@@ -22,7 +22,7 @@ def test_a_file_is_written_whole_into_a_folder_made_for_it(tmp_path: Path) -> No
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), ValueError("no")])
 def test_a_failure_leaves_what_was_there(error: Exception, tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"old")
-    with pytest.raises((CannotWrite, ValueError)), whole_file(tmp_path / "file") as file:
+    with pytest.raises((CannotWrite, ValueError)), atomic_write(tmp_path / "file") as file:
         file.write(b"new")
         raise error
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"old"]
@@ -41,7 +41,7 @@ def test_a_real_full_device_is_a_sentence() -> None:
 
 def test_what_is_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(CannotWrite, match="below cannot be written: ") as caught, whole_file(tmp_path / "file/below"):
+    with pytest.raises(CannotWrite, match="below cannot be written: ") as caught, atomic_write(tmp_path / "file/below"):
         pass
     assert f"See that this user can write to {tmp_path / 'file'}" in str(caught.value)
 
@@ -56,6 +56,6 @@ def test_too_little_room_is_a_sentence_that_names_the_least(tmp_path: Path, monk
     monkeypatch.setattr("graphdb.files.ROOM", 1)
     require_room(tmp_path / "to" / "be made")
     monkeypatch.setattr("graphdb.files.ROOM", 10**18)
-    with pytest.raises(NoRoom, match="while less than 1000000000000 MB are free") as caught:
+    with pytest.raises(DiskNearlyFull, match="while less than 1000000000000 MB are free") as caught:
         require_room(tmp_path)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

@@ -7,7 +7,7 @@ from filelock import FileLock
 from typer.testing import CliRunner
 
 from graphdb.cli import app
-from graphdb.errors import ArchiveLocked, CannotWrite, NotOurServer
+from graphdb.errors import ArchiveLocked, CannotWrite, ExternalServer
 from graphdb.maintenance.reset import reset_folder
 from graphdb.settings import DataFolder
 
@@ -33,7 +33,7 @@ def test_a_server_that_somebody_else_runs_is_left_alone(
 ) -> None:
     monkeypatch.setenv("NEO4J_URI", "bolt://db.example:7687")
     done = CliRunner().invoke(app, [command[0], "--data", str(folder.root), *command[1:]])
-    assert isinstance(done.exception, NotOurServer)
+    assert isinstance(done.exception, ExternalServer)
     assert str(done.exception).startswith(f"NEO4J_URI names bolt://db.example:7687: that server is not ours to {verb}")
     assert (folder.archive / "content").exists()
 

@@ -28,10 +28,10 @@ ERRORS = [
     ingest.NotShared("host", Path("data")),
     ingest.ClusterUnavailable("host:1", "it is down"),
     graphdb.CannotWrite(Path("a"), OSError(errno.ENOSPC, "full")),
-    graphdb.NoRoom(Path("neo4j"), 100),
+    graphdb.DiskNearlyFull(Path("neo4j"), 100),
     graphdb.DamagedArchive("cut"),
     graphdb.ShardGone(Path("000000.tar")),
-    graphdb.GraphRefused("bolt://host", "wrong password"),
+    graphdb.GraphAccessDenied("bolt://host", "wrong password"),
 ]
 
 

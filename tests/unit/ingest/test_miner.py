@@ -13,7 +13,7 @@ import pytest
 from ingest.errors import SettingsError, UnreadableVideo
 from ingest.miner import mine_video
 from ingest.model import Box, MinedPatch, MinedVideo
-from ingest.rejections import Funnel, Reason
+from ingest.rejections import Funnel, Rejection
 from ingest.settings import MiningSettings
 from ingest.video.crops import crop_jpeg, frame_jpeg
 from ingest.video.discovery import video_id
@@ -115,7 +115,7 @@ def test_no_track_crosses_a_cut(tmp_path: Path) -> None:
     assert mined.tracks
     for track in mined.tracks:
         assert track.start.frame // 40 == track.end.frame // 40
-    assert mined.funnel.rejected[Reason.CUT] == 12 and balanced(mined.funnel)
+    assert mined.funnel.rejected[Rejection.CUT] == 12 and balanced(mined.funnel)
 
 
 def test_a_real_video_is_mined_within_its_shots(bikes: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_camera_that_goes_along_with_a_thing_keeps_it(tmp_path: Path) -> None:
     wide = texture(240, 520)
     images = (disc_over(wide[:, 3 * step : 3 * step + 320], (160, 120)) for step in range(60))
     mined = mine_video(write(tmp_path / "panned.mp4", images), SETTINGS)
-    assert mined.tracks and not mined.lost[Reason.HELD]
+    assert mined.tracks and not mined.lost[Rejection.HELD]
     for track in mined.tracks:
         assert (track.end.box.x, track.end.box.y) == pytest.approx((track.start.box.x, track.start.box.y), abs=6)
 
@@ -139,7 +139,7 @@ def test_a_camera_that_goes_along_with_a_thing_keeps_it(tmp_path: Path) -> None:
 def test_a_fence_before_a_passing_car_is_no_track(bikes: Path) -> None:
     """The start at frame 150 is a car behind a fence; a tracker that holds on to the fence ends without the car."""
     mined = mine_video(bikes, SETTINGS)
-    assert mined.lost[Reason.HELD] + mined.lost[Reason.STOPPED] == 2
+    assert mined.lost[Rejection.HELD] + mined.lost[Rejection.STOPPED] == 2
     assert 150 not in [track.start.frame for track in mined.tracks]
 
 
@@ -179,7 +179,7 @@ def test_a_video_without_tracks_says_which_setting_did_it(
 
 def test_lost_tracks_explain_an_empty_result() -> None:
     funnel = Funnel(frames=100, judged=20, candidates=5, starts=4)
-    funnel.lost.update([Reason.LEFT, Reason.DRIFTED, Reason.DRIFTED, Reason.TRACKER])
+    funnel.lost.update([Rejection.LEFT, Rejection.DRIFTED, Rejection.DRIFTED, Rejection.TRACKER])
     assert funnel.explain(SETTINGS) == "2 of 4 starts: tracker slid off (min_return is 0.5)"
 
 
@@ -227,5 +227,5 @@ def test_the_digest_names_the_settings_that_matter() -> None:
 
 def test_every_reason_of_a_setting_names_one_that_exists() -> None:
     names = {field.name for field in fields(MiningSettings)}
-    used = {reason.setting(motion) for reason in Reason for motion in ("flow", "trajectories")}
+    used = {reason.setting(motion) for reason in Rejection for motion in ("flow", "trajectories")}
     assert used - {None} <= names

@@ -17,7 +17,7 @@ from api.problems import NAMED
 from ingest.settings import ClusterSettings, MiningSettings
 from tests.conftest import ROOT
 from tests.documents import FENCE, PAGES, commands, names, page, rows, split_command, typed_commands
-from trainer.settings import Machine, TrainSettings
+from trainer.settings import RuntimeSettings, TrainSettings
 
 COMMANDS = commands(affinity.cli.app)
 ALL_STATUSES = {str(kind.status) for kind in NAMED.values()}
@@ -41,7 +41,7 @@ def documented(path: Path, code: Any, left_out: Container[str] = ()) -> dict[str
         ("ingest", MiningSettings, {"frames"}),  # --frames is an option of the run
         ("ingest", ClusterSettings, set()),
         ("training", TrainSettings, set()),
-        ("training", Machine, set()),
+        ("training", RuntimeSettings, set()),
     ],
 )
 def test_every_setting_stands_in_its_page_with_its_default(name: str, code: Any, left_out: set[str]) -> None:

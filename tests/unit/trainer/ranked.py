@@ -13,11 +13,11 @@ from typing import Any
 from tests.conftest import ROOT, SAMPLES, free_port
 from tests.unit.trainer.toy_service import ToyService
 from trainer.command import find_snapshot
-from trainer.distributed.ranks import from_first, join_ranks
+from trainer.distributed.ranks import broadcast, join_ranks
 from trainer.loop.train import train
-from trainer.runs.progress import Silence
+from trainer.runs.progress import NullProgress
 from trainer.runs.run import Run
-from trainer.settings import Machine, TrainSettings
+from trainer.settings import RuntimeSettings, TrainSettings
 
 SETTINGS = TrainSettings(
     # Batch normalization sees its own rank's images only, on CPUs: VGG16 has none.
@@ -34,7 +34,7 @@ SETTINGS = TrainSettings(
     queue=20,
     steps=4,
 )
-MACHINE = Machine(device="cpu", threads=1, loaders=1)
+MACHINE = RuntimeSettings(device="cpu", threads=1, loaders=1)
 
 
 OTHERS: dict[str, dict[str, Any]] = {
@@ -55,8 +55,8 @@ def train_steps(folder: Path, steps: int, objective: str = "transitive") -> None
         if part.first:
             folder.mkdir(exist_ok=True)
             run.write(settings, find_snapshot(ToyService(), settings), MACHINE)
-        from_first(None, part)
-        train(run, settings, MACHINE, ToyService(), Silence(steps), threading.Event(), part)
+        broadcast(None, part)
+        train(run, settings, MACHINE, ToyService(), NullProgress(steps), threading.Event(), part)
 
 
 def train_on_ranks(folder: Path, steps: int, world: int, objective: str = "transitive") -> None:

@@ -7,7 +7,7 @@ import platformdirs
 import pytest
 
 from trainer.errors import SettingsError
-from trainer.settings import Machine, TrainSettings, runs_folder
+from trainer.settings import RuntimeSettings, TrainSettings, runs_folder
 
 
 def test_the_defaults_are_those_of_the_paper() -> None:
@@ -59,7 +59,7 @@ def test_a_value_that_cannot_be_is_refused_by_name(given: dict[str, Any]) -> Non
 @pytest.mark.parametrize("given", [{"threads": 0}, {"loaders": 0}, {"checkpoint_every": 0}], ids=str)
 def test_a_machine_that_cannot_be_is_refused_by_name(given: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=next(iter(given)).replace("_", "-")):
-        Machine(**given)
+        RuntimeSettings(**given)
 
 
 def test_augmentations_are_named_one_by_one() -> None:

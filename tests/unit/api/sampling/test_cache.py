@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from api.errors import GraphTooSlow
-from api.sampling.cache import Key, Windows
-from api.sampling.executor import Readers
+from api.sampling.cache import GraphCache, Key
+from api.sampling.executor import DaemonExecutor
 
 
 @dataclass
@@ -40,10 +40,10 @@ class Graph:
         return read
 
 
-def run(test: Callable[[Windows], Coroutine[Any, Any, None]], max_bytes: int = 1000, deadline: float = 10) -> None:
+def run(test: Callable[[GraphCache], Coroutine[Any, Any, None]], max_bytes: int = 1000, deadline: float = 10) -> None:
     async def main() -> None:
-        readers = Readers(2, lost_after=60, reconnect=lambda: None)
-        windows = Windows(max_bytes, deadline=deadline, readers=readers)
+        readers = DaemonExecutor(2, lost_after=60, reconnect=lambda: None)
+        windows = GraphCache(max_bytes, deadline=deadline, readers=readers)
         try:
             await test(windows)
         finally:
@@ -55,7 +55,7 @@ def run(test: Callable[[Windows], Coroutine[Any, Any, None]], max_bytes: int = 1
 def test_a_thing_is_read_once_and_kept() -> None:
     graph = Graph()
 
-    async def test(windows: Windows) -> None:
+    async def test(windows: GraphCache) -> None:
         assert windows.kept(("s", 1)) is None
         for _ in range(3):
             assert (await windows.get(("s", 1), graph.reader(("s", 1)))).name == ("s", 1)
@@ -68,7 +68,7 @@ def test_a_thing_is_read_once_and_kept() -> None:
 def test_many_who_ask_at_once_share_one_reading() -> None:
     graph = Graph(wait=0.05)
 
-    async def test(windows: Windows) -> None:
+    async def test(windows: GraphCache) -> None:
         windows.expect(("s", 1), graph.reader(("s", 1)))
         things = await asyncio.gather(*(windows.get(("s", 1), graph.reader(("s", 1))) for _ in range(20)))
         assert len({id(thing) for thing in things}) == 1
@@ -80,7 +80,7 @@ def test_many_who_ask_at_once_share_one_reading() -> None:
 def test_what_was_not_asked_for_longest_goes_first() -> None:
     graph = Graph()
 
-    async def test(windows: Windows) -> None:
+    async def test(windows: GraphCache) -> None:
         for number in (1, 2, 3, 1, 4):
             await windows.get(("s", number), graph.reader(("s", number)))
         assert windows.nbytes == 300
@@ -94,7 +94,7 @@ def test_what_was_not_asked_for_longest_goes_first() -> None:
 def test_nothing_is_kept_where_there_is_no_room() -> None:
     graph = Graph()
 
-    async def test(windows: Windows) -> None:
+    async def test(windows: GraphCache) -> None:
         for _ in range(2):
             assert (await windows.get(("s", 1), graph.reader(("s", 1)))).name == ("s", 1)
         assert windows.nbytes == 0
@@ -106,7 +106,7 @@ def test_nothing_is_kept_where_there_is_no_room() -> None:
 def test_nothing_is_read_ahead_where_nothing_is_kept() -> None:
     graph = Graph()
 
-    async def test(windows: Windows) -> None:
+    async def test(windows: GraphCache) -> None:
         windows.expect(("s", 1), graph.reader(("s", 1)))
         await windows.get(("s", 2), graph.reader(("s", 2)))
 
@@ -121,7 +121,7 @@ def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
         asked.append(1)
         raise LookupError("gone")
 
-    async def test(windows: Windows) -> None:
+    async def test(windows: GraphCache) -> None:
         windows.expect(("s", 0), fail)
         failed = await asyncio.gather(*(windows.get(("s", 1), fail) for _ in range(3)), return_exceptions=True)
         assert [type(error) for error in failed] == [LookupError] * 3
@@ -134,7 +134,7 @@ def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
 def test_a_wait_ends_at_the_deadline_and_the_reading_goes_on() -> None:
     graph = Graph(wait=0.3)
 
-    async def test(windows: Windows) -> None:
+    async def test(windows: GraphCache) -> None:
         with pytest.raises(GraphTooSlow):
             await windows.get(("s", 1), graph.reader(("s", 1)))
         with pytest.raises(GraphTooSlow):
@@ -149,7 +149,7 @@ def test_a_wait_ends_at_the_deadline_and_the_reading_goes_on() -> None:
 def test_a_reader_who_leaves_does_not_take_the_others_along() -> None:
     graph = Graph(wait=0.1)
 
-    async def test(windows: Windows) -> None:
+    async def test(windows: GraphCache) -> None:
         leaving, staying = (asyncio.ensure_future(windows.get(("s", 1), graph.reader(("s", 1)))) for _ in range(2))
         await asyncio.sleep(0.02)
         leaving.cancel()
@@ -162,7 +162,7 @@ def test_a_reader_who_leaves_does_not_take_the_others_along() -> None:
 def test_a_snapshot_is_dropped_whole_and_alone() -> None:
     graph = Graph()
 
-    async def test(windows: Windows) -> None:
+    async def test(windows: GraphCache) -> None:
         for key in (("s", 1), ("t", 1), ("s", "source")):
             await windows.get(key, graph.reader(key))
         windows.drop("s")
@@ -185,7 +185,7 @@ def test_no_more_are_under_way_than_there_are_readers() -> None:
         with lock:
             now -= 1
 
-    async def test(windows: Windows) -> None:
+    async def test(windows: GraphCache) -> None:
         await asyncio.gather(*(windows.ask(read) for _ in range(10)))
 
     run(test)
@@ -196,7 +196,7 @@ def test_a_note_that_fails_is_logged_and_disturbs_nobody(caplog: pytest.LogCaptu
     def fail() -> None:
         raise LookupError("away")
 
-    async def test(windows: Windows) -> None:
+    async def test(windows: GraphCache) -> None:
         windows.tell(fail)
         await asyncio.sleep(0.05)
 

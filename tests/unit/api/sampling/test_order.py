@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from api.errors import MixError
-from api.sampling.order import KINDS, MAX_POSITION, ROUNDS, Mix, Places, draw, keyed_words, permute, places
+from api.sampling.order import MAX_POSITION, KINDS, ROUNDS, Mix, PairIndices, draw, keyed_words, permute, places
 
 PAPER = Mix.parse("transitive:7,intra:2")
 SIZES = {"transitive": 30, "intra": 11, "inter": 10}
@@ -32,7 +32,7 @@ def keys_of(*name: str | int) -> NDArray[np.uint64]:
     return keyed_words(ROUNDS, *name)[:, None]
 
 
-def read(seed: int, mix: Mix, sizes: dict[str, int], position: int, count: int) -> Places:
+def read(seed: int, mix: Mix, sizes: dict[str, int], position: int, count: int) -> PairIndices:
     return places(seed, mix, sizes, np.arange(position, position + count))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from graphdb.errors import StillBusy
+from graphdb.errors import LockTimeout
 from graphdb.files import alone, write_private
 from graphdb.server.configuration import HOST, Memory, Ports, is_free, machine_memory, neo4j_conf
 
@@ -108,7 +108,7 @@ def test_a_private_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
 def test_waiting_for_another_process_has_an_end(tmp_path: Path) -> None:
     with (
         alone(tmp_path / ".lock", 1, "writing"),
-        pytest.raises(StillBusy, match="still writing"),
+        pytest.raises(LockTimeout, match="still writing"),
         alone(tmp_path / ".lock", 0.1, "writing"),
     ):
         pass

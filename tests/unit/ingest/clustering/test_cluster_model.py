@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ingest.clustering.cluster_model import (
-    Fit,
+    ClusterModel,
     current_fit,
     fit_path,
     load_fit,
@@ -23,7 +23,7 @@ from ingest.settings import ClusterSettings
 EXTRACTOR = "0123456789abcdef"
 
 
-def fit(seed: int = 0) -> Fit:
+def fit(seed: int = 0) -> ClusterModel:
     features = normalize(np.random.default_rng(0).standard_normal((90, 16)).astype(np.float32))
     ids = [f"{i:016x}-00000000-0-0-96" for i in range(90)]
     return make_fit(ids, features, EXTRACTOR, ClusterSettings(parents=4, members=12, seed=seed))

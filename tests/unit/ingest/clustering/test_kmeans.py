@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import ingest.clustering.children
 import ingest.clustering.cliques
 from graphdb.model import video_of
-from ingest.clustering.children import Linked, competitors, link_parent
+from ingest.clustering.children import Linked, eligible_rows, link_parent
 from ingest.clustering.kmeans import UNCLUSTERED, assign, fit_centroids
 from ingest.errors import NothingToCluster
 from ingest.features.base import normalize
@@ -132,7 +132,7 @@ def test_one_start_a_video_competes_and_it_is_the_lowest() -> None:
 def test_an_unusable_first_start_gives_way_to_the_next_of_its_video() -> None:
     ids, features = world(8, 4)
     features[0] = 0
-    assert competitors(ids, [video_of(id) for id in ids], features, SETTINGS).tolist() == [1, 4]
+    assert eligible_rows(ids, [video_of(id) for id in ids], features, SETTINGS).tolist() == [1, 4]
 
 
 def test_allow_links_starts_of_one_video() -> None:

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from ingest.clustering.cluster_model import load_fit, make_fit, save_fit
-from ingest.clustering.whitening import Projection, fit_projection
+from ingest.clustering.whitening import PCAWhitening, fit_projection
 from ingest.errors import NothingToCluster
 from ingest.features.base import normalize
 from ingest.settings import ClusterSettings
@@ -93,7 +93,7 @@ def test_the_projection_is_part_of_the_fit_its_file_and_its_id(tmp_path: Path) -
     plain = make_fit(IDS, rows(), "f" * 16, replace(settings, whiten=0))
     assert (made.centroids.shape, plain.centroids.shape) == ((4, 8), (4, 40))
     assert made.projection is not None
-    other = replace(made, projection=Projection(made.projection.mean + 1, made.projection.matrix))
+    other = replace(made, projection=PCAWhitening(made.projection.mean + 1, made.projection.matrix))
     assert len({made.id, plain.id, other.id, replace(made, projection=None).id}) == 4
     for fit in (made, plain):
         save_fit(tmp_path, fit)

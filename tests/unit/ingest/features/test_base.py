@@ -15,7 +15,7 @@ from ingest.features.base import normalize
 from ingest.features.factory import load_extractor
 from ingest.features.hog import HogExtractor
 from ingest.features.storage import features_path, read_features, write_features
-from ingest.settings import Recipe
+from ingest.settings import ExtractorSpec
 
 EXTRACTOR = "0123456789abcdef"
 VIDEO = "00000000000000aa"
@@ -27,19 +27,19 @@ def photographs() -> NDArray[np.uint8]:
 
 
 def test_hog_gives_unit_rows_of_4356_numbers() -> None:
-    rows = load_extractor(Recipe())(photographs())
+    rows = load_extractor(ExtractorSpec())(photographs())
     assert rows.shape == (4, 4356)
     assert rows.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
 
 
 def test_dims_are_known_before_extraction() -> None:
-    assert load_extractor(Recipe()).dims == 4356
+    assert load_extractor(ExtractorSpec()).dims == 4356
     assert HogExtractor(cell=16).dims == HogExtractor(cell=16)(photographs()).shape[1]
 
 
 def test_hog_of_a_crop_does_not_depend_on_its_batch() -> None:
-    extractor, crops = load_extractor(Recipe()), photographs()
+    extractor, crops = load_extractor(ExtractorSpec()), photographs()
     together = extractor(crops)
     alone = np.concatenate([extractor(crops[i : i + 1]) for i in range(len(crops))])
     np.testing.assert_array_equal(together, alone)
@@ -65,17 +65,17 @@ def test_softness_keeps_a_faint_background_faint() -> None:
 
 
 def test_a_blank_crop_gives_a_row_of_zeros() -> None:
-    rows = load_extractor(Recipe())(np.full((1, 96, 96, 3), 128, np.uint8))
+    rows = load_extractor(ExtractorSpec())(np.full((1, 96, 96, 3), 128, np.uint8))
     np.testing.assert_array_equal(rows, np.zeros_like(rows))
 
 
 def test_hog_of_no_crops_is_empty() -> None:
-    assert load_extractor(Recipe())(np.empty((0, 96, 96, 3), np.uint8)).shape == (0, 4356)
+    assert load_extractor(ExtractorSpec())(np.empty((0, 96, 96, 3), np.uint8)).shape == (0, 4356)
 
 
 @pytest.mark.parametrize("side", [48, 64, 192])
 def test_hog_of_crops_of_another_size_is_that_of_the_same_picture(side: int) -> None:
-    hog, crops = load_extractor(Recipe()), photographs()
+    hog, crops = load_extractor(ExtractorSpec()), photographs()
     other = np.stack([cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA) for crop in crops])
     rows, scaled = hog(crops), hog(other)
     assert scaled.shape == rows.shape
@@ -84,14 +84,14 @@ def test_hog_of_crops_of_another_size_is_that_of_the_same_picture(side: int) -> 
 
 
 def test_a_digest_names_the_parameters() -> None:
-    assert load_extractor(Recipe()).digest == HogExtractor().digest
+    assert load_extractor(ExtractorSpec()).digest == HogExtractor().digest
     assert len(HogExtractor().digest) == 16
     assert replace(HogExtractor(), cell=16).digest != HogExtractor().digest
 
 
 def test_an_unknown_extractor_is_refused_with_those_that_exist() -> None:
     with pytest.raises(UnknownExtractor, match="hog") as caught:
-        load_extractor(Recipe(features="sift"))
+        load_extractor(ExtractorSpec(features="sift"))
     assert caught.value.name == "sift"
 
 
@@ -101,7 +101,7 @@ def test_normalize_leaves_zero_rows_alone() -> None:
 
 
 def test_features_come_back_as_written_in_half_precision(tmp_path: Path) -> None:
-    rows = load_extractor(Recipe())(photographs())
+    rows = load_extractor(ExtractorSpec())(photographs())
     write_features(tmp_path, EXTRACTOR, VIDEO, rows)
     back = read_features(tmp_path, EXTRACTOR, VIDEO)
     assert back.dtype == np.float32

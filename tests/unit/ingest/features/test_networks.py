@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ingest.errors import MissingPackage, SettingsError, UnknownExtractor, UnreadableWeights, WrongWeights
 from ingest.features.factory import load_extractor
 from ingest.features.grayscale import gray
-from ingest.settings import Recipe
+from ingest.settings import ExtractorSpec
 from tests.hiding import without
 from tests.unit.ingest.features.test_base import photographs
 from trainer.evaluation.features import trunk_features
@@ -37,8 +37,8 @@ def exported(tmp_path: Path) -> Path:
     return path
 
 
-def color(name: str, weights: Path | None = None) -> Recipe:
-    return Recipe(features=name, weights=weights, crops="color")
+def color(name: str, weights: Path | None = None) -> ExtractorSpec:
+    return ExtractorSpec(features=name, weights=weights, crops="color")
 
 
 def cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
@@ -76,14 +76,14 @@ def test_vgg16_gives_pool5(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["torchvision:squeezenet1_1", "timm:test_resnet", "timm:test_vit"])
 def test_networks_of_either_library_give_unit_rows(name: str) -> None:
-    rows = load_extractor(Recipe(features=name))(photographs())
+    rows = load_extractor(ExtractorSpec(features=name))(photographs())
     np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
     assert np.ptp(rows, axis=0).max() > 0
 
 
 def test_a_row_does_not_depend_on_the_crops_beside_it() -> None:
     extractor, crops = (
-        load_extractor(Recipe(features="torchvision:squeezenet1_1")),
+        load_extractor(ExtractorSpec(features="torchvision:squeezenet1_1")),
         np.tile(photographs(), (9, 1, 1, 1)),
     )
     together = extractor(crops)
@@ -92,7 +92,7 @@ def test_a_row_does_not_depend_on_the_crops_beside_it() -> None:
 
 
 def test_blank_crops_and_no_crops_give_no_direction() -> None:
-    extractor = load_extractor(Recipe(features="torchvision:squeezenet1_1"))
+    extractor = load_extractor(ExtractorSpec(features="torchvision:squeezenet1_1"))
     assert not extractor(np.full((2, 96, 96, 3), 77, np.uint8)).any()
     assert extractor(np.empty((0, 96, 96, 3), np.uint8)).shape == (0, extractor.dims)
 
@@ -103,7 +103,7 @@ def test_gray_crops_say_nothing_of_color_brightness_and_contrast() -> None:
     tint = np.array([0.5, 1.0, 0.7])
     other = np.clip(0.6 * light[..., None] * tint / (tint @ [0.299, 0.587, 0.114]) + 20, 0, 255).astype(np.uint8)
     name = "torchvision:squeezenet1_1"
-    seen, literal = load_extractor(Recipe(features=name)), load_extractor(color(name))
+    seen, literal = load_extractor(ExtractorSpec(features=name)), load_extractor(color(name))
     assert cosine(seen(crops), seen(other)) > 0.995 > cosine(literal(crops), literal(other))
     assert np.ptp(gray(crops), axis=3).max() == 0
     np.testing.assert_allclose(gray(crops).mean(axis=(1, 2, 3)), 127.5, atol=4)
@@ -112,20 +112,20 @@ def test_gray_crops_say_nothing_of_color_brightness_and_contrast() -> None:
 def test_gray_is_the_default_for_networks_and_an_option_for_hog() -> None:
     net = "timm:test_resnet"
     digests = {
-        (name, crops): load_extractor(Recipe(features=name, crops=crops)).digest
+        (name, crops): load_extractor(ExtractorSpec(features=name, crops=crops)).digest
         for name in ("hog", net)
         for crops in (None, "gray", "color")
     }
     assert digests[net, None] == digests[net, "gray"] != digests[net, "color"]
     assert digests["hog", None] == digests["hog", "color"] != digests["hog", "gray"]
     with pytest.raises(SettingsError, match="gray or color"):
-        load_extractor(Recipe(crops="red"))  # type: ignore[arg-type]
+        load_extractor(ExtractorSpec(crops="red"))  # type: ignore[arg-type]
 
 
 def test_hog_beside_a_network_compares_by_both() -> None:
     crops = photographs()
-    both = load_extractor(Recipe(features="hog+timm:test_resnet"))
-    hog, network = load_extractor(Recipe()), load_extractor(Recipe(features="timm:test_resnet"))
+    both = load_extractor(ExtractorSpec(features="hog+timm:test_resnet"))
+    hog, network = load_extractor(ExtractorSpec()), load_extractor(ExtractorSpec(features="timm:test_resnet"))
     rows = both(crops)
     np.testing.assert_allclose(
         rows @ rows.T, (hog(crops) @ hog(crops).T + network(crops) @ network(crops).T) / 2, atol=1e-5
@@ -156,7 +156,7 @@ def test_random_weights_are_the_same_each_time_and_so_are_rows_on_one_thread_and
         for count in (1, 2):
             torch.manual_seed(count)
             torch.set_num_threads(count)
-            found.append(load_extractor(Recipe(features="timm:test_resnet"))(photographs()))
+            found.append(load_extractor(ExtractorSpec(features="timm:test_resnet"))(photographs()))
             assert torch.initial_seed() == count
     finally:
         torch.set_num_threads(threads)
@@ -188,7 +188,7 @@ def test_the_classifier_of_a_file_is_passed_over(tmp_path: Path) -> None:
 
 
 def test_files_that_cannot_be_read_are_refused_with_their_name(exported: Path, tmp_path: Path) -> None:
-    def refused(recipe: Recipe) -> str:
+    def refused(recipe: ExtractorSpec) -> str:
         with pytest.raises(UnreadableWeights) as caught:
             load_extractor(recipe)
         return str(caught.value)
@@ -224,13 +224,13 @@ def test_files_that_cannot_be_read_are_refused_with_their_name(exported: Path, t
 )
 def test_unknown_networks_are_refused_with_the_ways_to_name_one(name: str) -> None:
     with pytest.raises(UnknownExtractor, match="Use one of"):
-        load_extractor(Recipe(features=name))
+        load_extractor(ExtractorSpec(features=name))
 
 
 def test_weights_are_refused_where_they_have_no_place(exported: Path) -> None:
     for name in ("hog", f"trunk:{exported}"):
         with pytest.raises(SettingsError, match="weights"):
-            load_extractor(Recipe(features=name, weights=exported))
+            load_extractor(ExtractorSpec(features=name, weights=exported))
 
 
 @pytest.mark.parametrize(("hidden", "name"), [("torch", "torchvision:resnet18"), ("timm", "timm:test_resnet")])

@@ -8,7 +8,7 @@ import pytest
 
 from ingest.miner import mine_video
 from ingest.mining import frame_cache
-from ingest.mining.frame_cache import Recall
+from ingest.mining.frame_cache import FrameCache
 from ingest.model import Box, Candidate, Region
 from ingest.settings import MiningSettings
 from ingest.video.reader import VideoReader
@@ -29,7 +29,7 @@ def reader(bikes: Path) -> VideoReader:
 
 
 def test_kept_frames_and_decoded_ones_come_in_one_order_each_once(reader: VideoReader) -> None:
-    memory = Recall(reader, SETTINGS)
+    memory = FrameCache(reader, SETTINGS)
     kept = [frame for frame in reader.frames() if 20 <= frame.index <= 29]
     memory.keep(candidate(20, 0.5), kept)
     spans = [(5, 14), (20, 29), (27, 36)]
@@ -41,7 +41,7 @@ def test_kept_frames_and_decoded_ones_come_in_one_order_each_once(reader: VideoR
 
 
 def test_the_strongest_candidates_that_would_be_tracked_are_kept_within_the_budget(reader: VideoReader) -> None:
-    memory = Recall(reader, SETTINGS, budget=25 * reader.picture_bytes)
+    memory = FrameCache(reader, SETTINGS, budget=25 * reader.picture_bytes)
     frames = list(reader.windows([(0, 99)]))
     for index, motion in ((0, 0.2), (40, 0.9), (45, 0.8), (70, 0.1), (80, 0.3)):
         memory.keep(candidate(index, motion), frames[index : index + 10])

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from ingest.mining.motion import Moving, Seen
+from ingest.mining.motion import GrayFrame, Moving
 from ingest.mining.optical_flow import MotionJudge
-from ingest.rejections import Reason
+from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 from tests.unit.ingest.clip_files import Image, disc_over, texture
 
@@ -16,14 +16,14 @@ WIDTH, HEIGHT, SIDE, RADIUS = 320, 240, 136, 45
 SETTINGS = MiningSettings()
 
 
-def judge(frames: list[Image], settings: MiningSettings = SETTINGS) -> Moving | Reason:
+def judge(frames: list[Image], settings: MiningSettings = SETTINGS) -> Moving | Rejection:
     return MotionJudge(settings, WIDTH, HEIGHT, SIDE).judge(shot(frames))
 
 
-def shot(frames: list[Image]) -> list[Seen]:
+def shot(frames: list[Image]) -> list[GrayFrame]:
     """Frames 0.08 s apart, as the judge sees them."""
     grays = (np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8) for frame in frames)
-    return [Seen(2 * index, 0.08 * index, gray) for index, gray in enumerate(grays)]
+    return [GrayFrame(2 * index, 0.08 * index, gray) for index, gray in enumerate(grays)]
 
 
 def panned(pixels: float, grain: float = 2.0) -> Image:
@@ -57,28 +57,28 @@ def test_the_core_is_the_part_that_moves() -> None:
 
 @pytest.mark.parametrize("camera", [0.0, 3.0])
 def test_the_camera_alone_moves_nothing(camera: float) -> None:
-    assert judge([panned(camera * step) for step in range(3)]) is Reason.LITTLE
+    assert judge([panned(camera * step) for step in range(3)]) is Rejection.LITTLE
 
 
 def test_what_moves_once_and_stops_is_no_motion() -> None:
     frames = [disc_over(panned(0), (160 + 4 * step, 120), RADIUS) for step in (0, 1, 1)]
-    assert judge(frames) is Reason.LITTLE
+    assert judge(frames) is Rejection.LITTLE
 
 
 def test_a_flat_frame_has_no_corners() -> None:
-    assert judge([np.full((HEIGHT, WIDTH, 3), 90, np.uint8)] * 3) is Reason.FLAT
+    assert judge([np.full((HEIGHT, WIDTH, 3), 90, np.uint8)] * 3) is Rejection.FLAT
 
 
 def test_without_a_common_motion_the_camera_is_unclear() -> None:
-    assert judge([texture(HEIGHT, WIDTH, seed) for seed in range(3)]) is Reason.CAMERA
+    assert judge([texture(HEIGHT, WIDTH, seed) for seed in range(3)]) is Rejection.CAMERA
 
 
 def test_each_limit_names_itself() -> None:
     frames = [disc_over(panned(0), (160 + 4 * step, 120), RADIUS) for step in range(3)]
-    assert judge(frames, replace(SETTINGS, min_moving=0.3)) is Reason.LITTLE
-    assert judge(frames, replace(SETTINGS, max_moving=0.01)) is Reason.MUCH
-    assert judge(frames, replace(SETTINGS, min_density=0.9)) is Reason.SPARSE
-    settings = [reason.setting() for reason in (Reason.LITTLE, Reason.MUCH, Reason.SPARSE)]
+    assert judge(frames, replace(SETTINGS, min_moving=0.3)) is Rejection.LITTLE
+    assert judge(frames, replace(SETTINGS, max_moving=0.01)) is Rejection.MUCH
+    assert judge(frames, replace(SETTINGS, min_density=0.9)) is Rejection.SPARSE
+    settings = [reason.setting() for reason in (Rejection.LITTLE, Rejection.MUCH, Rejection.SPARSE)]
     assert settings == ["min_moving", "max_moving", "min_density"]
 
 
@@ -88,11 +88,11 @@ def test_motion_in_two_places_is_scattered_where_one_box_must_hold_it() -> None:
         for step in range(3)
     ]
     assert isinstance(judge(frames), Moving)
-    assert judge(frames, replace(SETTINGS, min_share=0.8)) is Reason.SCATTERED
+    assert judge(frames, replace(SETTINGS, min_share=0.8)) is Rejection.SCATTERED
 
 
 @pytest.mark.parametrize("size", [(320, 48), (48, 320), (32, 32)])
 def test_odd_sizes_are_judged(size: tuple[int, int]) -> None:
     width, height = size
     judged = MotionJudge(SETTINGS, width, height, min(size) * 0.57).judge(shot([texture(height, width, 3)] * 3))
-    assert judged is Reason.LITTLE or judged is Reason.FLAT
+    assert judged is Rejection.LITTLE or judged is Rejection.FLAT

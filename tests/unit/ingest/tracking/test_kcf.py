@@ -6,7 +6,7 @@ import pytest
 
 from ingest.errors import WrongOpenCV
 from ingest.model import Region
-from ingest.rejections import Reason
+from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 from ingest.tracking.kcf import follow, require_tracker
 from tests.unit.ingest.clip_files import Image, disc_over, texture
@@ -45,19 +45,19 @@ def test_a_region_may_reach_a_little_beyond_the_frame() -> None:
 
 
 def test_what_leaves_the_frame_is_told_so() -> None:
-    assert follow(frames([(60.0 - 3 * step, 90.0) for step in range(31)]), around(60, 90), SETTINGS) is Reason.LEFT
+    assert follow(frames([(60.0 - 3 * step, 90.0) for step in range(31)]), around(60, 90), SETTINGS) is Rejection.LEFT
 
 
 def test_what_is_gone_is_lost() -> None:
     clip = [*frames([(100, 90)] * 3), *[texture(180, 320, seed) for seed in range(20, 28)]]
-    assert follow(clip, around(100, 90), SETTINGS) is Reason.TRACKER
+    assert follow(clip, around(100, 90), SETTINGS) is Rejection.TRACKER
 
 
 def test_a_tracker_that_holds_on_to_the_background_is_found_out() -> None:
     """The disc jumps out of reach: what is behind it stays in view, and does not lead back."""
     path = [(80.0 + 5 * step, 90.0) for step in range(10)] + [(280.0, 90.0)] * 21
     found = follow(frames(path), around(80, 90), SETTINGS)
-    assert found in (Reason.TRACKER, Reason.DRIFTED)
+    assert found in (Rejection.TRACKER, Rejection.DRIFTED)
 
 
 def test_a_tracker_that_stays_put_while_the_thing_moves_on_is_found_out() -> None:
@@ -66,7 +66,7 @@ def test_a_tracker_that_stays_put_while_the_thing_moves_on_is_found_out() -> Non
     bars = (np.arange(320) // 10 % 2 == 0)[:, None]
     clip = [np.where(bars, fence, disc_over(BACKGROUND, (80 + 3 * step, 90), RADIUS)) for step in range(31)]
     assert isinstance(follow(clip, around(80, 90), SETTINGS), Region)
-    assert follow(clip, around(80, 90), SETTINGS, least=8) is Reason.HELD
+    assert follow(clip, around(80, 90), SETTINGS, least=8) is Rejection.HELD
 
 
 def test_a_thing_that_comes_back_has_traveled() -> None:

@@ -8,14 +8,14 @@ import numpy as np
 
 from ingest.settings import MiningSettings
 from ingest.video.reader import VideoReader
-from ingest.video.shot_boundaries import CutDetector
+from ingest.video.shot_boundaries import ShotBoundaryDetector
 from tests.unit.ingest.clip_files import texture
 
 SHOTS_OF_BIKES = [30, 76, 137, 187, 242]
 
 
 def cuts(frames: Iterable[np.typing.NDArray[np.uint8]]) -> list[int]:
-    detector = CutDetector(MiningSettings())
+    detector = ShotBoundaryDetector(MiningSettings())
     return [index for index, frame in enumerate(frames) if detector.begins(frame)]
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from trainer.distributed.parallel import Network, synchronize
+from trainer.distributed.parallel import ParallelModel, synchronize
 from trainer.models.siamese import TripletSiamese
 from trainer.objectives.context import ContextSiamese
 
@@ -66,7 +66,7 @@ def test_a_compiled_network_has_the_gradients_of_one_that_is_not(monkeypatch: py
     found = []
     for compiled in (False, True):
         model = siamese("timm:test_resnet")
-        (outputs,) = Network(model, compiled=compiled)((IMAGES,))
+        (outputs,) = ParallelModel(model, compiled=compiled)((IMAGES,))
         outputs.square().sum().backward()  # type: ignore[no-untyped-call]
         found.append((outputs.detach(), model.trunk.state_dict(), model.head[1].weight.grad))
     torch.testing.assert_close(found[1], found[0], rtol=1e-3, atol=1e-3)

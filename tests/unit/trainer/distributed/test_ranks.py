@@ -10,8 +10,8 @@ import torch
 
 from tests.unit.trainer.ranked import OTHERS, SETTINGS, train_on_ranks, train_steps
 from tests.unit.trainer.toy_service import ToyService
-from trainer.distributed.ranks import Part
-from trainer.objectives.registry import KINDS
+from trainer.distributed.ranks import RankShard
+from trainer.objectives.registry import OBJECTIVES
 from trainer.runs import checkpoint
 from trainer.runs.metrics import Metrics, read_metrics
 
@@ -28,7 +28,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("rows", "world"), [(12, 1), (12, 2), (12, 3), (13, 2), (5, 4), (3, 4)])
 def test_the_parts_of_all_ranks_are_the_batch_in_order(rows: int, world: int) -> None:
-    parts = [Part(rank, world).of(rows) for rank in range(world)]
+    parts = [RankShard(rank, world).of(rows) for rank in range(world)]
     assert len({len(part) for part in parts}) == 1
     together = [row for part in parts for row in part]
     assert together[:rows] == list(range(rows)) and set(together[rows:]) <= {rows - 1}
@@ -77,11 +77,11 @@ def test_multitask_ranks_on_two_as_on_one(tmp_path: Path) -> None:
     assert mine.measures["place_loss"] == pytest.approx(its.measures["place_loss"], rel=0.2)
 
 
-@pytest.mark.parametrize("objective", KINDS)
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_inputs_of_all_ranks_are_those_of_one(objective: str) -> None:
     settings = replace(SETTINGS, objective=objective, **OTHERS[objective])
-    loads = KINDS[objective].load()(settings, ToyService()).load
-    whole, parts = loads(5, Part(0, 1)), [loads(5, Part(rank, 2)) for rank in range(2)]
+    loads = OBJECTIVES[objective].load()(settings, ToyService()).load
+    whole, parts = loads(5, RankShard(0, 1)), [loads(5, RankShard(rank, 2)) for rank in range(2)]
     for number, inputs in enumerate(whole.inputs):
         assert torch.cat([part.inputs[number] for part in parts])[: len(inputs)].equal(inputs)
     for name, target in whole.targets.items():

@@ -11,11 +11,11 @@ import torch
 
 from tests.conftest import SAMPLES
 from tests.unit.trainer.toy_service import ToyService
-from trainer.distributed.parallel import Network
-from trainer.distributed.ranks import WHOLE
+from trainer.distributed.parallel import ParallelModel
+from trainer.distributed.ranks import SINGLE_PROCESS
 from trainer.loop.state import TrainState
 from trainer.loop.step import do_step
-from trainer.objectives.registry import KINDS
+from trainer.objectives.registry import OBJECTIVES
 from trainer.settings import TrainSettings
 
 SMALL: dict[str, Any] = {"snapshot": "toy", "batch": 8, "image_size": 32, "head": "32,16", "lr": 0.01}
@@ -32,14 +32,14 @@ def one_thread() -> Iterator[None]:
 def losses(steps: int, **given: Any) -> list[float]:
     """Of some steps on the batch at the first position."""
     settings = TrainSettings(**{**SMALL, **given})
-    objective = KINDS[settings.objective].load()(settings, ToyService())
+    objective = OBJECTIVES[settings.objective].load()(settings, ToyService())
     state = TrainState.begin(settings, torch.device("cpu"))
-    network, batch = Network(state.model), objective.load(0, WHOLE)
+    network, batch = ParallelModel(state.model), objective.load(0, SINGLE_PROCESS)
     return [do_step(objective, state, network, [batch]).loss for _ in range(steps)]
 
 
 @pytest.mark.parametrize("trunk", ["vgg16", "resnet18"])
-@pytest.mark.parametrize("objective", KINDS)
+@pytest.mark.parametrize("objective", OBJECTIVES)
 def test_twenty_steps_of_every_objective_are_finite_and_fall(objective: str, trunk: str) -> None:
     images = str(SAMPLES / "heldout") if objective == "supervised" else None
     found = losses(20, objective=objective, trunk=trunk, images=images)

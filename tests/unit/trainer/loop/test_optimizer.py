@@ -14,8 +14,8 @@ from torch.optim import AdamW
 
 from tests.unit.trainer.toy_service import ToyService
 from trainer.data.batch import Batch
-from trainer.distributed.parallel import Network
-from trainer.distributed.ranks import WHOLE
+from trainer.distributed.parallel import ParallelModel
+from trainer.distributed.ranks import SINGLE_PROCESS
 from trainer.errors import LossNotFinite, SettingsDiffer
 from trainer.loop.optimizer import build_optimizer, learning_rate
 from trainer.loop.state import TrainState
@@ -68,7 +68,12 @@ def step(settings: TrainSettings, positions: list[int]) -> tuple[TrainState, flo
     """The state after one step on these positions, and the length of its gradient."""
     state = TrainState.begin(settings, CPU)
     objective = Ranking(settings, ToyService())
-    done = do_step(objective, state, Network(state.model), [objective.load(position, WHOLE) for position in positions])
+    done = do_step(
+        objective,
+        state,
+        ParallelModel(state.model),
+        [objective.load(position, SINGLE_PROCESS) for position in positions],
+    )
     return state, done.grad_norm
 
 
@@ -108,5 +113,5 @@ class Steep(Ranking):
 def test_a_gradient_that_is_no_number_leaves_the_weights_alone(tmp_path: Path) -> None:
     state, objective = TrainState.begin(SETTINGS, CPU), Steep(SETTINGS, ToyService())
     with pytest.raises(LossNotFinite, match="The gradient of step 1"):
-        do_step(objective, state, Network(state.model), [objective.load(0, WHOLE)])
+        do_step(objective, state, ParallelModel(state.model), [objective.load(0, SINGLE_PROCESS)])
     assert not moved(state).any()

@@ -24,12 +24,12 @@ from trainer.runs import checkpoint
 from trainer.runs.metrics import Summary, read_metrics
 from trainer.runs.progress import Progress
 from trainer.runs.run import Run
-from trainer.settings import Machine, TrainSettings
+from trainer.settings import RuntimeSettings, TrainSettings
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 
 SMALL: dict[str, Any] = {"batch": 4, "image_size": 32, "head": "32,16", "lr": 0.01, "augment": "mirror,crop,color"}
-MACHINE = Machine(device="cpu", threads=1, loaders=2, checkpoint_every=3)
+MACHINE = RuntimeSettings(device="cpu", threads=1, loaders=2, checkpoint_every=3)
 
 
 def train_run(
@@ -37,7 +37,7 @@ def train_run(
     steps: int,
     source: TripletSource | None = None,
     stop: threading.Event | None = None,
-    machine: Machine = MACHINE,
+    machine: RuntimeSettings = MACHINE,
     **given: Any,
 ) -> Summary | None:
     """`affinity train`, without its command line."""
@@ -148,7 +148,7 @@ def test_the_queue_is_part_of_the_checkpoint(tmp_path: Path, objective: str) -> 
 
 def test_the_number_of_loaders_changes_nothing(tmp_path: Path) -> None:
     train_run(tmp_path / "two", 4)
-    train_run(tmp_path / "five", 4, machine=Machine(device="cpu", threads=1, loaders=5))
+    train_run(tmp_path / "five", 4, machine=RuntimeSettings(device="cpu", threads=1, loaders=5))
 
     assert equal(tmp_path / "two", tmp_path / "five")
 

@@ -13,9 +13,9 @@ from api.wire.triplets import TripletBatch
 from tests.unit.trainer.toy_service import ToyService
 from trainer.loop.train import train
 from trainer.runs.metrics import Metrics
-from trainer.runs.progress import Silence
+from trainer.runs.progress import NullProgress
 from trainer.runs.run import Run
-from trainer.settings import Machine, TrainSettings
+from trainer.settings import RuntimeSettings, TrainSettings
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 
@@ -32,7 +32,7 @@ class Again(ToyService):
         return super().triplets(*args, **{**query, "position": query["position"] % 256})
 
 
-class Weighed(Silence):
+class Weighed(NullProgress):
     """Keeps how much memory the process had after each step, in bytes."""
 
     def __init__(self, total: int) -> None:
@@ -46,7 +46,7 @@ class Weighed(Silence):
 def growth(folder: Path, steps: int) -> int:
     """Bytes by which a training of so many steps grows after it has settled."""
     settings = TrainSettings(**TINY, steps=steps, mining="half", num_negatives=2, queue=256)
-    machine = Machine(device="cpu", threads=1, loaders=2, checkpoint_every=100)
+    machine = RuntimeSettings(device="cpu", threads=1, loaders=2, checkpoint_every=100)
     progress = Weighed(steps)
     with Run(folder) as run:
         run.write(settings, ToyService().description, machine)

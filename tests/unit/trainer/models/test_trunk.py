@@ -14,7 +14,7 @@ import torchvision
 from torch import nn
 
 from ingest.features.factory import load_extractor
-from ingest.settings import Recipe
+from ingest.settings import ExtractorSpec
 from tests.unit.ingest.features.test_base import photographs
 from trainer.errors import SettingsError, WeightsError
 from trainer.evaluation.features import trunk_features
@@ -80,7 +80,7 @@ def test_a_trunk_has_the_names_of_its_library_and_comes_back_as_it_was(name: str
 def test_ingest_sees_what_the_trunk_sees(name: str, tmp_path: Path) -> None:
     trunk, path = Trunk(name, 96), tmp_path / "trunk.safetensors"
     save_trunk(trunk, path, {"settings": {"image_size": 96}, "steps": 1})
-    extractor = load_extractor(Recipe(features=f"trunk:{path}", crops="color"))
+    extractor = load_extractor(ExtractorSpec(features=f"trunk:{path}", crops="color"))
     rows, wanted = extractor(photographs()), trunk_features(trunk, photographs())
     assert abs(rows - wanted / (wanted**2).sum(axis=1, keepdims=True) ** 0.5).max() < 1e-4
 
@@ -105,7 +105,7 @@ def test_exported_weights_load_strictly_into_the_plain_network(tmp_path: Path, s
     state = torch.load(path) if suffix == ".pth" else safetensors.torch.load_file(path)
     network.load_state_dict(state, strict=True)
     assert torch.equal(network.layer4[1].conv2.weight, trunk.state_dict()["layer4.1.conv2.weight"])
-    assert load_extractor(Recipe(features=f"trunk:{path}")).dims == 2048
+    assert load_extractor(ExtractorSpec(features=f"trunk:{path}")).dims == 2048
 
 
 def test_exported_weights_keep_what_is_said_of_their_training(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import pytest
 from tests.conftest import SAMPLES
 from tests.unit.trainer.toy_service import ToyService
 from trainer.data.triplets import TripletLoader
-from trainer.distributed.ranks import Part
+from trainer.distributed.ranks import RankShard
 from trainer.errors import SettingsError
 from trainer.models.trunk import Trunk
-from trainer.objectives.registry import KINDS, unread
+from trainer.objectives.registry import OBJECTIVES, unread
 from trainer.runs.run import Run
 from trainer.settings import TrainSettings
 
@@ -25,11 +25,11 @@ def settle(folder: Path, **given: Any) -> TrainSettings:
         return run.settings(given, lambda asked: TRACKS_ALONE, lambda text: None)[0]
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", OBJECTIVES)
 def test_an_objective_has_a_model_with_a_trunk(name: str) -> None:
     images = str(SAMPLES / "heldout") if name == "supervised" else None
-    settings = TrainSettings(objective=name, image_size=32, head="8,4", images=images, **KINDS[name].defaults)
-    assert isinstance(KINDS[name].load().build(settings).trunk, Trunk)
+    settings = TrainSettings(objective=name, image_size=32, head="8,4", images=images, **OBJECTIVES[name].defaults)
+    assert isinstance(OBJECTIVES[name].load().build(settings).trunk, Trunk)
 
 
 def test_tracking_is_trained_on_tracks_alone(tmp_path: Path) -> None:
@@ -44,7 +44,7 @@ def test_a_setting_that_the_objective_does_not_read_is_refused(tmp_path: Path) -
 
 def test_a_rank_decodes_its_own_rows_and_knows_all_triplets() -> None:
     load = TripletLoader(ToyService(), TrainSettings(snapshot="toy", batch=4, image_size=32))
-    whole, second = load(0), load(0, Part(1, 2))
+    whole, second = load(0), load(0, RankShard(1, 2))
     assert second.inputs[0].equal(whole.inputs[0][6:])
     assert all(second.targets[name].equal(index) for name, index in whole.targets.items())
     assert (second.images, second.pairs) == (whole.images, whole.pairs)

@@ -16,7 +16,7 @@ from trainer.runs.export import export_weights
 pytestmark = pytest.mark.usefixtures("settled_torch")
 
 VERSIONS = {"revision": "that of the training"}
-HALF, WHOLE = 2, 4
+HALF, SINGLE_PROCESS = 2, 4
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with monkeypatch.context() as then:
         for made in ("checkpoint", "weights"):
             then.setattr(f"trainer.{made}.versions", lambda: VERSIONS)
-        for steps in (HALF, WHOLE):
+        for steps in (HALF, SINGLE_PROCESS):
             train_steps(folder, steps)
     return folder
 
@@ -48,7 +48,7 @@ def own_card(run: Path) -> dict[str, Any]:
 def test_a_run_its_trunk_and_its_last_checkpoint_are_exported_with_the_card_of_the_run(run: Path) -> None:
     own = own_card(run)
     assert own["versions"] == VERSIONS and own["pairs"] == {"transitive": 20}
-    for name in ("ours", run, run / "trunk.safetensors", path_at(run, WHOLE)):
+    for name in ("ours", run, run / "trunk.safetensors", path_at(run, SINGLE_PROCESS)):
         assert card_of(name, run) == own
 
 
@@ -60,7 +60,7 @@ def test_a_run_that_never_ended_is_exported_with_what_its_checkpoint_and_metrics
 
 def test_a_card_of_later_steps_is_not_that_of_an_earlier_checkpoint(run: Path) -> None:
     own = own_card(run)
-    path_at(run, WHOLE).unlink()
+    path_at(run, SINGLE_PROCESS).unlink()
     for name in ("ours", path_at(run, HALF)):
         card = card_of(name, run)
         assert (card["steps"], card["versions"]) == (HALF, VERSIONS)

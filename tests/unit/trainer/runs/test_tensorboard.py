@@ -13,13 +13,13 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.unit.trainer.loop.test_train import MACHINE, equal, train_run
 from tests.unit.trainer.toy_service import ToyService, draw_patch
 from trainer.data.triplets import TripletLoader
-from trainer.distributed.ranks import WHOLE
+from trainer.distributed.ranks import SINGLE_PROCESS
 from trainer.errors import BenchmarkError, SettingsError
 from trainer.evaluation.online import Evaluator
 from trainer.objectives.multitask import MultiTask
 from trainer.runs.metrics import append_evaluation, cut_evaluations, read_evaluations
 from trainer.runs.tensorboard import hardest_triplets, picture_hardest
-from trainer.settings import Machine, TrainSettings
+from trainer.settings import RuntimeSettings, TrainSettings
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 
@@ -36,7 +36,7 @@ def labelled(tmp_path: Path) -> Path:
     return tmp_path / "labelled"
 
 
-def watched(labelled: Path, **given: Any) -> Machine:
+def watched(labelled: Path, **given: Any) -> RuntimeSettings:
     on: dict[str, Any] = {"evaluate_every": 2, "evaluate_on": str(labelled), "evaluate_pairs": "toy", "hold_out": 0.5}
     return replace(MACHINE, **on, **given)
 
@@ -73,7 +73,7 @@ def test_a_folder_that_cannot_serve_is_refused_before_the_first_step(tmp_path: P
 
 def test_an_evaluation_of_nothing_is_refused() -> None:
     with pytest.raises(SettingsError, match="--evaluate-on or --evaluate-pairs"):
-        Machine(evaluate_every=5)
+        RuntimeSettings(evaluate_every=5)
 
 
 def test_an_objective_without_embeddings_cannot_be_evaluated_on_pairs() -> None:
@@ -122,7 +122,7 @@ def test_the_hardest_triplet_is_the_one_whose_negative_is_nearest_beside_its_pos
 
 def test_embeddings_beyond_the_batch_are_never_the_nearest() -> None:
     settings = TrainSettings(objective="multitask", mix="intra:1", snapshot="toy", batch=4, image_size=32)
-    batch = MultiTask(settings, ToyService()).load(0, WHOLE)
+    batch = MultiTask(settings, ToyService()).load(0, SINGLE_PROCESS)
     groups = len(batch.targets["group_N"])
 
     found = hardest_triplets(batch, torch.ones(groups + 1, 5))
