@@ -11,6 +11,7 @@ RUN groupadd --gid 10001 affinity \
 WORKDIR /app
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY affinity affinity
+COPY foundation foundation
 COPY graphdb graphdb
 COPY ingest ingest
 COPY api api

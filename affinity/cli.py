@@ -17,8 +17,8 @@ import ingest.contact_sheets.cli
 import trainer.cli
 from affinity.demo import demo
 from affinity.error_messages import sentence
+from foundation.errors import AffinityError
 
-OURS = ("graphdb", "ingest", "api", "trainer", "doctor", "affinity_demo")
 RESUMED = ("ingest", "cluster", "train", "demo", "forget", "export", "graph start", "graph prune")
 """Commands that keep what they did and go on from there when they are run again."""
 
@@ -56,11 +56,16 @@ def main() -> None:
     except Exception as error:
         if (status := interrupted(error)) is not None:
             sys.exit(status)
-        said = str(error) if type(error).__module__.partition(".")[0] in OURS else sentence(error)
+        said = str(error) if is_ours(error) else sentence(error)
         if said is None:
             raise
         typer.secho(f"affinity: {said}", fg="red", err=True)
         sys.exit(1)
+
+
+def is_ours(error: Exception) -> bool:
+    """Whether the error's message is a sentence for the user. The client stands alone, and has a root of its own."""
+    return isinstance(error, AffinityError) or type(error).__module__.startswith(("api.client", "api.wire"))
 
 
 def interrupt(signum: int, frame: FrameType | None) -> None:

@@ -20,6 +20,8 @@ from typing import Annotated, Any
 
 import typer
 
+from foundation.errors import AffinityError
+
 SAMPLES = Path(__file__).parents[1] / "samples"
 RUN = "demo"
 HOLD_OUT = "0.25"
@@ -31,7 +33,7 @@ SERVICE_SECONDS = 60
 SKIPPED = 3
 
 
-class DemoFailed(Exception):
+class DemoFailed(AffinityError):
     """A stage of the demo did not show what it is there to show."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from affinity.doctor.extras import EXTRAS, modules, pip_line
-from graphdb.errors import CLOSED, FULL
+from foundation.errors import CLOSED, FULL
 
 
 def sentence(error: Exception) -> str | None:

@@ -111,7 +111,7 @@ def revoke(name: Annotated[str, typer.Argument(help="Which key.")], data: DataOp
 
 def key_file(data: Path | None) -> KeyFile:
     from api.middleware.api_keys import KeyFile
-    from graphdb.settings import DataFolder
+    from foundation.data_folder import DataFolder
 
     return KeyFile(DataFolder.resolve(data).keys_file)
 

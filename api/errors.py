@@ -23,8 +23,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from foundation.errors import AffinityError
 
-class ServiceFault(Exception):
+
+class ServiceFault(AffinityError):
     """The root: its message says what happened, to what, and what to do next."""
 
 

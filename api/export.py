@@ -18,7 +18,7 @@ from api.client.http import TripletClient
 from api.errors import OtherExport
 from api.sampling.order import Mix
 from api.wire.triplets import TripletBatch
-from graphdb.files import atomic_write
+from foundation.files import atomic_write
 
 ABOUT = "export.json"
 ROLES = ("anchor", "positive", "negative")

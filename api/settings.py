@@ -11,8 +11,8 @@ from typing import Any
 from api.errors import NotLoopback, TlsUnusable
 from api.logs import Format
 from api.middleware.api_keys import KeyFile, Keyring
-from graphdb.errors import SettingsError
-from graphdb.settings import DataFolder
+from foundation.data_folder import DataFolder
+from foundation.errors import SettingsError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,10 +9,10 @@ from urllib.parse import unquote, urlparse
 
 import numpy as np
 
+from foundation.data_folder import DataFolder
 from graphdb.archive.reader import ArchiveReader
 from graphdb.connect import connect
 from graphdb.model import InterEdges, digest, end_id, parent_id, video_of
-from graphdb.settings import DataFolder
 from graphdb.store.deletion import RemovalStore
 from ingest.quality.label_agreement import Label, labels_of, read_labels
 

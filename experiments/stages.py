@@ -16,7 +16,7 @@ from experiments.labels import publish_true_edges, write_crops
 from experiments.measure import HeldOut, invariance, neighbors
 from experiments.plan import CANDIDATES, CONTEXT, FIRST, GRAPHS, ROWS, TRUE, Graph, Row, Scale
 from experiments.world import BACKGROUNDS, Part, World, WorldSettings, groups, make_tracks, make_world
-from graphdb.settings import DataFolder
+from foundation.data_folder import DataFolder
 from ingest.cli import SKIPPED
 from trainer.models.trunk import Trunk
 from trainer.models.weights import load_trunk

@@ -1,4 +1,4 @@
-"""Files that several processes, or somebody else, could otherwise spoil."""
+"""Files that are whole or absent, locks between processes, and the room that a disk must keep."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
-from graphdb.errors import CannotWrite, DiskNearlyFull, LockTimeout
+from foundation.errors import CannotWrite, DiskNearlyFull, LockTimeout
 
 TEMPORARY = ".tmp"
 """How the name of a file ends that is not whole yet."""
@@ -55,9 +55,19 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
                 file.flush()
                 os.fsync(file.fileno())
             scratch.replace(path)
+            _sync_folder(path.parent)
         except BaseException:
             scratch.unlink(missing_ok=True)
             raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a renamed file survive a loss of power."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def half_written(folder: Path, name: str = "*") -> list[Path]:

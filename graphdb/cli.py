@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from foundation.data_folder import DataFolder
     from graphdb.server.local import Status
-    from graphdb.settings import Connection, DataFolder, ServerSettings
+    from graphdb.settings import Connection, ServerSettings
 
 app = typer.Typer(no_args_is_help=True, help="The local Neo4j that holds the graph.")
 
@@ -41,8 +42,9 @@ def stop(data: Data = None) -> None:
 @app.command()
 def status(data: Data = None, json: Json = False) -> None:
     """Say whether Neo4j runs, how to reach it, and what the graph holds. Starts nothing."""
+    from foundation.data_folder import DataFolder
     from graphdb.server.local import LocalServer
-    from graphdb.settings import DataFolder, ServerSettings
+    from graphdb.settings import ServerSettings
 
     given = ServerSettings.from_environment()
     if given:
@@ -80,9 +82,9 @@ def check(
 
     from rich.console import Console
 
+    from foundation.data_folder import DataFolder
     from graphdb.consistency.check import check
     from graphdb.consistency.report import show
-    from graphdb.settings import DataFolder
 
     findings = check(DataFolder.resolve(data), Console(stderr=True), mend=mend)
     if json:
@@ -118,9 +120,9 @@ def export(
     data: Data = None,
 ) -> None:
     """Write the whole graph to a folder, as CSV that `affinity graph import` and `neo4j-admin database import` read."""
+    from foundation.data_folder import DataFolder
     from graphdb.connect import connect
     from graphdb.maintenance.export import export_graph, left_behind
-    from graphdb.settings import DataFolder
     from graphdb.store.graph import GraphStore
 
     folder = DataFolder.resolve(data)
@@ -151,8 +153,9 @@ def import_(
 
 def own_folder(data: Path | None, verb: str) -> DataFolder:
     """The data folder, whose server is ours. Raises ExternalServer where NEO4J_URI names another."""
+    from foundation.data_folder import DataFolder
     from graphdb.errors import ExternalServer
-    from graphdb.settings import DataFolder, ServerSettings
+    from graphdb.settings import ServerSettings
 
     given = ServerSettings.from_environment()
     if given:

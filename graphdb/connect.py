@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
+from foundation.data_folder import DataFolder
 from graphdb.server.handshake import greet
-from graphdb.settings import Connection, DataFolder, ServerSettings
+from graphdb.settings import Connection, ServerSettings
 from graphdb.store.graph import GraphStore
 from graphdb.store.ownership import claim, require_own_database
 

@@ -27,43 +27,13 @@ GraphdbError
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Self
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""What the system says where a disk has no room, or a user no more of it."""
-CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
-"""What it says where this user may not."""
+from foundation.errors import AffinityError
 
 
-class PicklableError(Exception):
-    """An error that comes back from worker processes whole. Exceptions are pickled as their message alone, which is not
-    what they are made from: these are made again from that."""
-
-    def __new__(cls, *args: object, **named: object) -> Self:
-        error = super().__new__(cls, *args)
-        error._made_from = args, named
-        return error
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return made, (type(self), *self._made_from)
-
-    _made_from: tuple[tuple[object, ...], dict[str, object]]
-
-
-def made(kind: Callable[..., PicklableError], args: tuple[object, ...], named: dict[str, object]) -> PicklableError:
-    return kind(*args, **named)
-
-
-class GraphdbError(PicklableError):
+class GraphdbError(AffinityError):
     """The root: its message says what happened, to what, and what to do next."""
-
-
-class SettingsError(GraphdbError):
-    """A setting has a value that cannot be used."""
 
 
 class GraphUnavailable(GraphdbError):
@@ -165,35 +135,6 @@ class GraphBroken(GraphUnavailable):
             self,
             f"Neo4j at {uri} failed: {reason.rstrip('.')}. See that its disk is not full, restart it (`affinity graph "
             "stop` ends the local one), and run the same command again: it goes on from what was stored.",
-        )
-
-
-class CannotWrite(GraphdbError):
-    """A file of the data folder cannot be written: the disk is full, or closed to this user."""
-
-    def __init__(self, path: Path, error: OSError) -> None:
-        self.path = path
-        self.error = error
-        if error.errno in FULL:
-            what = f"The disk is full: no space is left for {path}"
-            cure = "Make room on that disk"
-        else:
-            what = f"{path} cannot be written: {error.strerror or error}"
-            cure = f"See that this user can write to {path.parent}, or choose another data folder with --data"
-        super().__init__(f"{what}. {cure}, and run the same command again: it goes on from what was stored.")
-
-
-class DiskNearlyFull(CannotWrite):
-    """So little of the disk is left that the local Neo4j is kept from starting and writing."""
-
-    def __init__(self, path: Path, least: int) -> None:
-        self.least = least
-        super().__init__(path, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
-        self.args = (
-            f"The disk is nearly full: Neo4j in {path} is kept from starting and writing while less than "
-            f"{least // 10**6} MB are free, since on a full one it stops answering, and may lose its files. Make room "
-            "on that disk, or choose another data folder with --data, and run the same command again: it goes on from "
-            "what was stored.",
         )
 
 
@@ -343,11 +284,3 @@ def reason(error: BaseException) -> str:
     while error.__cause__ or error.__context__:
         error = error.__cause__ or error.__context__ or error
     return str(error) or type(error).__name__
-
-
-class LockTimeout(GraphdbError):
-    """Another process holds what this one waits for."""
-
-    def __init__(self, lock: Path, doing: str) -> None:
-        self.lock = lock
-        super().__init__(f"Another process is still {doing}. Wait for it, or end it, and run the command again.")

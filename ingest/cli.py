@@ -109,7 +109,7 @@ def ingest(
     json: Json = False,
 ) -> None:
     """Mine and track the patches of videos, link them, and publish a snapshot to train on."""
-    from graphdb.settings import DataFolder
+    from foundation.data_folder import DataFolder
     from ingest import pipeline
     from ingest.options import settings_of
     from ingest.progress import Report
@@ -141,7 +141,7 @@ def cluster(
     json: Json = False,
 ) -> None:
     """Link what was mined before, and publish a snapshot."""
-    from graphdb.settings import DataFolder
+    from foundation.data_folder import DataFolder
     from ingest import pipeline
     from ingest.options import settings_of
     from ingest.progress import Report
@@ -176,7 +176,7 @@ def quality(
 
     from rich.console import Console
 
-    from graphdb.settings import DataFolder
+    from foundation.data_folder import DataFolder
     from graphdb.store.graph import GraphStore
     from ingest.quality.edge_statistics import judge, statistics
     from ingest.quality.tables import quality_table, statistics_json, statistics_table
@@ -207,7 +207,7 @@ def forget(
     from dataclasses import asdict
     from json import dumps
 
-    from graphdb.settings import DataFolder
+    from foundation.data_folder import DataFolder
     from ingest.progress import Report
     from ingest.retention import forget
 
@@ -232,7 +232,7 @@ def prune(
     """Delete what only old snapshots need: edges, tracks, patches, pixels, fits and features."""
     from json import dumps
 
-    from graphdb.settings import DataFolder
+    from foundation.data_folder import DataFolder
     from ingest.progress import Report
     from ingest.retention import prune
 

@@ -35,7 +35,7 @@ import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from graphdb.errors import PicklableError
+from foundation.errors import AffinityError
 
 
 def shown(path: Path) -> str:
@@ -44,7 +44,7 @@ def shown(path: Path) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
-class IngestError(PicklableError):
+class IngestError(AffinityError):
     """The root: its message says what happened, to what, and what to do next."""
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from foundation.data_folder import DataFolder
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.connect import connect
-from graphdb.settings import DataFolder
 from graphdb.store.connection import SECONDS
 from graphdb.store.deletion import RemovalStore
 from graphdb.store.graph import GraphStore

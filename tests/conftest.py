@@ -18,8 +18,9 @@ from typing import Any
 
 import pytest
 
+from foundation.data_folder import DataFolder
 from graphdb.server.local import LocalServer
-from graphdb.settings import Connection, DataFolder
+from graphdb.settings import Connection
 from graphdb.store.graph import GraphStore
 from graphdb.store.ownership import claim
 

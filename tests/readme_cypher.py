@@ -6,8 +6,8 @@ import sys
 
 from neo4j import GraphDatabase
 
+from foundation.data_folder import DataFolder
 from graphdb.server.local import LocalServer
-from graphdb.settings import DataFolder
 
 
 def main() -> None:

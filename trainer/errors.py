@@ -20,8 +20,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from foundation.errors import AffinityError
 
-class TrainerError(Exception):
+
+class TrainerError(AffinityError):
     """The root: its message says what happened, to what, and what to do next."""
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from foundation.data_folder import data_root
 from trainer.errors import SettingsError
 
 COMMON_TRUNKS = ("resnet18", "vgg16")
@@ -170,11 +170,8 @@ def sentence(of: type[TrainSettings] | type[RuntimeSettings], name: str) -> str:
 
 
 def runs_folder(data: Path | None = None) -> Path:
-    """`runs/` in the data folder: that of `--data`, else of AFFINITY_DATA, else the platform's. Not made here."""
-    import platformdirs
-
-    root = data or Path(os.environ.get("AFFINITY_DATA") or platformdirs.user_data_path("affinity-graph"))
-    return root.expanduser().absolute() / "runs"
+    """`runs/` in the data folder. Not made here."""
+    return data_root(data) / "runs"
 
 
 def check(holds: bool, complaint: str) -> None:

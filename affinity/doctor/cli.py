@@ -39,7 +39,7 @@ def examinations(data: Path | None) -> list[Examination]:
 
     from affinity.doctor import graph, machine
     from affinity.doctor.libraries import libraries
-    from graphdb.settings import DataFolder, data_root
+    from foundation.data_folder import DataFolder, data_root
 
     folder = DataFolder(data_root(data))
     native = [

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from affinity.doctor.check import Check, gigabytes
 from affinity.doctor.extras import missing
 from affinity.doctor.machine import owner, place
+from foundation.data_folder import DataFolder
 from graphdb.errors import ForeignData, GraphdbError, StoreMismatch
 from graphdb.server.configuration import answers
 from graphdb.server.jars import cache_folder
-from graphdb.settings import DataFolder, ServerSettings
+from graphdb.settings import ServerSettings
 
 if TYPE_CHECKING:
     from graphdb.settings import Connection

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from affinity.doctor.check import Check, State, gigabytes
 from affinity.doctor.extras import EXTRAS, PACKAGE, missing, modules, pip_line
+from foundation.data_folder import DataFolder
 from graphdb.archive.writer import is_locked
 from graphdb.server.configuration import answers
-from graphdb.settings import DataFolder
 
 SMALL_MEMORY = 4e9
 LOW_DISK, NO_DISK = 5e9, 0.5e9

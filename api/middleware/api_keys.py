@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from api.errors import KeyNameTaken, KeyNotFound, KeysUnreadable, KeyUnusable
-from graphdb.files import alone, write_private
+from foundation.files import alone, write_private
 
 SCOPES = ("read", "admin")
 """`read` opens snapshots, triplets and patches; `admin` opens /metrics."""

@@ -18,10 +18,10 @@ from rich.console import Console
 
 from benchmarks.graphs import FIT, FRAMES, Shape, holds_its_children
 from benchmarks.memory import processor_seconds
+from foundation.data_folder import DataFolder
 from graphdb.maintenance.bulk_import import import_graph
 from graphdb.maintenance.export import export_graph
 from graphdb.server.local import LocalServer
-from graphdb.settings import DataFolder
 from tests.conftest import Graph, neo4j, open_graph
 
 PATCHES = int(os.environ.get("AFFINITY_BENCH_PATCHES") or 20_000)

@@ -11,8 +11,8 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from foundation.files import writing
 from graphdb.errors import DamagedArchive
-from graphdb.files import writing
 
 SHARD_BYTES = 256 * 2**20
 SHARDS = f"{'[0-9]' * 6}.tar"

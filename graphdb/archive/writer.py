@@ -11,6 +11,8 @@ from types import TracebackType
 
 from filelock import FileLock, Timeout
 
+from foundation.errors import CannotWrite
+from foundation.files import writing
 from graphdb.archive.shards import (
     SHARD_BYTES,
     TRAILER,
@@ -20,8 +22,7 @@ from graphdb.archive.shards import (
     shard_path,
     sync_folder,
 )
-from graphdb.errors import ArchiveLocked, CannotWrite
-from graphdb.files import writing
+from graphdb.errors import ArchiveLocked
 from graphdb.model import Location
 
 

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 from rich.console import Console
 
+from foundation.data_folder import DataFolder
 from graphdb.archive.writer import is_locked, writer_lock
 from graphdb.connect import reach
 from graphdb.consistency.content_ids import check_contents
@@ -16,7 +17,6 @@ from graphdb.consistency.queries import CheckStore
 from graphdb.consistency.report import Meter
 from graphdb.consistency.rules import check_leftovers, check_rules
 from graphdb.errors import StoreMismatch
-from graphdb.settings import DataFolder
 from graphdb.store.connection import SECONDS
 from graphdb.store.ownership import relation, require_own_database
 

@@ -10,11 +10,11 @@ from zipfile import BadZipFile, ZipFile
 
 import numpy as np
 
+from foundation.data_folder import DataFolder
+from foundation.files import half_written, writing
 from graphdb.archive.shards import cut_uncommitted, shard_size, uncommitted
 from graphdb.consistency.findings import REMOVES, Findings
 from graphdb.consistency.queries import CheckStore
-from graphdb.files import half_written, writing
-from graphdb.settings import DataFolder
 
 BATCH = 1000
 SPARED = (

@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
+from foundation.files import alone
 from graphdb.errors import GraphdbError
-from graphdb.files import alone
 from graphdb.server.java import Java
 from graphdb.server.process import ServerProcess
 from graphdb.server.runtime import archive_of, jar_folder

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from foundation.data_folder import DataFolder
 from graphdb.archive.shards import refuse_damage, uncommitted
 from graphdb.archive.writer import writer_lock
 from graphdb.connect import connect
@@ -21,7 +22,6 @@ from graphdb.maintenance.export import FORMAT, MANIFEST, Manifest
 from graphdb.model import number
 from graphdb.server.local import LocalServer
 from graphdb.server.runtime import runtime
-from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
 
 DATABASE = "neo4j"

@@ -13,11 +13,11 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from foundation.files import writing
 from graphdb.archive.shards import shard_path
 from graphdb.archive.verification import fault
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.errors import ShardGone
-from graphdb.files import writing
 from graphdb.model import Location
 from graphdb.store.deletion import RemovalStore
 from graphdb.store.graph import ROWS

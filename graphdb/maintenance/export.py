@@ -18,11 +18,11 @@ from typing import Any, TextIO
 
 from neo4j.time import DateTime
 
+from foundation.data_folder import DataFolder
+from foundation.files import atomic_write, writing
 from graphdb.archive.writer import writer_lock
 from graphdb.errors import CannotExport
-from graphdb.files import atomic_write, writing
 from graphdb.model import LABELS, Holding
-from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
 from graphdb.store.records import Entity, Kind, PropertyTypes
 

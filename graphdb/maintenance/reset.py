@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shutil
 
+from foundation.data_folder import DataFolder
+from foundation.files import writing
 from graphdb.archive.writer import writer_lock
-from graphdb.files import writing
 from graphdb.server.local import LocalServer
-from graphdb.settings import DataFolder
 
 
 def reset_folder(folder: DataFolder) -> None:

@@ -21,8 +21,9 @@ import platformdirs
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from graphdb.errors import CLOSED, FULL, JarMismatch, JarsUnavailable, reason
-from graphdb.files import alone
+from foundation.errors import CLOSED, FULL
+from foundation.files import alone
+from graphdb.errors import JarMismatch, JarsUnavailable, reason
 
 LOCK = Path(__file__).with_name("jars.lock")
 DOWNLOADS = 6

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphdb.files import write_private
+from foundation.files import write_private
 from graphdb.server.configuration import OPENED, Memory
 
 # What Neo4j's launcher starts, for the server and for its tools. Without the launcher, nothing is left behind when one

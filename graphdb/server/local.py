@@ -23,9 +23,9 @@ from pathlib import Path
 import psutil
 from rich.console import Console
 
+from foundation.files import alone, require_room, write_private
 from graphdb.archive.shards import sync_folder
 from graphdb.errors import IncompleteImport, ServerDied, ServerError
-from graphdb.files import alone, require_room, write_private
 from graphdb.server.configuration import Memory, Ports, answers, neo4j_conf
 from graphdb.server.jars import read_lock
 from graphdb.server.java import Java

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from graphdb.files import write_private
+from foundation.files import write_private
 from graphdb.server.java import SERVER, server_arguments, tool_arguments
 
 CLOCK_SECONDS = 2.0

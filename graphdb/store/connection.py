@@ -15,8 +15,8 @@ from typing import Any, Self
 from neo4j import READ_ACCESS, Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
 from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Forbidden, Neo4jError
 
+from foundation.files import require_room
 from graphdb.errors import GraphAccessDenied, GraphBroken, GraphUnavailable
-from graphdb.files import require_room
 from graphdb.store import queries
 from graphdb.store.records import Row
 

@@ -12,15 +12,8 @@ import numpy as np
 from neo4j import ManagedTransaction
 from neo4j.exceptions import Neo4jError
 
-from graphdb.errors import (
-    DiskNearlyFull,
-    FrameNotFound,
-    FramesNotKept,
-    PatchNotFound,
-    SchemaCollision,
-    SnapshotGone,
-    SnapshotNotFound,
-)
+from foundation.errors import DiskNearlyFull
+from graphdb.errors import FrameNotFound, FramesNotKept, PatchNotFound, SchemaCollision, SnapshotGone, SnapshotNotFound
 from graphdb.model import (
     LABELS,
     ChildCluster,

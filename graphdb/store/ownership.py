@@ -6,11 +6,12 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from foundation.data_folder import DataFolder
+from foundation.files import atomic_write
 from graphdb.archive.shards import shard_files
 from graphdb.errors import ForeignData, StoreMismatch
-from graphdb.files import atomic_write
 from graphdb.model import Holding
-from graphdb.settings import DataFolder, shared_database
+from graphdb.settings import shared_database
 
 if TYPE_CHECKING:
     from graphdb.store.graph import GraphStore

@@ -12,8 +12,8 @@ from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
+from foundation.data_folder import DataFolder
 from graphdb.model import LinkedParent, Snapshot, digest, parent_id
-from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
 from ingest.clustering.cluster_model import ClusterModel, current_fit, make_fit, sample, save_fit, set_current_fit
 from ingest.clustering.defaults import describe, scaled

@@ -17,7 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from graphdb.files import atomic_write
+from foundation.files import atomic_write
 from graphdb.model import digest
 from ingest.clustering.kmeans import Stored, fit_centroids
 from ingest.clustering.whitening import PCAWhitening, fit_projection

@@ -80,9 +80,9 @@ def show(
     what: str, out: Path, snapshot: str, count: int, video: str | None, seed: int, data: Path | None, as_json: bool
 ) -> None:
     """Draw one sheet and say what is on it."""
+    from foundation.data_folder import DataFolder
     from graphdb.archive.reader import ArchiveReader
     from graphdb.connect import connect
-    from graphdb.settings import DataFolder
     from graphdb.store.graph import GraphStore
     from ingest.contact_sheets import drawing
     from ingest.contact_sheets.panels import Panels

@@ -14,8 +14,8 @@ from unicodedata import combining, normalize
 
 from PIL import Image, ImageDraw, ImageFont
 
-from graphdb.errors import CannotWrite
-from graphdb.files import atomic_write
+from foundation.errors import CannotWrite
+from foundation.files import atomic_write
 from ingest.errors import UnusableSheet
 from ingest.model import Box
 

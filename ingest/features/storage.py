@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from graphdb.files import atomic_write, writing
+from foundation.files import atomic_write, writing
 from ingest.errors import DamagedFeatures
 
 

@@ -8,8 +8,8 @@ from urllib.parse import unquote, urlparse
 
 import numpy as np
 
+from foundation.data_folder import DataFolder
 from graphdb.model import video_of
-from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
 from ingest.quality.background_bias import Background, background, border_colors, chosen, random_pairs
 from ingest.quality.label_agreement import EdgeQuality, edge_quality, labels_of, ratio, read_labels

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from foundation.data_folder import DataFolder
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.connect import connect
 from graphdb.maintenance.compaction import compact, dead_bytes
-from graphdb.settings import DataFolder
 from graphdb.store.connection import SECONDS
 from graphdb.store.deletion import RemovalStore, VideoUsage
 from ingest.engine.base import Engine

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from foundation.data_folder import DataFolder
+from foundation.files import writing
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.connect import connect
-from graphdb.files import writing
 from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.model import Snapshot
-from graphdb.settings import DataFolder
 from graphdb.store.connection import SECONDS
 from graphdb.store.deletion import RemovalStore, UnusedSegment
 from ingest.clustering.cluster_model import fit_path, load_fit

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from foundation.data_folder import DataFolder
 from graphdb.model import Snapshot
-from graphdb.settings import DataFolder
 from graphdb.store.deletion import RemovalStore
 from ingest.clustering.builder import GraphBuilder, Starts
 from ingest.clustering.cluster_model import load_fit

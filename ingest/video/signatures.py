@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from graphdb.files import atomic_write, writing
+from foundation.files import atomic_write, writing
 from ingest.errors import DamagedViews
 from ingest.model import FrameSignature
 

@@ -14,8 +14,8 @@ import torch
 import torchvision
 from torch import Tensor
 
+from foundation.files import atomic_write
 from trainer.errors import WeightsError
-from trainer.files import write_whole
 from trainer.models.provenance import code_revision, code_version
 from trainer.models.trunk import TIMM, Trunk
 
@@ -26,7 +26,8 @@ def save_trunk(trunk: Trunk, path: Path, about: Mapping[str, Any]) -> None:
     `about` says how the weights were trained: the run's `settings`, its `steps`, and what else readers should know.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in trunk.state_dict().items()}
-    write_whole(path, lambda file: file.write(safetensors.torch.save(tensors)))
+    with atomic_write(path) as file:
+        file.write(safetensors.torch.save(tensors))
     write_card(path, make_card(trunk, about))
 
 
@@ -64,7 +65,8 @@ def versions() -> Mapping[str, str | None]:
 
 def write_card(path: Path, card: Mapping[str, Any]) -> None:
     """Write the card of a file of weights."""
-    write_whole(path.with_suffix(".json"), lambda file: file.write(json.dumps(card, indent=2).encode() + b"\n"))
+    with atomic_write(path.with_suffix(".json")) as file:
+        file.write(json.dumps(card, indent=2).encode() + b"\n")
 
 
 def read_card(path: Path) -> dict[str, Any]:

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from foundation.files import atomic_write
 from trainer.errors import DamagedCheckpoint
-from trainer.files import write_whole
 from trainer.models.weights import versions
 
 KEPT = 2
@@ -75,7 +75,8 @@ def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: Optimizer) -> N
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
     """Write a checkpoint to the folder, durably, then let all but the last two go."""
     path = path_at(folder, checkpoint["step"])
-    write_whole(path, lambda file: torch.save(checkpoint, file))
+    with atomic_write(path) as file:
+        torch.save(checkpoint, file)
     for old in list_checkpoints(folder)[KEPT:]:
         old.unlink()
     return path

@@ -12,8 +12,8 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
+from foundation.files import atomic_write
 from trainer.errors import WeightsError
-from trainer.files import write_whole
 from trainer.models.trunk import Trunk
 from trainer.models.weights import make_card, write_card
 from trainer.runs import checkpoint
@@ -41,9 +41,11 @@ def export_weights(name: str, path: Path, runs: Path, *, trunk_only: bool) -> li
         tensors |= _classifier(network.trunk)
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".safetensors":
-        write_whole(path, lambda file: file.write(safetensors.torch.save(tensors)))
+        with atomic_write(path) as file:
+            file.write(safetensors.torch.save(tensors))
     else:
-        write_whole(path, lambda file: torch.save(tensors, file))
+        with atomic_write(path) as file:
+            torch.save(tensors, file)
     write_card(path, make_card(network.trunk, network.card or _about(name, network, runs)))
     return list(tensors)
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from trainer.files import write_whole
+from foundation.files import atomic_write
 
 ENDS = 20
 """Steps at either end whose mean loss a summary shows."""
@@ -88,7 +88,8 @@ class MetricsFile:
 
     def __init__(self, path: Path, step: int) -> None:
         kept = [line for line in read_metrics(path) if line.step <= step]
-        write_whole(path, lambda file: file.writelines(_line(metrics) for metrics in kept))
+        with atomic_write(path) as file:
+            file.writelines(_line(metrics) for metrics in kept)
         self._file = path.open("ab")
 
     def append(self, metrics: Metrics) -> None:
@@ -178,4 +179,5 @@ def cut_evaluations(path: Path, step: int) -> None:
     """Forget those of steps after this one."""
     if path.exists():
         kept = [found for found in read_evaluations(path) if found["step"] <= step]
-        write_whole(path, lambda file: file.write("".join(f"{json.dumps(found)}\n" for found in kept).encode()))
+        with atomic_write(path) as file:
+            file.write("".join(f"{json.dumps(found)}\n" for found in kept).encode())

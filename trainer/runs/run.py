@@ -10,8 +10,8 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from foundation.files import atomic_write
 from trainer.errors import RunBusy, SettingsDiffer, SettingsError, TrainerError
-from trainer.files import write_whole
 from trainer.objectives.registry import GRAPH, unread
 from trainer.objectives.registry import OBJECTIVES as OBJECTIVES
 from trainer.settings import RuntimeSettings, TrainSettings
@@ -82,7 +82,8 @@ class Run:
     def write(self, settings: TrainSettings, snapshot: Snapshot, machine: RuntimeSettings) -> None:
         """Keep all three for the next time."""
         content = {"settings": asdict(settings), "snapshot": snapshot, "machine": asdict(machine)}
-        write_whole(self.settings_file, lambda file: file.write(json.dumps(content, indent=2).encode() + b"\n"))
+        with atomic_write(self.settings_file) as file:
+            file.write(json.dumps(content, indent=2).encode() + b"\n")
 
     def available_pairs(self) -> dict[str, int]:
         """How many pairs of each kind the run's snapshot has."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from foundation.data_folder import DataFolder
 from graphdb.server.local import LocalServer
-from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
 from graphdb.store.ownership import claim
 from tests.conftest import SETTINGS, Graph, free_port

@@ -30,7 +30,7 @@ from api.server.protocol import BoundedProtocol
 from api.settings import ServiceSettings
 from api.wire import triplets as triplet_wire
 from api.wire.triplets import TripletBatch
-from graphdb.settings import DataFolder
+from foundation.data_folder import DataFolder
 from tests.integration.ingest.test_prune import prune
 from tests.integration.workshop import Workshop
 

@@ -14,12 +14,12 @@ import psutil
 import pytest
 
 from affinity.doctor.graph import neo4j as examine
+from foundation.data_folder import DataFolder
 from graphdb.archive.shards import shard_files
 from graphdb.errors import IncompleteImport
 from graphdb.server.java import tool_arguments
 from graphdb.server.local import LocalServer
 from graphdb.server.process import ServerProcess, command_line
-from graphdb.settings import DataFolder
 from tests.conftest import SETTINGS, Graph, Wait, command, open_graph
 
 SAME = ("archive", "features", "fits", "views", "store")

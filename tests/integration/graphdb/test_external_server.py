@@ -15,13 +15,13 @@ from neo4j.exceptions import Neo4jError
 import affinity.demo
 from affinity.doctor.check import Check
 from affinity.doctor.graph import neo4j
+from foundation.data_folder import DataFolder
 from graphdb.connect import connect, reach
 from graphdb.consistency.queries import CheckStore
 from graphdb.errors import ForeignData, GraphAccessDenied, GraphdbError, SchemaCollision, UnsupportedServer
 from graphdb.model import LABELS, Video
 from graphdb.server.handshake import needed, supported
 from graphdb.server.local import LocalServer
-from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
 from tests.conftest import SAMPLES, Graph, free_port
 

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from foundation.data_folder import DataFolder
+from foundation.errors import DiskNearlyFull
+from foundation.files import ROOM
 from graphdb.connect import connect, reach
-from graphdb.errors import DiskNearlyFull
-from graphdb.files import ROOM
 from graphdb.server.local import LocalServer
-from graphdb.settings import DataFolder
 from graphdb.store.graph import GraphStore
 from tests.conftest import Graph
 from tests.integration.fingerprint import fingerprint

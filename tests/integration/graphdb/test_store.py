@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from foundation.data_folder import DataFolder
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.errors import GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound, StoreMismatch
 from graphdb.model import InterEdges, Location, Patch, Track, Video, end_id, parent_id, start_id
-from graphdb.settings import DataFolder
 from graphdb.store import connection
 from graphdb.store.deletion import RemovalStore
 from graphdb.store.graph import GraphStore

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from graphdb.settings import DataFolder
+from foundation.data_folder import DataFolder
 from tests.conftest import SETTINGS, free_port, wait_until_ready
 from tests.integration.killing import Kill, Supervisor
 from trainer.runs import checkpoint

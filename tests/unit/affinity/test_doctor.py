@@ -18,8 +18,8 @@ from affinity.doctor.check import Check, examine
 from affinity.doctor.extras import EXTRAS, missing, modules, pip_line
 from affinity.doctor.libraries import how_it_ended, libraries, probe
 from affinity.doctor.machine import data, is_our_service, owner, place, service_port
+from foundation.data_folder import DataFolder
 from graphdb.archive.writer import writer_lock
-from graphdb.settings import DataFolder
 from tests.conftest import ROOT
 from tests.hiding import without
 

@@ -11,8 +11,8 @@ import pytest
 
 from api.errors import NotLoopback
 from api.settings import ServiceSettings, is_loopback
-from graphdb.errors import SettingsError
-from graphdb.settings import DataFolder
+from foundation.data_folder import DataFolder
+from foundation.errors import SettingsError
 
 
 def serve(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:

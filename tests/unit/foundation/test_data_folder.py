@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from affinity.demo import demo
-from graphdb.errors import SettingsError
+from foundation.errors import SettingsError
 from graphdb.settings import ServerSettings
 
 

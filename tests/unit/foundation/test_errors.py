@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from foundation import errors as foundation
 from graphdb import errors as graphdb
 from ingest import errors as ingest
 
@@ -27,8 +28,8 @@ ERRORS = [
     ingest.WorkerDied([Path("a.mp4")]),
     ingest.NotShared("host", Path("data")),
     ingest.ClusterUnavailable("host:1", "it is down"),
-    graphdb.CannotWrite(Path("a"), OSError(errno.ENOSPC, "full")),
-    graphdb.DiskNearlyFull(Path("neo4j"), 100),
+    foundation.CannotWrite(Path("a"), OSError(errno.ENOSPC, "full")),
+    foundation.DiskNearlyFull(Path("neo4j"), 100),
     graphdb.DamagedArchive("cut"),
     graphdb.ShardGone(Path("000000.tar")),
     graphdb.GraphAccessDenied("bolt://host", "wrong password"),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from graphdb.errors import CannotWrite, DiskNearlyFull
-from graphdb.files import atomic_write, require_room, writing
+from foundation.errors import CannotWrite, DiskNearlyFull
+from foundation.files import atomic_write, require_room, writing
 
 
 def test_a_file_is_written_whole_into_a_folder_made_for_it(tmp_path: Path) -> None:
@@ -53,9 +53,9 @@ def test_the_error_survives_the_way_back_from_a_process() -> None:
 
 
 def test_too_little_room_is_a_sentence_that_names_the_least(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("graphdb.files.ROOM", 1)
+    monkeypatch.setattr("foundation.files.ROOM", 1)
     require_room(tmp_path / "to" / "be made")
-    monkeypatch.setattr("graphdb.files.ROOM", 10**18)
+    monkeypatch.setattr("foundation.files.ROOM", 10**18)
     with pytest.raises(DiskNearlyFull, match="while less than 1000000000000 MB are free") as caught:
         require_room(tmp_path)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

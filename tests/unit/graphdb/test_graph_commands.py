@@ -6,10 +6,11 @@ import pytest
 from filelock import FileLock
 from typer.testing import CliRunner
 
+from foundation.data_folder import DataFolder
+from foundation.errors import CannotWrite
 from graphdb.cli import app
-from graphdb.errors import ArchiveLocked, CannotWrite, ExternalServer
+from graphdb.errors import ArchiveLocked, ExternalServer
 from graphdb.maintenance.reset import reset_folder
-from graphdb.settings import DataFolder
 
 
 @pytest.fixture

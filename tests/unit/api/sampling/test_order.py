@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from api.errors import MixError
-from api.sampling.order import MAX_POSITION, KINDS, ROUNDS, Mix, PairIndices, draw, keyed_words, permute, places
+from api.sampling.order import KINDS, MAX_POSITION, ROUNDS, Mix, PairIndices, draw, keyed_words, permute, places
 
 PAPER = Mix.parse("transitive:7,intra:2")
 SIZES = {"transitive": 30, "intra": 11, "inter": 10}

@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from foundation.errors import CannotWrite
 from graphdb.archive.reader import ArchiveReader
 from graphdb.archive.shards import shard_path, uncommitted
 from graphdb.archive.writer import ArchiveWriter, is_locked
-from graphdb.errors import ArchiveLocked, CannotWrite, DamagedArchive
+from graphdb.errors import ArchiveLocked, DamagedArchive
 from graphdb.model import Location, Patches
 from graphdb.store.records import texts
 

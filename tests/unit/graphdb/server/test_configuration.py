@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from graphdb.errors import LockTimeout
-from graphdb.files import alone, write_private
+from foundation.errors import LockTimeout
+from foundation.files import alone, write_private
 from graphdb.server.configuration import HOST, Memory, Ports, is_free, machine_memory, neo4j_conf
 
 GIBI = 2**30
