@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from graphdb.archive.shards import JPEG_START
+from graphdb.archive.jpeg import JPEG_START
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.model import InterEdges, Location, Patch, Snapshot, Track, Video, end_id, parent_id, start_id
 from tests.conftest import Graph

@@ -27,7 +27,7 @@ from graphdb.archive.writer import ArchiveWriter
 from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.model import Track
 from graphdb.server.local import LocalServer
-from graphdb.store.connection import SECONDS
+from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import RemovalStore
 from ingest.engine.local import LocalEngine
 from ingest.progress import Report
@@ -79,7 +79,7 @@ class Removal:
         """What a command has."""
         server, folder = self.graph.server, self.graph.folder
         with (
-            RemovalStore(server.uri, server.user, server.password, timeout=SECONDS) as store,
+            RemovalStore(server.uri, server.user, server.password, timeout=WHOLE_GRAPH_SECONDS) as store,
             ArchiveWriter(folder.archive, store.shards) as archive,
         ):
             yield store, archive

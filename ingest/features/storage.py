@@ -15,7 +15,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from foundation.files import atomic_write, writing
+from foundation.files import atomic_write, wrap_os_errors
 from ingest.errors import DamagedFeatures
 
 
@@ -61,7 +61,7 @@ def read_features(folder: Path, extractor: str, name: str) -> NDArray[np.float32
 def drop_features(folder: Path, video: str) -> None:
     """Forget one video's features, of every extractor and all its segments."""
     for path in folder.glob(f"*/{video}-*.npy"):
-        with writing(path):
+        with wrap_os_errors(path):
             path.unlink()
 
 
@@ -124,7 +124,7 @@ def room(folder: Path, count: int, dims: int) -> NDArray[np.float16]:
     """An array to fill; a large one lies in a file of this folder that is gone with the array."""
     if count * dims * 2 <= IN_MEMORY:
         return np.empty((count, dims), np.float16)
-    with writing(folder), TemporaryFile(dir=folder) as file:
+    with wrap_os_errors(folder), TemporaryFile(dir=folder) as file:
         # Before it is mapped: a disk that fills up later would end the process instead of raising an error.
         os.posix_fallocate(file.fileno(), 0, count * dims * 2)
         return np.asarray(np.memmap(file, np.float16, "r+", shape=(count, dims)))

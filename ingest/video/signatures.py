@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.files import atomic_write, writing
+from foundation.files import atomic_write, wrap_os_errors
 from ingest.errors import DamagedViews
 from ingest.model import FrameSignature
 
@@ -82,7 +82,7 @@ def keep_views(folder: Path, video: str, views: Mapping[int, FrameSignature]) ->
 def drop_views(folder: Path, video: str) -> None:
     """Forget the views of a video. Raises CannotWrite."""
     path = views_path(folder, video)
-    with writing(path):
+    with wrap_os_errors(path):
         path.unlink(missing_ok=True)
 
 

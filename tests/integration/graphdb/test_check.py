@@ -44,8 +44,8 @@ def server(scratch_server: Connection, monkeypatch: pytest.MonkeyPatch, clean_en
     monkeypatch.setenv("NEO4J_PASSWORD", scratch_server.password)
 
 
-def checked(graph: Graph, mend: bool = False) -> Findings:
-    return check(graph.folder, Console(file=StringIO()), mend=mend)
+def checked(graph: Graph, repair: bool = False) -> Findings:
+    return check(graph.folder, Console(file=StringIO()), repair=repair)
 
 
 def said(findings: Findings) -> str:
@@ -167,10 +167,10 @@ def test_a_broken_rule_is_named_and_mending_makes_it_no_worse(name: str, linked:
     spoil, undo, expected = BROKEN[name]
     linked.cypher(spoil)
     try:
-        findings = checked(linked, mend=True)
+        findings = checked(linked, repair=True)
     finally:
         linked.cypher(undo)
-    assert {words(rule) for rule in expected} <= {finding.rule for finding in findings.found if not finding.mended}
+    assert {words(rule) for rule in expected} <= {finding.rule for finding in findings.found if not finding.repaired}
     assert not findings.sound
     assert "Restore graph and data folder from backups that belong together" in said(findings)
     assert checked(linked).found == []
@@ -230,14 +230,14 @@ def test_damaged_pixels_are_named_with_their_video_and_not_mended(name: str, lin
         MATCH (p:Patch)-[:FROM]->(v:Video) WITH p, v ORDER BY p.offset DESC LIMIT 1
         RETURN p.id AS id, p.offset AS at, v.uri AS uri""")
     spoil(shard, image["at"])
-    findings = checked(linked, mend=True)
+    findings = checked(linked, repair=True)
     shard.write_bytes(whole)
     [damage] = [finding for finding in findings.found if finding.area == "images"]
     assert damage.rule.endswith(f": {kind}.")
     assert image["id"] in damage.examples or damage.count > len(damage.examples)
-    assert image["uri"] in damage.cure or damage.count > len(damage.examples)
-    assert "videos: file://" in damage.cure
-    assert "Restore the archive folder from the backup" in damage.cure
+    assert image["uri"] in damage.remedy or damage.count > len(damage.examples)
+    assert "videos: file://" in damage.remedy
+    assert "Restore the archive folder from the backup" in damage.remedy
     assert not findings.sound
     assert checked(linked).found == []
 
@@ -265,7 +265,7 @@ def test_pointers_that_lead_elsewhere_are_named(spoil: str, undo: str, kind: str
 def test_pixels_past_an_end_that_went_wrong_are_not_cut(linked: Graph) -> None:
     size = shard_path(linked.folder.archive, "000000").stat().st_size
     linked.cypher("MATCH (s:Shard) SET s.was = s.end SET s.end = 1024")
-    findings = checked(linked, mend=True)
+    findings = checked(linked, repair=True)
     linked.cypher("MATCH (s:Shard) SET s.end = s.was REMOVE s.was")
     assert not findings.sound
     assert "some lie beyond the committed end of 000000.tar" in said(findings)
@@ -317,8 +317,8 @@ def test_what_an_interruption_left_is_named_then_mended_and_the_graph_is_as_befo
         assert sentence in found.stdout
     assert (fingerprint(linked), files(linked.folder.root)) == before
 
-    mended = linked.run("graph", "check", "--mend", check=False)
-    assert mended.returncode == 0, mended.stdout
+    repaired = linked.run("graph", "check", "--mend", check=False)
+    assert repaired.returncode == 0, repaired.stdout
     assert checked(linked).found == []
 
 
@@ -333,8 +333,8 @@ def test_what_others_keep_beside_ours_is_not_mended_away(linked: Graph) -> None:
         path.write_text("precious")
     linked.cypher("CREATE (:Parent {id: 'p', name: 'Anna'}), (:Shard {id: 'glass', end: 5}), (:Snapshot {id: 'photo'})")
     try:
-        findings = checked(linked, mend=True)
-        assert [finding.rule for finding in findings.found if finding.mended] == []
+        findings = checked(linked, repair=True)
+        assert [finding.rule for finding in findings.found if finding.repaired] == []
         assert [path.read_text() for path in theirs] == ["precious"] * 4
         assert linked.cypher("MATCH (n) WHERE n.id IN ['p', 'glass', 'photo'] RETURN count(n) AS n") == [{"n": 3}]
     finally:
@@ -349,11 +349,11 @@ def test_a_fit_in_force_is_not_mended_away_but_made_again(linked: Graph) -> None
     fit = linked.folder.fits / f"{pointer.read_text().strip()}.npz"
     whole, named = fit.read_bytes(), pointer.read_text()
     fit.write_bytes(whole[:100])
-    assert "The fit in force can be read. Not so in 1 case" in said(checked(linked, mend=True))
+    assert "The fit in force can be read. Not so in 1 case" in said(checked(linked, repair=True))
     assert fit.exists()
     fit.write_bytes(whole)
     pointer.write_bytes(b"\xff\x00\xfe" * 300)
-    assert "The fit in force is there. Not so in 1 case" in said(checked(linked, mend=True))
+    assert "The fit in force is there. Not so in 1 case" in said(checked(linked, repair=True))
     pointer.write_text(named)
     assert checked(linked).found == []
 
@@ -381,15 +381,15 @@ def test_what_is_found_while_an_ingest_works_is_no_damage_yet(linked: Graph) -> 
         linked.cypher("MATCH (s:Snapshot) SET s.inter = s.inter + 1")
         findings = checked(linked)
         linked.cypher("MATCH (s:Snapshot) SET s.inter = s.inter - 1")
-    assert [finding.cure for finding in findings.found] == ["Check again when the ingest has ended."]
+    assert [finding.remedy for finding in findings.found] == ["Check again when the ingest has ended."]
     assert "estore" not in said(findings) and said(findings).endswith("1 problem remains.\n")
-    assert checked(linked, mend=True).sound
+    assert checked(linked, repair=True).sound
 
 
 def test_a_writer_at_work_is_not_disturbed(linked: Graph) -> None:
     with writer_lock(linked.folder.archive):
         with pytest.raises(ArchiveLocked, match="Another command is writing"):
-            checked(linked, mend=True)
+            checked(linked, repair=True)
         findings = checked(linked)
     assert findings.sound
     assert "A command is writing to this folder" in said(findings)
@@ -399,7 +399,7 @@ def test_folder_and_graph_of_different_stores_are_refused(linked: Graph) -> None
     own = linked.folder.store_file.read_text()
     linked.folder.store_file.write_text("another\n")
     with pytest.raises(StoreMismatch):
-        checked(linked, mend=True)
+        checked(linked, repair=True)
     linked.folder.store_file.write_text(own)
 
 
@@ -407,7 +407,7 @@ def test_new_graph_and_folder_are_sound(graph: Graph) -> None:
     assert checked(graph).sound
     graph.cypher("MATCH (n) DETACH DELETE n")
     graph.folder.store_file.unlink()
-    assert said(checked(graph, mend=True)).endswith("there is nothing to check.\n")
+    assert said(checked(graph, repair=True)).endswith("there is nothing to check.\n")
     assert not list(graph.folder.root.iterdir())
 
 
@@ -420,7 +420,7 @@ def test_after_a_kill_mending_leaves_a_sound_graph_that_ingest_goes_on_with(
     process.communicate()
     with shard_path(graph.folder.archive, "000000").open("ab") as shard:
         shard.write(b"what it was writing")
-    assert checked(graph, mend=True).sound
+    assert checked(graph, repair=True).sound
     assert checked(graph).found == []
     graph.run("ingest", *map(str, clips[:16]), *LINKED)
     assert checked(graph).found == []
@@ -439,7 +439,7 @@ def test_a_graph_that_lost_its_patches_keeps_their_pixels(graph: Graph, clips: l
     pixels = shard.read_bytes()
     graph.cypher("MATCH (p:Patch) DETACH DELETE p")
     graph.cypher("MATCH (f:Frame) DETACH DELETE f")
-    findings = checked(graph, mend=True)
+    findings = checked(graph, repair=True)
     assert not findings.sound
     assert "do not ingest before" in said(findings)
     assert shard.read_bytes() == pixels

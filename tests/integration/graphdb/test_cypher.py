@@ -38,7 +38,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "other_crops": {"crop": 96},
     "patch": {"id": "p"},
     "pixels": {"ids": ["p"]},
-    "publish_snapshot": {"id": "s", "succeeds": "r"},
+    "publish_snapshot": {"id": "s", "replaces": "r"},
     "put_in_force": {"id": "g"},
     "rest_of_snapshot": {"id": "s"},
     "sample_frames": {"keys": [1]},

@@ -16,7 +16,7 @@ import affinity.demo
 from affinity.doctor.check import Check
 from affinity.doctor.graph import neo4j
 from foundation.data_folder import DataFolder
-from graphdb.connect import connect, reach
+from graphdb.connect import connect, open_store
 from graphdb.consistency.queries import CheckStore
 from graphdb.errors import ForeignData, GraphAccessDenied, GraphdbError, SchemaCollision, UnsupportedServer
 from graphdb.model import LABELS, Video
@@ -157,7 +157,7 @@ def test_a_constraint_like_ours_under_another_name_serves(theirs: Theirs, folder
     theirs.cypher("CREATE CONSTRAINT another FOR (p:Patch) REQUIRE p.id IS UNIQUE")
     connect(folder, GraphStore).close()
     assert "another" in theirs.schema() and "patch_id" not in theirs.schema() and "video_id" in theirs.schema()
-    with reach(folder, CheckStore) as store:
+    with open_store(folder, CheckStore) as store:
         assert store.missing_indexes() == []
 
 
@@ -174,9 +174,13 @@ def test_every_kind_of_query_goes_to_the_named_database(theirs: Theirs) -> None:
     server = theirs.server
     video = Video("v" * 16, "v.mp4", 25.0, 4, 4, 1, 0.04, "m", 96)
     with GraphStore(server.uri, server.user, server.password, database="movies") as store:
-        for ask in (store.counts, store.holding, store.ensure_schema, lambda: store.write_video(video, 30, [], "0", 0)):
+
+        def write() -> None:
+            store.write_video(video, 30, [], "0", 0)
+
+        for query in (store.counts, store.contents, store.ensure_schema, write):
             with pytest.raises(Neo4jError) as caught:
-                ask()
+                query()
             assert caught.value.code == "Neo.ClientError.Database.DatabaseNotFound"
     with GraphStore(server.uri, server.user, server.password, database="neo4j") as store:
         store.ensure_schema()

@@ -13,8 +13,8 @@ import pytest
 
 from foundation.data_folder import DataFolder
 from foundation.errors import DiskNearlyFull
-from foundation.files import ROOM
-from graphdb.connect import connect, reach
+from foundation.files import MIN_FREE_BYTES
+from graphdb.connect import connect, open_store
 from graphdb.server.local import LocalServer
 from graphdb.store.graph import GraphStore
 from tests.conftest import Graph
@@ -151,11 +151,11 @@ def server_disk(tmp_path: Path) -> Iterator[tuple[Disk, DataFolder]]:
 def test_the_local_neo4j_is_kept_from_filling_its_disk(server_disk: tuple[Disk, DataFolder]) -> None:
     disk, folder = server_disk
     with connect(folder, GraphStore) as store:
-        ballast = disk.fill(leave=ROOM - 2**20)
+        ballast = disk.fill(leave=MIN_FREE_BYTES - 2**20)
         with pytest.raises(DiskNearlyFull, match=r"The disk is nearly full: Neo4j in .* less than 100 MB are free"):
             store.claim_store("another")
         store.touch_snapshot("read by somebody meanwhile")
-        with reach(folder, GraphStore) as another:
+        with open_store(folder, GraphStore) as another:
             assert another.counts()["videos"] == 0
         ballast.unlink()
         assert store.claim_store("another") == store.store_id()

@@ -138,7 +138,7 @@ def test_a_successor_stands_where_the_one_stood_that_it_takes_the_place_of(graph
     with RemovalStore(server.uri, server.user, server.password) as store:
         first, second, third, last = (store.publish(segments[:count], FRAMES, None, {}) for count in (3, 4, 5, 6))
         # One that is new, of an older one; then one that was there before, of the newest.
-        new = store.publish(segments[:2], FRAMES, None, {}, succeeds=second.id)
+        new = store.publish(segments[:2], FRAMES, None, {}, replaces=second.id)
         store.end_snapshot(second.id, new.id)
         assert [one.id for one in store.snapshots()] == [last.id, third.id, new.id, first.id]
         assert store.snapshot("latest") == last

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import CannotWrite, DiskNearlyFull
-from foundation.files import atomic_write, require_room, writing
+from foundation.files import atomic_write, require_free_space, wrap_os_errors
 
 
 def test_a_file_is_written_whole_into_a_folder_made_for_it(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_a_real_full_device_is_a_sentence() -> None:
     full = Path("/dev/full")
     with (
         pytest.raises(CannotWrite, match="The disk is full: no space is left for /dev/full") as caught,
-        writing(full),
+        wrap_os_errors(full),
         full.open("wb", buffering=0) as file,
     ):
         file.write(b"x")
@@ -53,9 +53,9 @@ def test_the_error_survives_the_way_back_from_a_process() -> None:
 
 
 def test_too_little_room_is_a_sentence_that_names_the_least(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("foundation.files.ROOM", 1)
-    require_room(tmp_path / "to" / "be made")
-    monkeypatch.setattr("foundation.files.ROOM", 10**18)
+    monkeypatch.setattr("foundation.files.MIN_FREE_BYTES", 1)
+    require_free_space(tmp_path / "to" / "be made")
+    monkeypatch.setattr("foundation.files.MIN_FREE_BYTES", 10**18)
     with pytest.raises(DiskNearlyFull, match="while less than 1000000000000 MB are free") as caught:
-        require_room(tmp_path)
+        require_free_space(tmp_path)
     assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from foundation.errors import LockTimeout
-from foundation.files import alone, write_private
+from foundation.files import exclusive_lock, write_private
 from graphdb.server.configuration import HOST, Memory, Ports, is_free, machine_memory, neo4j_conf
 
 GIBI = 2**30
@@ -63,12 +63,12 @@ def test_neo4js_own_tools_may_reach_into_java() -> None:
 
 
 def test_a_machine_of_24_gib_gives_a_heap_of_one() -> None:
-    assert Memory.sized(24 * GIBI) == Memory(heap=1024, page_cache=512)
+    assert Memory.share_of(24 * GIBI) == Memory(heap=1024, page_cache=512)
 
 
 @pytest.mark.parametrize("gibi", [1, 2, 8, 64, 1024])
 def test_memory_stays_within_bounds(gibi: int) -> None:
-    memory = Memory.sized(gibi * GIBI)
+    memory = Memory.share_of(gibi * GIBI)
     assert 512 <= memory.heap <= 4096
     assert 128 <= memory.page_cache <= 4096
 
@@ -107,8 +107,8 @@ def test_a_private_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
 
 def test_waiting_for_another_process_has_an_end(tmp_path: Path) -> None:
     with (
-        alone(tmp_path / ".lock", 1, "writing"),
+        exclusive_lock(tmp_path / ".lock", 1, "writing"),
         pytest.raises(LockTimeout, match="still writing"),
-        alone(tmp_path / ".lock", 0.1, "writing"),
+        exclusive_lock(tmp_path / ".lock", 0.1, "writing"),
     ):
         pass

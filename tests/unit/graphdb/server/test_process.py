@@ -49,7 +49,7 @@ def test_a_process_that_got_the_servers_id_is_neither_found_nor_ended(tmp_path: 
         remember(tmp_path, stranger.pid, psutil.Process(stranger.pid).create_time())
         server = ServerProcess(tmp_path)
         assert server.find() is None
-        assert not server.end(patience=1)
+        assert not server.end(timeout=1)
         assert stranger.poll() is None
 
 
@@ -64,7 +64,7 @@ def test_a_server_is_found_without_its_file_and_ended(tmp_path: Path) -> None:
         server = ServerProcess(tmp_path)
         found = server.find()
         assert found is not None and found.pid == running.pid
-        assert server.end(patience=10)
+        assert server.end(timeout=10)
         assert server.find() is None
 
 
@@ -79,7 +79,7 @@ def test_what_is_remembered_is_found_and_private(tmp_path: Path) -> None:
         assert server.remember(running.pid).pid == running.pid
         assert server.find() is not None
         assert (tmp_path / "process").stat().st_mode & 0o777 == 0o600
-        assert server.end(patience=10)
+        assert server.end(timeout=10)
         assert not (tmp_path / "process").exists()
 
 
@@ -93,5 +93,5 @@ def test_tools_that_somebody_left_at_work_on_the_folder_are_ended(tmp_path: Path
 
 def test_one_that_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
     with pretender(tmp_path, STUBBORN):
-        assert ServerProcess(tmp_path).end(patience=0.2)
+        assert ServerProcess(tmp_path).end(timeout=0.2)
         assert ServerProcess(tmp_path).find() is None
