@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from benchmarks.truth.scenes import HEIGHT, WIDTH, Condition, Scene, Shown
 from ingest.miner import mine_video
 from ingest.mining.motion import GrayFrame
-from ingest.mining.optical_flow import MotionJudge
-from ingest.mining.trajectories import TrajectoryJudge
+from ingest.mining.optical_flow import FlowDetector
+from ingest.mining.trajectories import TrajectoryDetector
 from ingest.model import Box, MinedTrack, Region
 from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
@@ -108,12 +108,12 @@ def _judged(
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
     """N×2 points (x, y) in work pixels, and which of them move."""
     if settings.motion == "trajectories":
-        found = TrajectoryJudge(settings, *size, size[1] / 2).points(shot)
+        found = TrajectoryDetector(settings, *size, size[1] / 2).points(shot)
         return (np.zeros((0, 2)), np.zeros(0, np.bool_)) if isinstance(found, Rejection) else found
     offset = settings.point_step // 2
     across, down = (np.arange(offset, length, settings.point_step) for length in size)
     grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2).astype(np.float32)
-    mask = MotionJudge(settings, *size, size[1] / 2).points(shot)
+    mask = FlowDetector(settings, *size, size[1] / 2).points(shot)
     return grid, np.zeros(len(grid), np.bool_) if isinstance(mask, Rejection) else mask.ravel()
 
 

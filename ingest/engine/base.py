@@ -11,7 +11,7 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-AHEAD = 2
+TASKS_PER_WORKER = 2
 """Tasks in flight a worker: enough to keep it busy, few enough to bound the memory of what waits to be written."""
 
 

@@ -13,7 +13,7 @@ from multiprocessing.connection import wait as wait_for_end
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ingest.engine.base import AHEAD, R, T
+from ingest.engine.base import TASKS_PER_WORKER, R, T
 from ingest.errors import WorkerDied
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class LocalEngine:
             while True:
                 for task in remaining:
                     waiting[pool.submit(function, task)] = task
-                    if len(waiting) >= AHEAD * self.workers:
+                    if len(waiting) >= TASKS_PER_WORKER * self.workers:
                         break
                 if not waiting:
                     return

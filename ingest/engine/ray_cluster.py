@@ -15,7 +15,7 @@ from secrets import token_hex
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ingest.engine.base import AHEAD
+from ingest.engine.base import TASKS_PER_WORKER
 from ingest.errors import ClusterUnavailable, MissingRay, NotShared, WorkerDied
 
 T = TypeVar("T")
@@ -41,7 +41,7 @@ class RayEngine:
             raise MissingRay from error
         self._address = address or "this machine"
         self._join(address, workers)
-        self._ahead = workers or AHEAD * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        self._ahead = workers or TASKS_PER_WORKER * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
 
     def map(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R | Exception]]:
         """Each task with its result, or with the exception it ended in, in any order.

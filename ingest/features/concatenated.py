@@ -12,7 +12,7 @@ from ingest.features.base import Extractor, normalize
 
 
 @dataclass(frozen=True)
-class JoinedExtractor:
+class ConcatenatedExtractor:
     """Unit rows of several extractors, one after the other: the cosine is the mean of theirs."""
 
     parts: tuple[Extractor, ...]

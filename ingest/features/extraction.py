@@ -22,7 +22,7 @@ TOGETHER = 128
 
 
 @dataclass(frozen=True, slots=True)
-class DescribeTask:
+class ExtractionTask:
     """The starts of some videos, in id order, as locations in the archive; by the name of the file to write."""
 
     files: dict[str, list[Location]]
@@ -46,7 +46,7 @@ def together(files: Mapping[str, list[str]]) -> Iterator[dict[str, list[str]]]:
         yield portion
 
 
-def describe_videos(task: DescribeTask) -> None:
+def extract_features(task: ExtractionTask) -> None:
     """Write the features of the starts, a file a video. Raises DamagedArchive, OtherExtractor."""
     extractor = cached_extractor(task.extractor)
     if extractor.digest != task.digest:

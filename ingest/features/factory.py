@@ -21,8 +21,8 @@ def load_extractor(recipe: ExtractorSpec) -> Extractor:
 
     Raises UnknownExtractor, MissingPackage, UnreadableWeights, WrongWeights and SettingsError.
     """
-    from ingest.features.concatenated import JoinedExtractor
-    from ingest.features.grayscale import GrayCrops
+    from ingest.features.concatenated import ConcatenatedExtractor
+    from ingest.features.grayscale import GrayscaleExtractor
     from ingest.features.hog import HogExtractor
 
     if recipe.crops not in (None, "gray", "color"):
@@ -35,13 +35,13 @@ def load_extractor(recipe: ExtractorSpec) -> Extractor:
         extractor = HogExtractor()
     elif name and kind.startswith(BESIDE) and kind.removeprefix(BESIDE) in NETWORKS:
         network = replace(recipe, features=recipe.features.removeprefix(BESIDE))
-        return JoinedExtractor((load_extractor(replace(recipe, features="hog", weights=None)), load_extractor(network)))
+        return ConcatenatedExtractor((load_extractor(replace(recipe, features="hog", weights=None)), load_extractor(network)))
     elif name and kind in NETWORKS:
         extractor = _network(kind, name, recipe.weights)
     else:
         raise UnknownExtractor(recipe.features, KNOWN)
     gray = recipe.crops == "gray" or (recipe.crops is None and recipe.features != "hog")
-    return GrayCrops(extractor) if gray else extractor
+    return GrayscaleExtractor(extractor) if gray else extractor
 
 
 def _network(kind: str, name: str, weights: Path | None) -> Extractor:

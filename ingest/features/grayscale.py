@@ -16,7 +16,7 @@ MIDDLE, CONTRAST = 127.5, 50.0
 
 
 @dataclass(frozen=True)
-class GrayCrops:
+class GrayscaleExtractor:
     """An extractor that is shown every crop gray, at one mean and one contrast."""
 
     extractor: Extractor

@@ -19,7 +19,7 @@ from foundation.files import atomic_write, writing
 from ingest.errors import DamagedFeatures
 
 
-def features_name(video: str, segment: str) -> str:
+def features_file_name(video: str, segment: str) -> str:
     """What the file for a segment of a video's tracks is called; every segment has its own."""
     return f"{video}-{segment}"
 
@@ -58,7 +58,7 @@ def read_features(folder: Path, extractor: str, name: str) -> NDArray[np.float32
     return converted
 
 
-def drop_features(folder: Path, video: str) -> None:
+def delete_features(folder: Path, video: str) -> None:
     """Forget one video's features, of every extractor and all its segments."""
     for path in folder.glob(f"*/{video}-*.npy"):
         with writing(path):

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ingest.mining.motion import GrayFrame, MotionDetector
-from ingest.mining.optical_flow import MotionJudge
-from ingest.mining.trajectories import TrajectoryJudge
+from ingest.mining.optical_flow import FlowDetector
+from ingest.mining.trajectories import TrajectoryDetector
 from ingest.model import Box, Candidate, Region
 from ingest.rejections import Funnel, Rejection
 from ingest.settings import MiningSettings
@@ -57,8 +57,8 @@ class CandidateFinder:
         self._scale = min(1.0, max(settings.width / long, _SHORTEST / short))
         self._size = (round(reader.width * self._scale), round(reader.height * self._scale))
         self._side = round(min(reader.width, reader.height) * settings.box_share)
-        judge = MotionJudge if settings.motion == "flow" else TrajectoryJudge
-        self._judge: MotionDetector = judge(settings, *self._size, self._side * self._scale)
+        detect = FlowDetector if settings.motion == "flow" else TrajectoryDetector
+        self._judge: MotionDetector = detect(settings, *self._size, self._side * self._scale)
         self._cuts = ShotBoundaryDetector(settings)
         self._shot: deque[_Kept] = deque(maxlen=settings.track_frames + 1)
         self._last = 0.0
@@ -75,7 +75,7 @@ class CandidateFinder:
     def run(self) -> list[Candidate]:
         """All candidates, in order."""
         candidates = [start for frame in self._reader.frames() for start in self._see(frame)]
-        self._give_up(Rejection.ENDED)
+        self._give_up(Rejection.VIDEO_ENDED)
         self.funnel.corrupt = self._reader.corrupt
         self.funnel.candidates = len(candidates)
         return candidates
@@ -83,7 +83,7 @@ class CandidateFinder:
     def _see(self, frame: Frame) -> Iterator[Candidate]:
         gray = frame.scaled(*self._size, "gray")
         if self._cuts.begins(gray):
-            self._give_up(Rejection.CUT)
+            self._give_up(Rejection.SHOT_CUT)
             self._shot.clear()
         self._shot.append(_Kept(frame.index, frame.time, gray, frame if self._memory.holds_a_track else None))
         self.funnel.frames += 1
@@ -107,8 +107,8 @@ class CandidateFinder:
 
     def _candidate(self, first: _Kept) -> Candidate | Rejection:
         if self._side < self._settings.min_side:
-            return Rejection.SMALL
-        moving = self._judge.judge(self._shot)
+            return Rejection.BOX_TOO_SMALL
+        moving = self._judge.detect(self._shot)
         if isinstance(moving, Rejection):
             return moving
         x, y = (round(corner / self._scale) for corner in (moving.x, moving.y))

@@ -27,7 +27,7 @@ class GrayFrame:
 
 
 @dataclass(frozen=True, slots=True)
-class Moving:
+class MovingBox:
     """The box with the most moving points: top left corner in work pixels, share of its points that move."""
 
     x: float
@@ -40,12 +40,12 @@ class Moving:
 class MotionDetector(Protocol):
     """One way to tell what moves by itself."""
 
-    def judge(self, shot: Sequence[GrayFrame]) -> Moving | Rejection:
+    def detect(self, shot: Sequence[GrayFrame]) -> MovingBox | Rejection:
         """The moving box of the first of these frames, which follow each other, or why it has none."""
         ...
 
 
-def densest(counts: NDArray[np.uint8], rows: int, columns: int) -> tuple[int, int, int]:
+def densest_window(counts: NDArray[np.uint8], rows: int, columns: int) -> tuple[int, int, int]:
     """Top and left of the window of a grid that holds the most, and how much.
 
     Of several, the one nearest to the mean of them all. A window larger than the grid is the whole of it.
@@ -59,7 +59,7 @@ def densest(counts: NDArray[np.uint8], rows: int, columns: int) -> tuple[int, in
     return int(top), int(left), best
 
 
-def core_of(points: NDArray[np.floating], step: float) -> tuple[float, float, float, float]:
+def core_rectangle(moving_points: NDArray[np.floating], step: float) -> tuple[float, float, float, float]:
     """x, y, width and height of nearly all of N×2 points (x, y), each of which stands for `step` pixels."""
-    (x, y), (right, bottom) = cast(NDArray[np.floating], np.quantile(points, (_CORE, 1 - _CORE), axis=0))
+    (x, y), (right, bottom) = cast(NDArray[np.floating], np.quantile(moving_points, (_CORE, 1 - _CORE), axis=0))
     return float(x), float(y), float(right - x + step), float(bottom - y + step)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.mining.motion import GrayFrame, Moving, core_of, densest
+from ingest.mining.motion import GrayFrame, MovingBox, core_rectangle, densest_window
 from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 
@@ -26,7 +26,7 @@ _LONG_WAY = 0.02
 """Error of a round trip that is forgiven as a share of the way, both squared: flow is less sure of long ways."""
 
 
-class MotionJudge:
+class FlowDetector:
     """Finds the moving box, `side` work pixels wide, in frames of `width`×`height` work pixels."""
 
     def __init__(self, settings: MiningSettings, width: int, height: int, side: float) -> None:
@@ -38,12 +38,12 @@ class MotionJudge:
         self._points = self._sample(np.dstack((columns, rows)))
         self._window = round(side / self._step)
 
-    def judge(self, shot: Sequence[GrayFrame]) -> Moving | Rejection:
+    def detect(self, shot: Sequence[GrayFrame]) -> MovingBox | Rejection:
         """The window with the most moving points, if few enough move elsewhere."""
-        moving = self.points(shot)
+        moving = self.moving_points(shot)
         return moving if isinstance(moving, Rejection) else self._box(moving)
 
-    def points(self, shot: Sequence[GrayFrame]) -> Mask | Rejection:
+    def moving_points(self, shot: Sequence[GrayFrame]) -> Mask | Rejection:
         """R×C: which points of the first frame move, seen over three frames `pair_seconds` apart.
 
         A point moves if its flow differs from the camera's, flows back to where it was, and goes on in the
@@ -54,23 +54,23 @@ class MotionJudge:
         textured = strength > self._settings.texture * np.quantile(strength, 0.99)
         corners = textured & _strongest_of_cells(strength)
         if np.count_nonzero(corners) < _MIN_CORNERS:
-            return Rejection.FLAT
+            return Rejection.FEW_CORNERS
         shift = self._sample(self._calculate(first, second))
         residual = self._own_motion(self._points, shift, corners)
         if residual is None:
-            return Rejection.CAMERA
+            return Rejection.CAMERA_UNCLEAR
         moving = textured & (_square(residual) > self._least_shift(first, second) ** 2)
         if moving.mean() < self._settings.min_moving:
-            return Rejection.LITTLE
+            return Rejection.LITTLE_MOTION
         arrived = self._points + shift
         back = _look_up(self._calculate(second, first), arrived)
         moving &= _square(shift + back) < self._settings.round_trip**2 + _LONG_WAY * _square(shift)
         if moving.mean() < self._settings.min_moving:
-            return Rejection.LITTLE
+            return Rejection.LITTLE_MOTION
         onward = _look_up(self._calculate(second, third), arrived)
         later = self._own_motion(arrived, onward, corners)
         if later is None:
-            return Rejection.CAMERA
+            return Rejection.CAMERA_UNCLEAR
         return moving & self._goes_on(residual, later) & (_square(later) > self._least_shift(second, third) ** 2)
 
     def _three(self, shot: Sequence[GrayFrame]) -> tuple[GrayFrame, GrayFrame, GrayFrame]:
@@ -82,31 +82,31 @@ class MotionJudge:
         due = seen.time + self._settings.pair_seconds - 1e-3
         return next((later for later in shot if later.time >= due), shot[-1])
 
-    def _box(self, moving: Mask) -> Moving | Rejection:
+    def _box(self, moving: Mask) -> MovingBox | Rejection:
         count = np.count_nonzero(moving)
         if not count or count < self._settings.min_moving * moving.size:
-            return Rejection.LITTLE
+            return Rejection.LITTLE_MOTION
         if count > self._settings.max_moving * moving.size:
-            return Rejection.MUCH
+            return Rejection.MUCH_MOTION
         rows, columns = (min(self._window, length) for length in moving.shape)
-        top, left, best = densest(moving.astype(np.uint8), rows, columns)
+        top, left, best = densest_window(moving.astype(np.uint8), rows, columns)
         if best < self._settings.min_density * rows * columns:
-            return Rejection.SPARSE
+            return Rejection.SPARSE_MOTION
         if best < self._settings.min_share * count:
-            return Rejection.SCATTERED
+            return Rejection.SCATTERED_MOTION
         places = np.argwhere(moving[top : top + rows, left : left + columns]) + np.array((top, left))
-        core = core_of(places[:, ::-1] * self._step, self._step)
-        return Moving(float(left * self._step), float(top * self._step), best / (rows * columns), core)
+        core = core_rectangle(places[:, ::-1] * self._step, self._step)
+        return MovingBox(float(left * self._step), float(top * self._step), best / (rows * columns), core)
 
-    def _own_motion(self, points: Vectors, shift: Vectors, corners: Mask) -> Vectors | None:
+    def _own_motion(self, moving_points: Vectors, shift: Vectors, corners: Mask) -> Vectors | None:
         """R×C×2: each point's shift less the camera's, which is a homography that most `corners` follow."""
-        start = points[corners]
+        start = moving_points[corners]
         camera, inliers = cv2.findHomography(
             start, start + shift[corners], cv2.USAC_MAGSAC, self._settings.camera_distance, maxIters=_CAMERA_TRIES
         )
         if camera is None or inliers.mean() < self._settings.min_inliers:
             return None
-        return cast(Vectors, points + shift - cv2.perspectiveTransform(points, camera))
+        return cast(Vectors, moving_points + shift - cv2.perspectiveTransform(moving_points, camera))
 
     def _goes_on(self, motion: Vectors, later: Vectors) -> Mask:
         along = (motion * later).sum(axis=-1)
@@ -134,9 +134,9 @@ def _strongest_of_cells(strength: NDArray[np.float32]) -> Mask:
     return cast(Mask, strength == best[np.ix_(cell_rows, cell_columns)])
 
 
-def _look_up(field: Vectors, points: Vectors) -> Vectors:
+def _look_up(field: Vectors, moving_points: Vectors) -> Vectors:
     """R×C×2: an H×W×2 field between its pixels; zero beyond the frame."""
-    return cast(Vectors, cv2.remap(field, points[..., 0], points[..., 1], cv2.INTER_LINEAR))
+    return cast(Vectors, cv2.remap(field, moving_points[..., 0], moving_points[..., 1], cv2.INTER_LINEAR))
 
 
 def _square(vectors: NDArray[np.floating]) -> NDArray[np.floating]:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.mining.motion import Gray, GrayFrame, Moving, core_of, densest
+from ingest.mining.motion import Gray, GrayFrame, MovingBox, core_rectangle, densest_window
 from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 
@@ -31,7 +31,7 @@ _WIDTH = 600
 """Long side of the paper's frames, whose pixels `trajectory_speed` counts."""
 
 
-class TrajectoryJudge:
+class TrajectoryDetector:
     """Finds the moving box, `side` work pixels wide, in frames of `width`×`height` work pixels."""
 
     def __init__(self, settings: MiningSettings, width: int, height: int, side: float) -> None:
@@ -40,25 +40,25 @@ class TrajectoryJudge:
         self._side = side
         self._speed = settings.trajectory_speed * max(width, height) / _WIDTH
 
-    def judge(self, shot: Sequence[GrayFrame]) -> Moving | Rejection:
+    def detect(self, shot: Sequence[GrayFrame]) -> MovingBox | Rejection:
         """The window with the most moving points, where neither too few nor too many of all points move."""
-        followed = self.points(shot)
+        followed = self.moving_points(shot)
         if isinstance(followed, Rejection):
             return followed
-        points, moving = followed
+        moving_points, moving = followed
         share = moving.mean()
         if not share or share < self._settings.trajectory_min:
-            return Rejection.LITTLE
+            return Rejection.LITTLE_MOTION
         if share > self._settings.trajectory_max:
-            return Rejection.MUCH
-        return self._box(points, moving)
+            return Rejection.MUCH_MOTION
+        return self._box(moving_points, moving)
 
-    def points(self, shot: Sequence[GrayFrame]) -> tuple[Points, NDArray[np.bool_]] | Rejection:
+    def moving_points(self, shot: Sequence[GrayFrame]) -> tuple[Points, NDArray[np.bool_]] | Rejection:
         """N×2 points of the first frame that could be followed, and which of them move by themselves."""
         frames = list(islice(shot, self._settings.trajectory_frames + 1))
         corners = cv2.goodFeaturesToTrack(frames[0].gray, _CORNERS, _QUALITY, _APART)
         if corners is None or len(corners) < _MIN_CORNERS:
-            return Rejection.FLAT
+            return Rejection.FEW_CORNERS
         first = at = corners.reshape(-1, 2).astype(np.float32)
         own = np.zeros_like(first)
         for before, after in pairwise(frames):
@@ -66,7 +66,7 @@ class TrajectoryJudge:
             first, own, at, arrived = first[found], own[found], at[found], arrived[found]
             step = self._own_step(at, arrived)
             if step is None:
-                return Rejection.CAMERA
+                return Rejection.CAMERA_UNCLEAR
             own, at = own + step, arrived
         steps = len(frames) - 1
         return first, np.linalg.norm(own, axis=1) > self._speed * steps
@@ -88,17 +88,17 @@ class TrajectoryJudge:
             return None
         return cast(Points, arrived - cv2.perspectiveTransform(at[:, None], camera)[:, 0])
 
-    def _box(self, points: Points, moving: NDArray[np.bool_]) -> Moving:
+    def _box(self, moving_points: Points, moving: NDArray[np.bool_]) -> MovingBox:
         window = round(self._side)
-        top, left, best = densest(self._counts(points[moving]), window, window)
-        inside = np.all((points >= (left, top)) & (points < (left + window, top + window)), axis=1)
-        core = core_of(points[inside & moving], 1.0)
-        return Moving(float(left), float(top), best / int(np.count_nonzero(inside)), core)
+        top, left, best = densest_window(self._counts(moving_points[moving]), window, window)
+        inside = np.all((moving_points >= (left, top)) & (moving_points < (left + window, top + window)), axis=1)
+        core = core_rectangle(moving_points[inside & moving], 1.0)
+        return MovingBox(float(left), float(top), best / int(np.count_nonzero(inside)), core)
 
-    def _counts(self, points: Points) -> NDArray[np.uint8]:
+    def _counts(self, moving_points: Points) -> NDArray[np.uint8]:
         """H×W: how many points lie in each pixel."""
         counts = np.zeros(self._shape, np.uint8)
-        columns, rows = points.astype(int).T
+        columns, rows = moving_points.astype(int).T
         np.add.at(counts, (rows, columns), 1)
         return counts
 

@@ -26,7 +26,7 @@ _TRIES = 200
 """Homographies that MAGSAC tries."""
 
 
-def own_steps(
+def compensated_steps(
     frames: Sequence[NDArray[np.uint8]], boxes: NDArray[np.float64], settings: MiningSettings
 ) -> NDArray[np.float64]:
     """S×2: how far the middle of a box got from stop to stop beyond where the camera took it.

@@ -14,7 +14,7 @@ from ingest.errors import WrongOpenCV
 from ingest.model import Region
 from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
-from ingest.tracking.ego_motion import own_steps
+from ingest.tracking.ego_motion import compensated_steps
 
 
 def require_tracker() -> None:
@@ -23,7 +23,7 @@ def require_tracker() -> None:
         raise WrongOpenCV(getattr(cv2, "__version__", "damaged"))
 
 
-def follow(
+def track_region(
     frames: Sequence[NDArray[np.uint8]], region: Region, settings: MiningSettings, least: float = 0.0
 ) -> Region | Rejection:
     """Where `region` of the first frame (H×W×3 BGR) lies in the last, or why it is lost.
@@ -55,9 +55,9 @@ def _still(
 
     The end is the last third, and must get a third as far.
     """
-    steps = own_steps(frames, np.array(path) / scale, settings)
+    steps = compensated_steps(frames, np.array(path) / scale, settings)
     if np.linalg.norm(np.cumsum(steps, axis=0), axis=1).max() < least:
-        return Rejection.HELD
+        return Rejection.BACKGROUND
     last = steps[-max(1, round(len(steps) / 3)) :]
     return Rejection.STOPPED if np.linalg.norm(last.sum(axis=0)) < least / 3 else None
 
@@ -82,10 +82,10 @@ def _tracked(frames: Iterable[NDArray[np.uint8]], region: Region, settings: Mini
         found, seen = tracker.update(frame)
         # After a failure KCF may find the region again at its old place: the first failure is final.
         if not found:
-            return Rejection.TRACKER
+            return Rejection.TRACKER_LOST
         visible = Region(*seen)
         if visible.area < settings.min_visible * region.area:
-            return Rejection.LEFT
+            return Rejection.LEFT_FRAME
         path.append(_unclipped(visible, region))
     return path
 

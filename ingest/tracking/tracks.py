@@ -12,10 +12,10 @@ from ingest.mining.frame_cache import FrameCache
 from ingest.model import Box, Candidate, MinedPatch, MinedTrack, Region
 from ingest.rejections import Funnel, Rejection
 from ingest.settings import MiningSettings
-from ingest.tracking.kcf import follow
+from ingest.tracking.kcf import track_region
 from ingest.video.crops import crop_jpeg, frame_jpeg
 from ingest.video.reader import Frame, VideoReader
-from ingest.video.signatures import view_of
+from ingest.video.signatures import frame_signature
 
 
 def _tracks(
@@ -57,7 +57,7 @@ def _followed(
             else:
                 funnel.lost[outcome] += 1
     if open_tracks:
-        funnel.lost[Rejection.ENDED] += len(open_tracks)
+        funnel.lost[Rejection.VIDEO_ENDED] += len(open_tracks)
 
 
 class _OpenTrack:
@@ -73,13 +73,13 @@ class _OpenTrack:
         self._start = MinedPatch(
             start.index, frame.time, start.box, start.motion, crop_jpeg(image, start.box, settings)
         )
-        self._view = view_of(image)
+        self._view = frame_signature(image)
         self._frame_jpeg = frame_jpeg(image, settings) if settings.frames else None
 
     def close(self, frame: Frame) -> MinedTrack | Rejection:
         """The track that ends at this frame, or why there is none."""
         region = self._region()
-        found = follow(self.smalls, region, self._settings, self._least_travel(frame.time))
+        found = track_region(self.smalls, region, self._settings, self._least_travel(frame.time))
         if isinstance(found, Rejection):
             return found
         box = _moved(self._box, found.x - region.x, found.y - region.y, self._scale, frame.video)

@@ -81,20 +81,20 @@ def mined(path: Path, images: Iterator[Image]) -> MinedVideo:
 def test_tracks_that_a_cut_would_cross_are_dropped_and_counted(tmp_path: Path) -> None:
     shots = [Scene(Condition("pan"), seed, "test") for seed in (1, 2)]
     video = mined(tmp_path / "cut.mp4", chain.from_iterable(islice(shot.images(), 28) for shot in shots))
-    assert not video.tracks and video.funnel.rejected[Rejection.CUT] == 6
+    assert not video.tracks and video.funnel.rejected[Rejection.SHOT_CUT] == 6
 
 
 def test_tracks_that_leave_the_frame_are_dropped_and_counted(tmp_path: Path) -> None:
     leaving = islice(Scene(Condition(speed=10, frames=90), 1, "test").images(), 45, 81)
     video = mined(tmp_path / "left.mp4", leaving)
-    assert not video.tracks and video.lost[Rejection.LEFT]
+    assert not video.tracks and video.lost[Rejection.LEFT_FRAME]
 
 
 @pytest.mark.parametrize("camera", ["still", "pan", "zoom"])
 def test_tracks_that_hold_on_to_a_fence_are_dropped_and_counted(tmp_path: Path, camera: Camera) -> None:
     scene = Scene(Condition(camera, speed=4, size=140, fence=True), 1, "test")
     scored = score(scene, scene.write(tmp_path / "fence.mp4"), SETTINGS)
-    assert scored.lost[Rejection.HELD] and all(mark.overlap >= 0.5 for mark in scored.marks)
+    assert scored.lost[Rejection.BACKGROUND] and all(mark.overlap >= 0.5 for mark in scored.marks)
 
 
 def test_tracks_that_end_on_what_stands_still_are_dropped_and_counted(tmp_path: Path) -> None:

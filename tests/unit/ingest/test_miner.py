@@ -35,8 +35,8 @@ def mined(clip: Path) -> MinedVideo:
 
 
 def balanced(funnel: Funnel) -> bool:
-    judged = sum(funnel.rejected.values()) + funnel.candidates
-    return funnel.judged == judged and funnel.starts == sum(funnel.lost.values()) + funnel.tracks
+    examined = sum(funnel.rejected.values()) + funnel.candidates
+    return funnel.examined == examined and funnel.starts == sum(funnel.lost.values()) + funnel.tracks
 
 
 def holds_disc(patch: MinedPatch) -> bool:
@@ -90,7 +90,7 @@ def test_results_travel_between_processes(mined: MinedVideo) -> None:
 
 def test_every_frame_is_accounted_for(mined: MinedVideo) -> None:
     assert balanced(mined.funnel)
-    assert (mined.funnel.frames, mined.funnel.judged) == (FRAMES, FRAMES // SETTINGS.stride)
+    assert (mined.funnel.frames, mined.funnel.examined) == (FRAMES, FRAMES // SETTINGS.stride)
 
 
 def test_starts_keep_their_distance_and_number(clip: Path) -> None:
@@ -115,7 +115,7 @@ def test_no_track_crosses_a_cut(tmp_path: Path) -> None:
     assert mined.tracks
     for track in mined.tracks:
         assert track.start.frame // 40 == track.end.frame // 40
-    assert mined.funnel.rejected[Rejection.CUT] == 12 and balanced(mined.funnel)
+    assert mined.funnel.rejected[Rejection.SHOT_CUT] == 12 and balanced(mined.funnel)
 
 
 def test_a_real_video_is_mined_within_its_shots(bikes: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_camera_that_goes_along_with_a_thing_keeps_it(tmp_path: Path) -> None:
     wide = texture(240, 520)
     images = (disc_over(wide[:, 3 * step : 3 * step + 320], (160, 120)) for step in range(60))
     mined = mine_video(write(tmp_path / "panned.mp4", images), SETTINGS)
-    assert mined.tracks and not mined.lost[Rejection.HELD]
+    assert mined.tracks and not mined.lost[Rejection.BACKGROUND]
     for track in mined.tracks:
         assert (track.end.box.x, track.end.box.y) == pytest.approx((track.start.box.x, track.start.box.y), abs=6)
 
@@ -139,7 +139,7 @@ def test_a_camera_that_goes_along_with_a_thing_keeps_it(tmp_path: Path) -> None:
 def test_a_fence_before_a_passing_car_is_no_track(bikes: Path) -> None:
     """The start at frame 150 is a car behind a fence; a tracker that holds on to the fence ends without the car."""
     mined = mine_video(bikes, SETTINGS)
-    assert mined.lost[Rejection.HELD] + mined.lost[Rejection.STOPPED] == 2
+    assert mined.lost[Rejection.BACKGROUND] + mined.lost[Rejection.STOPPED] == 2
     assert 150 not in [track.start.frame for track in mined.tracks]
 
 
@@ -178,8 +178,8 @@ def test_a_video_without_tracks_says_which_setting_did_it(
 
 
 def test_lost_tracks_explain_an_empty_result() -> None:
-    funnel = Funnel(frames=100, judged=20, candidates=5, starts=4)
-    funnel.lost.update([Rejection.LEFT, Rejection.DRIFTED, Rejection.DRIFTED, Rejection.TRACKER])
+    funnel = Funnel(frames=100, examined=20, candidates=5, starts=4)
+    funnel.lost.update([Rejection.LEFT_FRAME, Rejection.DRIFTED, Rejection.DRIFTED, Rejection.TRACKER_LOST])
     assert funnel.explain(SETTINGS) == "2 of 4 starts: tracker slid off (min_return is 0.5)"
 
 

@@ -8,7 +8,7 @@ from ingest.errors import WrongOpenCV
 from ingest.model import Region
 from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
-from ingest.tracking.kcf import follow, require_tracker
+from ingest.tracking.kcf import track_region, require_tracker
 from tests.unit.ingest.clip_files import Image, disc_over, texture
 
 SETTINGS = MiningSettings()
@@ -26,38 +26,38 @@ def around(x: int, y: int) -> Region:
 
 def test_a_region_goes_with_what_it_holds() -> None:
     path = [(80.0 + 4 * step, 60.0 + step) for step in range(31)]
-    found = follow(frames(path), around(80, 60), SETTINGS)
+    found = track_region(frames(path), around(80, 60), SETTINGS)
     assert isinstance(found, Region)
     assert found.overlap(around(200, 90)) > 0.85
     assert (found.width, found.height) == (68, 68)
 
 
 def test_the_first_step_counts() -> None:
-    found = follow(frames([(80, 60), (86, 60)]), around(80, 60), SETTINGS)
+    found = track_region(frames([(80, 60), (86, 60)]), around(80, 60), SETTINGS)
     assert isinstance(found, Region)
     assert found.x == pytest.approx(around(86, 60).x, abs=2)
 
 
 def test_a_region_may_reach_a_little_beyond_the_frame() -> None:
-    found = follow(frames([(60.0 - step, 90.0) for step in range(31)]), around(60, 90), SETTINGS)
+    found = track_region(frames([(60.0 - step, 90.0) for step in range(31)]), around(60, 90), SETTINGS)
     assert isinstance(found, Region)
     assert found.x == pytest.approx(-4, abs=3) and found.width == 68
 
 
 def test_what_leaves_the_frame_is_told_so() -> None:
-    assert follow(frames([(60.0 - 3 * step, 90.0) for step in range(31)]), around(60, 90), SETTINGS) is Rejection.LEFT
+    assert track_region(frames([(60.0 - 3 * step, 90.0) for step in range(31)]), around(60, 90), SETTINGS) is Rejection.LEFT_FRAME
 
 
 def test_what_is_gone_is_lost() -> None:
     clip = [*frames([(100, 90)] * 3), *[texture(180, 320, seed) for seed in range(20, 28)]]
-    assert follow(clip, around(100, 90), SETTINGS) is Rejection.TRACKER
+    assert track_region(clip, around(100, 90), SETTINGS) is Rejection.TRACKER_LOST
 
 
 def test_a_tracker_that_holds_on_to_the_background_is_found_out() -> None:
     """The disc jumps out of reach: what is behind it stays in view, and does not lead back."""
     path = [(80.0 + 5 * step, 90.0) for step in range(10)] + [(280.0, 90.0)] * 21
-    found = follow(frames(path), around(80, 90), SETTINGS)
-    assert found in (Rejection.TRACKER, Rejection.DRIFTED)
+    found = track_region(frames(path), around(80, 90), SETTINGS)
+    assert found in (Rejection.TRACKER_LOST, Rejection.DRIFTED)
 
 
 def test_a_tracker_that_stays_put_while_the_thing_moves_on_is_found_out() -> None:
@@ -65,13 +65,13 @@ def test_a_tracker_that_stays_put_while_the_thing_moves_on_is_found_out() -> Non
     fence = texture(180, 320, 11, grain=4)
     bars = (np.arange(320) // 10 % 2 == 0)[:, None]
     clip = [np.where(bars, fence, disc_over(BACKGROUND, (80 + 3 * step, 90), RADIUS)) for step in range(31)]
-    assert isinstance(follow(clip, around(80, 90), SETTINGS), Region)
-    assert follow(clip, around(80, 90), SETTINGS, least=8) is Rejection.HELD
+    assert isinstance(track_region(clip, around(80, 90), SETTINGS), Region)
+    assert track_region(clip, around(80, 90), SETTINGS, least=8) is Rejection.BACKGROUND
 
 
 def test_a_thing_that_comes_back_has_traveled() -> None:
     there = [(80.0 + 4 * step, 90.0) for step in range(16)]
-    found = follow(frames(there + there[-2::-1]), around(80, 90), SETTINGS, least=40)
+    found = track_region(frames(there + there[-2::-1]), around(80, 90), SETTINGS, least=40)
     assert isinstance(found, Region)
     assert found.overlap(around(80, 90)) > 0.8
 
