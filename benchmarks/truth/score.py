@@ -108,12 +108,12 @@ def _judged(
 ) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
     """N×2 points (x, y) in work pixels, and which of them move."""
     if settings.motion == "trajectories":
-        found = TrajectoryDetector(settings, *size, size[1] / 2).points(shot)
+        found = TrajectoryDetector(settings, *size, size[1] / 2).moving_points(shot)
         return (np.zeros((0, 2)), np.zeros(0, np.bool_)) if isinstance(found, Rejection) else found
     offset = settings.point_step // 2
     across, down = (np.arange(offset, length, settings.point_step) for length in size)
     grid = np.stack(np.meshgrid(across, down), axis=-1).reshape(-1, 2).astype(np.float32)
-    mask = FlowDetector(settings, *size, size[1] / 2).points(shot)
+    mask = FlowDetector(settings, *size, size[1] / 2).moving_points(shot)
     return grid, np.zeros(len(grid), np.bool_) if isinstance(mask, Rejection) else mask.ravel()
 
 

@@ -18,7 +18,7 @@ from ingest.video.signatures import read_signatures, similarity
 def copies(folder: Path, edges: Iterable[tuple[str, str, float]], least: float) -> list[Copy]:
     """The pairs of videos among `edges` (start, start, …) whose views are at least `least` alike, the lower id first.
 
-    A start without a view is nobody's copy. Raises DamagedViews.
+    A start without a view is nobody's copy. Raises DamagedFile.
     """
     pairs = [(a, b) for a, b, _ in edges]
     views = _views(folder, {start for pair in pairs for start in pair})

@@ -63,7 +63,7 @@ def video_id(path: Path) -> str:
             while block := file.read(_READ_BYTES):
                 hasher.update(block)
     except OSError as error:
-        raise UnreadableVideo(path, reason(error)) from error
+        raise UnreadableVideo(path, error_reason(error)) from error
     return hasher.hexdigest()[:16]
 
 
@@ -75,7 +75,7 @@ def require_readable(path: Path) -> None:
     try:
         state = path.stat()
     except OSError as error:
-        what = "nothing is there" if isinstance(error, FileNotFoundError) else reason(error)
+        what = "nothing is there" if isinstance(error, FileNotFoundError) else error_reason(error)
         raise UnreadableVideo(path, "its link leads nowhere" if os.path.islink(path) else what) from error
     if stat.S_ISDIR(state.st_mode):
         listed = os.access(path, os.R_OK | os.X_OK)
@@ -88,7 +88,7 @@ def require_readable(path: Path) -> None:
         raise UnreadableVideo(path, "it is empty")
 
 
-def reason(error: Exception) -> str:
+def error_reason(error: Exception) -> str:
     """Return the message of an error of the system or of FFmpeg as the end of a sentence."""
     if isinstance(error, InvalidDataError):
         return "it is no video, or the part that describes it is damaged or missing"

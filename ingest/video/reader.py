@@ -21,7 +21,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from ingest.errors import UnreadableVideo
-from ingest.video.discovery import reason, require_readable
+from ingest.video.discovery import error_reason, require_readable
 
 _ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 """OpenCV's codes by the rotation that a file asks for, in degrees counterclockwise."""
@@ -127,7 +127,7 @@ class VideoReader:
             self._key_frames = []
 
     def frames_in(self, spans: Sequence[tuple[int, int]]) -> Iterator[Frame]:
-        """Yield the frames whose index lies in one of `spans` (first and last index, inclusive), each once, in order.
+        """Yield the frames with an index in one of `spans` (first and last index, inclusive), each once, in order.
 
         Seeks to the last key frame before a span. `frames` must have run to its end before.
         """
@@ -153,7 +153,7 @@ class VideoReader:
             frame = scaler.reformat(picture, *size, pixel_format, interpolation=Interpolation.AREA, threads=1)
             pixels = frame.to_ndarray()
         except (FFmpegError, ValueError) as error:
-            raise UnreadableVideo(self.path, f"its {picture.format.name} pixels: {reason(error)}") from error
+            raise UnreadableVideo(self.path, f"its {picture.format.name} pixels: {error_reason(error)}") from error
         rotation = _ROTATIONS.get(picture.rotation % 360)
         return cast(NDArray[np.uint8], pixels if rotation is None else cv2.rotate(pixels, rotation))
 
@@ -164,7 +164,7 @@ class VideoReader:
         try:
             container = av.open(address, options={"protocol_whitelist": "file"})
         except (OSError, FFmpegError, ValueError) as error:
-            raise UnreadableVideo(self.path, reason(error)) from error
+            raise UnreadableVideo(self.path, error_reason(error)) from error
         with container:
             if not container.streams.video:
                 raise UnreadableVideo(self.path, "it holds no video stream")

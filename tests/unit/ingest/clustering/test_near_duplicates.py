@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from skimage import data
 
 from ingest.clustering.near_duplicates import among, copies, originals
-from ingest.errors import DamagedViews
+from ingest.errors import DamagedFile
 from ingest.settings import ClusterSettings
-from ingest.video.signatures import save_signatures, read_signatures, similarity, frame_signature, signatures_path
+from ingest.video.signatures import frame_signature, read_signatures, save_signatures, signatures_path, similarity
 
 LEAST = ClusterSettings().copy_similarity
 
@@ -31,7 +31,9 @@ def test_a_darker_cropped_compressed_frame_is_a_copy() -> None:
     _, jpeg = cv2.imencode(".jpg", (part * 0.8).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 30])
     copy = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
     assert similarity(frame_signature(PERSON), frame_signature(copy)) > LEAST
-    assert similarity(frame_signature(copy), frame_signature(PERSON)) == similarity(frame_signature(PERSON), frame_signature(copy))
+    assert similarity(frame_signature(copy), frame_signature(PERSON)) == similarity(
+        frame_signature(PERSON), frame_signature(copy)
+    )
 
 
 def test_another_picture_and_a_blank_one_are_no_copies() -> None:
@@ -54,7 +56,7 @@ def test_views_add_up_and_are_found_by_their_frame(tmp_path: Path) -> None:
 
 def test_damaged_views_are_named_with_what_to_do(tmp_path: Path) -> None:
     signatures_path(tmp_path, "v").write_bytes(b"cut")
-    with pytest.raises(DamagedViews, match=r"v\.npy is unusable.*Delete it"):
+    with pytest.raises(DamagedFile, match=r"v\.npy is unusable.*Delete it"):
         read_signatures(tmp_path, "v")
 
 

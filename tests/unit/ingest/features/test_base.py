@@ -10,7 +10,7 @@ import skimage.data
 import skimage.feature
 from numpy.typing import NDArray
 
-from ingest.errors import DamagedFeatures, UnknownExtractor
+from ingest.errors import DamagedFile, UnknownExtractor
 from ingest.features.base import normalize
 from ingest.features.factory import load_extractor
 from ingest.features.hog import HogExtractor
@@ -120,16 +120,16 @@ def test_a_cut_feature_file_is_named_with_the_remedy(tmp_path: Path, kept: int) 
     write_features(tmp_path, EXTRACTOR, VIDEO, np.ones((50, 40), np.float32))
     path = features_path(tmp_path, EXTRACTOR, VIDEO)
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(DamagedFeatures, match="Delete it") as caught:
+    with pytest.raises(DamagedFile, match="Delete it") as caught:
         read_features(tmp_path, EXTRACTOR, VIDEO)
     assert caught.value.path == path
 
 
 def test_a_missing_or_foreign_feature_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DamagedFeatures):
+    with pytest.raises(DamagedFile):
         read_features(tmp_path, EXTRACTOR, VIDEO)
     path = features_path(tmp_path, EXTRACTOR, VIDEO)
     path.parent.mkdir()
     np.save(path, np.ones(7))
-    with pytest.raises(DamagedFeatures, match="1-d float64"):
+    with pytest.raises(DamagedFile, match="1-d float64"):
         read_features(tmp_path, EXTRACTOR, VIDEO)

@@ -14,7 +14,7 @@ from ingest.clustering.cluster_model import make_fit, save_fit
 from ingest.clustering.kmeans import assign
 from ingest.clustering.tasks import LinkTask, Member, link
 from ingest.engine.local import LocalEngine
-from ingest.errors import DamagedFeatures
+from ingest.errors import DamagedFile
 from ingest.features.storage import features_path, read_features, read_rows, write_features
 from ingest.settings import ClusterSettings
 
@@ -37,7 +37,7 @@ def whole_files(folder: Path, wanted: list[tuple[str, int]]) -> NDArray[np.float
 WANTED = [(VIDEOS[video], row) for video, row in [(5, 4), (5, 1), (0, 0), (3, 3), (5, 0)]]
 
 
-@pytest.mark.parametrize("in_memory", [ingest.features.storage.IN_MEMORY, 0])
+@pytest.mark.parametrize("in_memory", [ingest.features.storage.MEMORY_LIMIT, 0])
 def test_rows_are_those_of_the_files_in_the_order_asked(
     folder: Path, in_memory: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,13 +70,13 @@ def damage(path: Path, how: str) -> None:
 def test_damage_is_named_with_its_file(folder: Path, how: str) -> None:
     path = features_path(folder, EXTRACTOR, VIDEOS[5])
     damage(path, how)
-    with pytest.raises(DamagedFeatures) as caught:
+    with pytest.raises(DamagedFile) as caught:
         read_rows(folder, EXTRACTOR, [(VIDEOS[4], 0), (VIDEOS[5], 5)])
     assert caught.value.path == path
 
 
 def test_a_file_with_fewer_rows_than_asked_for_is_damaged(folder: Path) -> None:
-    with pytest.raises(DamagedFeatures, match="no row 7"):
+    with pytest.raises(DamagedFile, match="no row 7"):
         read_rows(folder, EXTRACTOR, [(VIDEOS[5], 7)])
 
 

@@ -33,8 +33,8 @@ def test_kept_frames_and_decoded_ones_come_in_one_order_each_once(reader: VideoR
     kept = [frame for frame in reader.frames() if 20 <= frame.index <= 29]
     memory.keep(candidate(20, 0.5), kept)
     spans = [(5, 14), (20, 29), (27, 36)]
-    seen = list(memory.windows(spans))
-    again = list(reader.windows(spans))
+    seen = list(memory.frames_in(spans))
+    again = list(reader.frames_in(spans))
     assert [frame.index for frame in seen] == [*range(5, 15), *range(20, 37)]
     assert [frame.image.tobytes() for frame in seen] == [frame.image.tobytes() for frame in again]
     assert sum(any(frame is one for one in kept) for frame in seen) == 7
@@ -42,7 +42,7 @@ def test_kept_frames_and_decoded_ones_come_in_one_order_each_once(reader: VideoR
 
 def test_the_strongest_candidates_that_would_be_tracked_are_kept_within_the_budget(reader: VideoReader) -> None:
     memory = FrameCache(reader, SETTINGS, budget=25 * reader.picture_bytes)
-    frames = list(reader.windows([(0, 99)]))
+    frames = list(reader.frames_in([(0, 99)]))
     for index, motion in ((0, 0.2), (40, 0.9), (45, 0.8), (70, 0.1), (80, 0.3)):
         memory.keep(candidate(index, motion), frames[index : index + 10])
         assert len(memory._frames) <= 25

@@ -17,7 +17,7 @@ SETTINGS = MiningSettings()
 
 
 def judge(frames: list[Image], settings: MiningSettings = SETTINGS) -> MovingBox | Rejection:
-    return FlowDetector(settings, WIDTH, HEIGHT, SIDE).judge(shot(frames))
+    return FlowDetector(settings, WIDTH, HEIGHT, SIDE).detect(shot(frames))
 
 
 def shot(frames: list[Image]) -> list[GrayFrame]:
@@ -78,7 +78,9 @@ def test_each_limit_names_itself() -> None:
     assert judge(frames, replace(SETTINGS, min_moving=0.3)) is Rejection.LITTLE_MOTION
     assert judge(frames, replace(SETTINGS, max_moving=0.01)) is Rejection.MUCH_MOTION
     assert judge(frames, replace(SETTINGS, min_density=0.9)) is Rejection.SPARSE_MOTION
-    settings = [reason.setting() for reason in (Rejection.LITTLE_MOTION, Rejection.MUCH_MOTION, Rejection.SPARSE_MOTION)]
+    settings = [
+        reason.setting() for reason in (Rejection.LITTLE_MOTION, Rejection.MUCH_MOTION, Rejection.SPARSE_MOTION)
+    ]
     assert settings == ["min_moving", "max_moving", "min_density"]
 
 
@@ -94,5 +96,5 @@ def test_motion_in_two_places_is_scattered_where_one_box_must_hold_it() -> None:
 @pytest.mark.parametrize("size", [(320, 48), (48, 320), (32, 32)])
 def test_odd_sizes_are_judged(size: tuple[int, int]) -> None:
     width, height = size
-    judged = FlowDetector(SETTINGS, width, height, min(size) * 0.57).judge(shot([texture(height, width, 3)] * 3))
+    judged = FlowDetector(SETTINGS, width, height, min(size) * 0.57).detect(shot([texture(height, width, 3)] * 3))
     assert judged is Rejection.LITTLE_MOTION or judged is Rejection.FEW_CORNERS

@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from ingest.errors import WrongOpenCV
+from ingest.errors import IngestError
 from ingest.model import Region
 from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
-from ingest.tracking.kcf import track_region, require_tracker
+from ingest.tracking.kcf import require_tracker, track_region
 from tests.unit.ingest.clip_files import Image, disc_over, texture
 
 SETTINGS = MiningSettings()
@@ -45,7 +45,10 @@ def test_a_region_may_reach_a_little_beyond_the_frame() -> None:
 
 
 def test_what_leaves_the_frame_is_told_so() -> None:
-    assert track_region(frames([(60.0 - 3 * step, 90.0) for step in range(31)]), around(60, 90), SETTINGS) is Rejection.LEFT_FRAME
+    assert (
+        track_region(frames([(60.0 - 3 * step, 90.0) for step in range(31)]), around(60, 90), SETTINGS)
+        is Rejection.LEFT_FRAME
+    )
 
 
 def test_what_is_gone_is_lost() -> None:
@@ -66,12 +69,12 @@ def test_a_tracker_that_stays_put_while_the_thing_moves_on_is_found_out() -> Non
     bars = (np.arange(320) // 10 % 2 == 0)[:, None]
     clip = [np.where(bars, fence, disc_over(BACKGROUND, (80 + 3 * step, 90), RADIUS)) for step in range(31)]
     assert isinstance(track_region(clip, around(80, 90), SETTINGS), Region)
-    assert track_region(clip, around(80, 90), SETTINGS, least=8) is Rejection.BACKGROUND
+    assert track_region(clip, around(80, 90), SETTINGS, min_distance=8) is Rejection.BACKGROUND
 
 
 def test_a_thing_that_comes_back_has_traveled() -> None:
     there = [(80.0 + 4 * step, 90.0) for step in range(16)]
-    found = track_region(frames(there + there[-2::-1]), around(80, 90), SETTINGS, least=40)
+    found = track_region(frames(there + there[-2::-1]), around(80, 90), SETTINGS, min_distance=40)
     assert isinstance(found, Region)
     assert found.overlap(around(80, 90)) > 0.8
 
@@ -83,5 +86,5 @@ def test_overlap_is_intersection_over_union() -> None:
 
 def test_an_opencv_without_kcf_is_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(cv2, "TrackerKCF")
-    with pytest.raises(WrongOpenCV, match="install opencv-contrib-python-headless"):
+    with pytest.raises(IngestError, match="install opencv-contrib-python-headless"):
         require_tracker()

@@ -124,13 +124,13 @@ def test_time_follows_the_stamps(tmp_path: Path) -> None:
 def test_stamps_that_go_back_are_not_believed_again() -> None:
     clock = Clock(base=0.1, period=0.5)
     assert [clock.tick(pts) for pts in (7, 9, 8, 40)] == pytest.approx([0, 0.2, 0.7, 1.2])
-    assert not clock.steady
+    assert not clock.reliable
 
 
 def test_frames_without_stamps_are_a_period_apart() -> None:
     clock = Clock(base=0.1, period=0.5)
     assert [clock.tick(None) for _ in range(3)] == [0, 0.5, 1]
-    assert not clock.steady
+    assert not clock.reliable
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.ts", "clip.avi"])
@@ -138,7 +138,9 @@ def test_windows_give_the_frames_of_the_full_pass(tmp_path: Path, name: str) -> 
     path = write(tmp_path / name, crossing(60, 128, 96), options={"g": "10", "crf": "20"})
     reader = VideoReader(path)
     whole = [(frame.index, frame.time, frame.image) for frame in reader.frames()]
-    seen = [(frame.index, frame.time, frame.image) for frame in reader.windows([(48, 52), (3, 5), (25, 30), (28, 33)])]
+    seen = [
+        (frame.index, frame.time, frame.image) for frame in reader.frames_in([(48, 52), (3, 5), (25, 30), (28, 33)])
+    ]
     assert [index for index, _, _ in seen] == [*range(3, 6), *range(25, 34), *range(48, 53)]
     for index, time, image in seen:
         assert time == whole[index][1]

@@ -16,7 +16,7 @@ SHOTS_OF_BIKES = [30, 76, 137, 187, 242]
 
 def cuts(frames: Iterable[np.typing.NDArray[np.uint8]]) -> list[int]:
     detector = ShotBoundaryDetector(MiningSettings())
-    return [index for index, frame in enumerate(frames) if detector.begins(frame)]
+    return [index for index, frame in enumerate(frames) if detector.is_boundary(frame)]
 
 
 def scene(seed: int, right: int = 0) -> np.typing.NDArray[np.uint8]:
