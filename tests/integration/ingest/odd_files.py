@@ -11,7 +11,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.unit.ingest.clip_files import Image, crossing, cut, flip_bytes, sound, texture, turn_by_metadata, write
+from tests.unit.ingest.clip_files import (
+    Image,
+    crossing,
+    flip_bytes,
+    rotate_by_metadata,
+    texture,
+    truncate,
+    write,
+    write_sound,
+)
 
 FRAMES = 60
 """Enough for a track of 30 frames, and little to encode."""
@@ -30,12 +39,12 @@ def noise(path: Path) -> None:
 
 def truncated(share: float) -> Callable[[Path], object]:
     """A file that lost its end, and decodes without a word up to there."""
-    return lambda path: cut(plain(path, 2), share)
+    return lambda path: truncate(plain(path, 2), share)
 
 
 def late_index(path: Path) -> None:
     """The index of an mp4 lies at its end, and is lost with it."""
-    cut(plain(path, 1), 0.9)
+    truncate(plain(path, 1), 0.9)
 
 
 def flipped(path: Path) -> None:
@@ -60,7 +69,7 @@ def large(path: Path) -> None:
 
 
 def turned(path: Path) -> None:
-    turn_by_metadata(plain(path, 4))
+    rotate_by_metadata(plain(path, 4))
 
 
 def uneven(path: Path) -> None:
@@ -133,7 +142,7 @@ MAKERS: dict[str, Callable[[Path], object]] = {
     "zero bytes.mp4": lambda path: path.write_bytes(b""),
     "noise.mp4": noise,
     "text.mp4": lambda path: path.write_text("<html>not found</html>"),
-    "sound alone.mp4": sound,
+    "sound alone.mp4": write_sound,
     "moov cut off.mp4": late_index,
     "cut.avi": truncated(0.7),
     "cut.ts": truncated(0.9),

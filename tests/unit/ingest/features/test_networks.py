@@ -20,7 +20,7 @@ from ingest.features.factory import load_extractor
 from ingest.features.grayscale import to_grayscale
 from ingest.settings import ExtractorSpec
 from tests.hiding import without
-from tests.unit.ingest.features.test_base import photographs
+from tests.unit.ingest.features.photographs import photographs
 from trainer.evaluation.features import trunk_features
 from trainer.models.trunk import Trunk
 from trainer.models.weights import save_trunk
