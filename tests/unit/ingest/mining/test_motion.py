@@ -91,7 +91,7 @@ def test_motion_in_two_places_is_scattered_if_one_box_must_contain_it() -> None:
         disc_over(disc_over(panned(0), (60 + 4 * step, 120), RADIUS), (260 - 4 * step, 120), RADIUS, seed=5)
         for step in range(3)
     ]
-    assert isinstance(judge(frames), MovingBox)
+    assert isinstance(detect(frames), MovingBox)
     assert detect(frames, replace(SETTINGS, min_share=0.8)) is Rejection.SCATTERED_MOTION
 
 
