@@ -19,9 +19,10 @@ with atheris.instrument_imports(include=["api"]):
 
     from api.errors import MixError
     from api.routes.negotiation import preferred
-    from api.routes.triplets import JSON, TripletQuery
-    from api.wire.arrow import Body, _read
-    from api.wire.triplets import END_OF_STREAM, MEDIA_TYPE, SCHEMA, WireError, _from_rows, decode
+    from api.routes.triplets import JSON, TripletParameters
+    from api.wire.arrow import END_OF_STREAM, MEDIA_TYPE, Body, _read
+    from api.wire.errors import WireError
+    from api.wire.triplets import SCHEMA, _from_rows, decode_triplets
     from tests.unit.api.wire.test_decoding import BODY, assert_whole
 
 SEEDS = {
@@ -38,7 +39,7 @@ def wire(body: bytes) -> None:
     """The decoder of the wire format."""
     for read in (body, body + END_OF_STREAM):
         try:
-            assert_whole(decode(read))
+            assert_whole(decode_triplets(read))
         except WireError as error:
             assert str(error)
         # Past the digest, which chance does not get right.
@@ -51,11 +52,11 @@ def query(text: bytes) -> None:
     said = text.decode("latin-1")
     preferred(said, (JSON, MEDIA_TYPE))
     try:
-        asked = TripletQuery.model_validate(dict(parse_qsl(said, keep_blank_values=True))).parsed()
+        asked = TripletParameters.model_validate(dict(parse_qsl(said, keep_blank_values=True))).query()
     except (ValidationError, MixError, ValueError) as error:
         assert str(error)
         return
-    assert TripletQuery.model_validate(asked.as_dict()).parsed() == asked
+    assert TripletParameters.model_validate(asked.as_dict()).query() == asked
 
 
 def main() -> None:

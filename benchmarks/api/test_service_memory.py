@@ -25,7 +25,7 @@ import urllib3
 
 from api.client.http import TripletClient
 from api.client.stream import TripletStream
-from api.wire import triplets as triplet_wire
+from api.wire.arrow import MEDIA_TYPE
 from benchmarks.graphs import Shape, publish_with_pixels
 from tests.conftest import Graph, end, free_port, neo4j, open_graph, wait_until_ready
 
@@ -127,7 +127,7 @@ def test_readers_that_do_not_read(graph: Graph) -> None:
     places, sleepers = 2, 16
     path = f"/v1/snapshots/{graph.store.snapshot('latest').id}/triplets?count={LARGEST}"
     with serving(graph, "--in-flight", str(places)) as (url, process), ExitStack() as stack:
-        answer = urllib3.request("GET", url + path, headers={"Accept": triplet_wire.MEDIA_TYPE})
+        answer = urllib3.request("GET", url + path, headers={"Accept": MEDIA_TYPE})
         assert answer.status == 200
         body = len(answer.data) / MEBI
         level = own(process)
@@ -135,7 +135,7 @@ def test_readers_that_do_not_read(graph: Graph) -> None:
         for number in range(sleepers):
             sleeper = stack.enter_context(socket.create_connection(("127.0.0.1", port or 0)))
             request = (
-                f"GET {path}&seed={number} HTTP/1.1\r\nHost: localhost\r\nAccept: {triplet_wire.MEDIA_TYPE}\r\n\r\n"
+                f"GET {path}&seed={number} HTTP/1.1\r\nHost: localhost\r\nAccept: {MEDIA_TYPE}\r\n\r\n"
             )
             sleeper.sendall(request.encode())
             time.sleep(1)

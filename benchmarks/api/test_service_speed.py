@@ -22,7 +22,8 @@ import pytest
 import urllib3
 
 from api.client.http import TripletClient
-from api.wire import triplets as triplet_wire
+from api.wire.arrow import MEDIA_TYPE
+from api.wire.triplets import TripletBatch, decode_triplets
 from benchmarks.api import loaders
 from benchmarks.graphs import Shape, publish_with_pixels
 from benchmarks.rates import in_turn, show, show_ratios
@@ -34,7 +35,7 @@ PAIRS = 100
 STORED = 10_000
 """Pairs that the loaders have on disk."""
 MIX = "transitive:7,intra:2"
-ARROW = {"Accept": triplet_wire.MEDIA_TYPE}
+ARROW = {"Accept": MEDIA_TYPE}
 CLIENTS = (1, 4, 16)
 ROUNDS = 9
 STATIC = """
@@ -127,7 +128,7 @@ def test_batches_a_second(large: Graph, live: str, tmp_path: Path) -> None:
     for name, taken in seconds.items():
         half, most = np.percentile(taken, [50, 99]) * 1e3
         print(f"  {name}: p50 {half:.2f} ms, p99 {most:.2f} ms")
-    images = sum(map(len, triplet_wire.decode(body).images))
+    images = sum(map(len, decode_triplets(body).images))
     print(f"  {len(body) / images:.4f} bytes on the wire for each of an image")
 
 
@@ -137,7 +138,7 @@ def test_pairs_a_second_beside_loaders_of_files(large: Graph, live: str, tmp_pat
     positions = count(0, PAIRS)
     with TripletClient(live) as client, ExitStack() as stack:
 
-        def batch() -> triplet_wire.TripletBatch:
+        def batch() -> TripletBatch:
             query = {"seed": 0, "negatives": "batch", "position": next(positions), "count": PAIRS}
             return client.triplets(snapshot, mix=MIX, **query)  # type: ignore[arg-type]
 

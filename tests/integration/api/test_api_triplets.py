@@ -16,13 +16,13 @@ import urllib3
 from scipy import stats
 
 from api.client.http import TripletClient
-from api.wire import triplets as triplet_wire
-from api.wire.triplets import TripletBatch
+from api.wire.arrow import MEDIA_TYPE
+from api.wire.triplets import TripletBatch, decode_triplets, encode_triplets
 from tests.conftest import Graph, free_port
 
 PAPER = "transitive:7,intra:2"
 ALL_KINDS = "transitive:5,intra:2,inter:2"
-ARROW = {"Accept": triplet_wire.MEDIA_TYPE}
+ARROW = {"Accept": MEDIA_TYPE}
 
 
 @dataclass(frozen=True)
@@ -203,14 +203,14 @@ def test_another_service_without_a_cache_gives_the_same_bytes(world: Graph, serv
 
 def test_an_answer_carries_its_length_and_its_digest(service: str, truth: Truth) -> None:
     response = urllib3.request("GET", f"{service}/v1/snapshots/{truth.id}/triplets?count=3", headers=ARROW)
-    assert response.headers["Content-Type"] == triplet_wire.MEDIA_TYPE
+    assert response.headers["Content-Type"] == MEDIA_TYPE
     assert int(response.headers["Content-Length"]) == len(response.data)
-    assert response.headers["ETag"] == f'"{triplet_wire.decode(response.data).digest}"'
+    assert response.headers["ETag"] == f'"{decode_triplets(response.data).digest}"'
 
 
 def test_a_batch_is_little_more_than_its_images(client: TripletClient, truth: Truth) -> None:
     batch = pull(client, truth, 0, 100)
-    body, _ = triplet_wire.encode(batch)
+    body, _ = encode_triplets(batch)
     assert len(body) <= 1.05 * sum(map(len, batch.images))
 
 

@@ -12,7 +12,7 @@ import pytest
 import urllib3
 
 from api.sampling.order import MAX_POSITION
-from api.wire import triplets as triplet_wire
+from api.wire.arrow import MEDIA_TYPE
 from graphdb.model import Snapshot
 from tests.conftest import Graph, end, free_port, wait_until_ready
 from tests.integration.api.test_service_outside import metrics
@@ -32,7 +32,7 @@ Bodies = dict[tuple[str, str], str]
 def bodies(url: str, snapshot: Snapshot, queries: list[str], http: urllib3.PoolManager) -> Bodies:
     """What each query is answered, in both forms."""
     said = {}
-    for query, form in product(queries, (JSON, triplet_wire.MEDIA_TYPE)):
+    for query, form in product(queries, (JSON, MEDIA_TYPE)):
         # Each request of its own, so that the workers take turns.
         headers = {"Accept": form, "Connection": "close"}
         answer = http.request(

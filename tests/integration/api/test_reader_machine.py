@@ -28,7 +28,7 @@ from api.client.stream import TripletStream
 from api.server.main import address, listen
 from api.server.protocol import BoundedProtocol
 from api.settings import ServiceSettings
-from api.wire import triplets as triplet_wire
+from api.wire.arrow import MEDIA_TYPE
 from api.wire.triplets import TripletBatch
 from foundation.data_folder import DataFolder
 from tests.integration.ingest.test_prune import prune
@@ -72,8 +72,8 @@ def serving(folder: DataFolder, **options: Any) -> Iterator[str]:
 
 def settle(app: FastAPI) -> None:
     """Wait until nothing is read ahead any more: a service that ends as a process does takes its connections along."""
-    windows = app.state.service._windows
-    while windows._under_way or windows._notes:
+    cache = app.state.service._cache
+    while cache._reads or cache._background:
         time.sleep(0.005)
 
 
@@ -205,7 +205,7 @@ class Readers(RuleBasedStateMachine):
             "GET",
             f"{self.url}/v1/snapshots/{snapshot}/triplets",
             fields={name: str(value) for name, value in QUERIES[number].items()},
-            headers={"Accept": triplet_wire.MEDIA_TYPE},
+            headers={"Accept": MEDIA_TYPE},
             timeout=60,
         )
         return answer.status, b"" if answer.status == NO_SUCH_PAIRS else answer.data

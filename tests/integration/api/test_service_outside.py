@@ -25,7 +25,8 @@ from api.client.http import ServiceError, TripletClient
 from api.errors import TlsUnusable
 from api.middleware.api_keys import KeyFile
 from api.server.main import check_tls
-from api.wire import triplets as triplet_wire
+from api.wire.arrow import MEDIA_TYPE
+from api.wire.triplets import decode_triplets
 from tests.conftest import Graph, Wait, end, free_port, wait_until_ready
 from tests.integration.api.test_api_service import assert_problem, get, publish
 from tests.sockets import heard
@@ -202,14 +203,14 @@ def test_an_answer_that_is_not_read_keeps_its_place_until_it_is(graph: Graph) ->
     with socket.socket() as slow:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # what the system keeps is not the service's
         slow.connect(("127.0.0.1", port))
-        slow.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\nAccept: {triplet_wire.MEDIA_TYPE}\r\n\r\n".encode())
+        slow.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\nAccept: {MEDIA_TYPE}\r\n\r\n".encode())
         head = slow.recv(1000)
         assert head.startswith(b"HTTP/1.1 200")
         for _ in range(5):
             assert_problem(get(f"{url}/v1/snapshots"), 503, "overloaded")
             time.sleep(0.1)
         said = head + heard(slow)
-    assert len(triplet_wire.decode(said.partition(b"\r\n\r\n")[2])) == 4096
+    assert len(decode_triplets(said.partition(b"\r\n\r\n")[2])) == 4096
     assert get(f"{url}/v1/snapshots").status == 200
 
 
@@ -354,7 +355,7 @@ def test_what_is_under_way_is_finished_before_it_ends(graph: Graph, wait_for: Wa
     with ExitStack() as stack:
         connections = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60)) for _ in range(4)]
         for seed, connection in enumerate(connections):
-            head = f"GET {path}&seed={seed} HTTP/1.1\r\nHost: localhost\r\nAccept: {triplet_wire.MEDIA_TYPE}\r\n\r\n"
+            head = f"GET {path}&seed={seed} HTTP/1.1\r\nHost: localhost\r\nAccept: {MEDIA_TYPE}\r\n\r\n"
             connection.sendall(head.encode())
         wait_for(lambda: begun(metrics(url)) == 4)
         process.send_signal(signal.SIGTERM)
@@ -362,7 +363,7 @@ def test_what_is_under_way_is_finished_before_it_ends(graph: Graph, wait_for: Wa
             with connection.makefile("rb") as answer:
                 status, body = answer.read().split(b"\r\n\r\n", 1)
             assert status.startswith(b"HTTP/1.1 200"), status
-            assert len(triplet_wire.decode(body)) == 1000
+            assert len(decode_triplets(body)) == 1000
     assert process.wait(30) == 0
 
 

@@ -49,8 +49,8 @@ def test_text_is_what_goes_wrong_with_the_request_it_is_about() -> None:
 
 def test_outside_of_a_request_there_is_no_id(caplog: pytest.LogCaptureFixture) -> None:
     record = logging.LogRecord("api", logging.ERROR, "", 0, "it %s", ("failed",), None)
-    assert copy_context().run(logs.AsText().format, record) == "it failed"
-    assert "request_id" not in json.loads(logs.AsJson().format(record))
+    assert copy_context().run(logs.TextFormatter().format, record) == "it failed"
+    assert "request_id" not in json.loads(logs.JsonFormatter().format(record))
 
 
 UNREAD = """

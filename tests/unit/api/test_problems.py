@@ -20,18 +20,18 @@ from starlette.types import Receive, Scope, Send
 from api import problems
 from api.app import protect
 from api.errors import (
+    ApiError,
     GraphTooSlow,
     ImagesMoving,
     MixError,
     MixUnavailable,
     NegativesExhausted,
     RowsMissing,
-    ServiceFault,
     TooFewGroups,
 )
 from api.middleware.access_log import AccessLog
 from api.middleware.api_keys import KeyFile, Keyring
-from api.problems import MEDIA_TYPE, NAMED
+from api.problems import MEDIA_TYPE, PROBLEM_TYPES
 from graphdb.errors import DamagedArchive, GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
 from tests.unit.api.asgi import Response, get
 
@@ -108,7 +108,7 @@ def test_an_error_is_a_problem_of_its_own_kind(name: str) -> None:
     error, status, kind = ERRORS[name]
     response = get(an_app(), f"/raise/{name}")
     assert_problem(response, status, f"/problems/{kind}")
-    assert kind in NAMED
+    assert kind in PROBLEM_TYPES
     assert ("retry-after" in response.headers) == (status == 503)
     assert b"secret" not in response.body
     if status < 500:
@@ -118,7 +118,7 @@ def test_an_error_is_a_problem_of_its_own_kind(name: str) -> None:
 def test_every_error_of_the_service_that_a_request_can_cause_has_a_kind() -> None:
     at_start = {"NotLoopback", "PortTaken", "TlsUnusable", "WorkersFailed"}
     of_commands = {"KeyUnusable", "KeyNameTaken", "KeyNotFound", "KeysUnreadable", "OtherExport"}
-    for error in ServiceFault.__subclasses__():
+    for error in ApiError.__subclasses__():
         assert error in problems.KINDS or error.__name__ in at_start | of_commands, error
 
 

@@ -20,14 +20,16 @@ import pytest
 from api.client import http
 from api.client.http import AddressError, ServiceError, ServiceUnavailable, TripletClient
 from api.wire import arrow
-from api.wire import triplets as triplet_wire
+from api.wire.arrow import MEDIA_TYPE
+from api.wire.errors import WireError, WireVersionError
+from api.wire.triplets import TripletBatch, decode_triplets, encode_triplets
 
 ASK: dict[str, Any] = {"seed": 7, "mix": "transitive:7,intra:2", "negatives": "batch", "position": 90, "count": 4}
 
 
 def a_body(num_pairs: int = 4, snapshot: str = "0123456789abcdef", **query: Any) -> bytes:
     ids = [f"{i:016x}-00000000-0-0-96" for i in range(num_pairs)]
-    batch = triplet_wire.TripletBatch(
+    batch = TripletBatch(
         snapshot=snapshot,
         query=ASK | query,
         position=np.arange(90, 90 + num_pairs),
@@ -42,7 +44,7 @@ def a_body(num_pairs: int = 4, snapshot: str = "0123456789abcdef", **query: Any)
         images=[b"\xff\xd8" + bytes([i]) * 100 for i in range(2 * num_pairs)],
         negative_idx=np.arange(num_pairs)[::-1].copy(),
     )
-    return bytes(triplet_wire.encode(batch)[0])
+    return bytes(encode_triplets(batch)[0])
 
 
 BODY = a_body()
@@ -122,10 +124,10 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_batch_arrives_as_it_was_sent() -> None:
     with serving(GOOD) as server, TripletClient(server.url + "/", api_key="secret") as triplets:
-        assert pull(triplets) == triplet_wire.decode(BODY).digest
+        assert pull(triplets) == decode_triplets(BODY).digest
     path, headers = server.asked[0]
     assert path.startswith("/v1/snapshots/0123456789abcdef/triplets?seed=7&mix=transitive%3A7%2Cintra%3A2")
-    assert headers["Accept"] == triplet_wire.MEDIA_TYPE
+    assert headers["Accept"] == MEDIA_TYPE
     assert headers["Authorization"] == "Bearer secret"
 
 
@@ -146,7 +148,7 @@ def test_a_batch_arrives_as_it_was_sent() -> None:
 )
 def test_what_may_pass_is_tried_again(trouble: Reply) -> None:
     with serving(trouble, trouble, GOOD) as server, TripletClient(server.url) as triplets:
-        assert pull(triplets) == triplet_wire.decode(BODY).digest
+        assert pull(triplets) == decode_triplets(BODY).digest
     assert len(server.asked) == 3
 
 
@@ -157,7 +159,7 @@ def test_what_does_not_pass_is_one_typed_error_with_its_cause() -> None:
         pytest.raises(ServiceUnavailable, match="cut") as error,
     ):
         pull(triplets)
-    assert isinstance(error.value.__cause__, triplet_wire.WireError)
+    assert isinstance(error.value.__cause__, WireError)
     assert len(server.asked) > 2
 
 
@@ -171,7 +173,7 @@ def test_a_service_that_comes_up_late_is_waited_for() -> None:
         time.sleep(0.1)
         with serving(GOOD, port=port):
             waiting.join(timeout=30)
-    assert digests == [triplet_wire.decode(BODY).digest]
+    assert digests == [decode_triplets(BODY).digest]
 
 
 def test_a_silent_service_is_left_after_the_timeout() -> None:
@@ -226,7 +228,7 @@ def test_another_version_of_the_format_is_not_asked_for_again(monkeypatch: pytes
     with (
         serving(reply(200, other)) as server,
         TripletClient(server.url) as triplets,
-        pytest.raises(triplet_wire.WireVersionError, match="version 2"),
+        pytest.raises(WireVersionError, match="version 2"),
     ):
         pull(triplets)
     assert len(server.asked) == 1
@@ -273,7 +275,7 @@ def test_latest_is_followed() -> None:
 
 def test_threads_share_a_client() -> None:
     with serving(GOOD) as server, TripletClient(server.url) as triplets, ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(pull, [triplets] * 40)) == {triplet_wire.decode(BODY).digest}
+        assert set(pool.map(pull, [triplets] * 40)) == {decode_triplets(BODY).digest}
 
 
 def test_closing_ends_the_wait_of_another_thread() -> None:

@@ -11,7 +11,7 @@ import pytest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.middleware.load_limits import Limits, Rates
+from api.middleware.load_limits import LoadLimits, RateLimiter
 from tests.unit.api.asgi import get
 
 
@@ -27,7 +27,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 def test_a_second_s_worth_comes_at_once_and_then_the_rate(
     tmp_path: Path, clock: list[float], rate: float, at_once: int
 ) -> None:
-    rates = Rates(tmp_path)
+    rates = RateLimiter(tmp_path)
     taken = 0
     while not (wait := rates.take("one", rate)):
         taken += 1
@@ -40,7 +40,7 @@ def test_a_second_s_worth_comes_at_once_and_then_the_rate(
 
 
 def test_over_a_minute_no_more_passes_than_the_rate_and_the_burst(tmp_path: Path, clock: list[float]) -> None:
-    rates = Rates(tmp_path)
+    rates = RateLimiter(tmp_path)
     passed = 0
     for _ in range(6000):
         passed += not rates.take("one", 7.0)
@@ -49,14 +49,14 @@ def test_over_a_minute_no_more_passes_than_the_rate_and_the_burst(tmp_path: Path
 
 
 def test_each_key_has_a_rate_of_its_own_that_all_workers_share(tmp_path: Path, clock: list[float]) -> None:
-    ours, theirs = Rates(tmp_path), Rates(tmp_path)
+    ours, theirs = RateLimiter(tmp_path), RateLimiter(tmp_path)
     while not ours.take("one", 3.0):
         pass
     assert theirs.take("one", 3.0)
     assert not theirs.take("two", 3.0)
     pid = os.fork()
     if not pid:
-        os._exit(bool(Rates(tmp_path).take("one", 3.0)))
+        os._exit(bool(RateLimiter(tmp_path).take("one", 3.0)))
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
 
 
@@ -90,7 +90,7 @@ async def ask(app: ASGIApp) -> Message:
 def test_more_than_so_many_at_a_time_are_told_to_come_again(tmp_path: Path) -> None:
     async def scenario() -> None:
         slow = Slow()
-        app = Limits(slow, 2, Rates(tmp_path))
+        app = LoadLimits(slow, 2, RateLimiter(tmp_path))
         answers = [asyncio.ensure_future(ask(app)) for _ in range(2)]
         while slow.asked < 2:
             await asyncio.sleep(0)
@@ -113,7 +113,7 @@ def test_a_full_service_answers_probes_and_metrics(tmp_path: Path, path: str) ->
     async def up(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    full = Limits(up, 0, Rates(tmp_path))
+    full = LoadLimits(up, 0, RateLimiter(tmp_path))
     assert get(full, path).status == 200
     assert get(full, "/v1/snapshots").status == 503
 
@@ -132,7 +132,7 @@ def test_a_request_is_under_way_until_its_answer_was_read(tmp_path: Path) -> Non
         async def large(scope: Scope, receive: Receive, send: Send) -> None:
             await Response(b"large")(scope, receive, send)
 
-        app = Limits(large, 1, Rates(tmp_path))
+        app = LoadLimits(large, 1, RateLimiter(tmp_path))
         reading = asyncio.ensure_future(app(dict(SCOPE), nothing, send))
         while len(sent) < 2:
             await asyncio.sleep(0)

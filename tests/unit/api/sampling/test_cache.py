@@ -15,7 +15,7 @@ import pytest
 
 from api.errors import GraphTooSlow
 from api.sampling.cache import GraphCache, Key
-from api.sampling.executor import DaemonExecutor
+from api.sampling.executor import GraphExecutor
 
 
 @dataclass
@@ -42,12 +42,12 @@ class Graph:
 
 def run(test: Callable[[GraphCache], Coroutine[Any, Any, None]], max_bytes: int = 1000, deadline: float = 10) -> None:
     async def main() -> None:
-        readers = DaemonExecutor(2, lost_after=60, reconnect=lambda: None)
-        windows = GraphCache(max_bytes, deadline=deadline, readers=readers)
+        readers = GraphExecutor(2, hang_seconds=60, reconnect=lambda: None)
+        cache = GraphCache(max_bytes, deadline=deadline, readers=readers)
         try:
-            await test(windows)
+            await test(cache)
         finally:
-            windows.close()
+            cache.close()
 
     asyncio.run(main())
 
@@ -55,11 +55,11 @@ def run(test: Callable[[GraphCache], Coroutine[Any, Any, None]], max_bytes: int 
 def test_a_thing_is_read_once_and_kept() -> None:
     graph = Graph()
 
-    async def test(windows: GraphCache) -> None:
-        assert windows.kept(("s", 1)) is None
+    async def test(cache: GraphCache) -> None:
+        assert cache.peek(("s", 1)) is None
         for _ in range(3):
-            assert (await windows.get(("s", 1), graph.reader(("s", 1)))).name == ("s", 1)
-            assert windows.kept(("s", 1)).name == ("s", 1)
+            assert (await cache.get(("s", 1), graph.reader(("s", 1)))).name == ("s", 1)
+            assert cache.peek(("s", 1)).name == ("s", 1)
 
     run(test)
     assert graph.asked == [("s", 1)]
@@ -68,9 +68,9 @@ def test_a_thing_is_read_once_and_kept() -> None:
 def test_many_who_ask_at_once_share_one_reading() -> None:
     graph = Graph(wait=0.05)
 
-    async def test(windows: GraphCache) -> None:
-        windows.expect(("s", 1), graph.reader(("s", 1)))
-        things = await asyncio.gather(*(windows.get(("s", 1), graph.reader(("s", 1))) for _ in range(20)))
+    async def test(cache: GraphCache) -> None:
+        cache.expect(("s", 1), graph.reader(("s", 1)))
+        things = await asyncio.gather(*(cache.get(("s", 1), graph.reader(("s", 1))) for _ in range(20)))
         assert len({id(thing) for thing in things}) == 1
 
     run(test)
@@ -80,12 +80,12 @@ def test_many_who_ask_at_once_share_one_reading() -> None:
 def test_what_was_not_asked_for_longest_goes_first() -> None:
     graph = Graph()
 
-    async def test(windows: GraphCache) -> None:
+    async def test(cache: GraphCache) -> None:
         for number in (1, 2, 3, 1, 4):
-            await windows.get(("s", number), graph.reader(("s", number)))
-        assert windows.nbytes == 300
+            await cache.get(("s", number), graph.reader(("s", number)))
+        assert cache.nbytes == 300
         for number in (1, 3, 4):
-            await windows.get(("s", number), graph.reader(("s", number)))
+            await cache.get(("s", number), graph.reader(("s", number)))
 
     run(test, max_bytes=300)
     assert graph.asked == [("s", number) for number in (1, 2, 3, 4)]
@@ -94,10 +94,10 @@ def test_what_was_not_asked_for_longest_goes_first() -> None:
 def test_nothing_is_kept_where_there_is_no_room() -> None:
     graph = Graph()
 
-    async def test(windows: GraphCache) -> None:
+    async def test(cache: GraphCache) -> None:
         for _ in range(2):
-            assert (await windows.get(("s", 1), graph.reader(("s", 1)))).name == ("s", 1)
-        assert windows.nbytes == 0
+            assert (await cache.get(("s", 1), graph.reader(("s", 1)))).name == ("s", 1)
+        assert cache.nbytes == 0
 
     run(test, max_bytes=0)
     assert len(graph.asked) == 2
@@ -106,9 +106,9 @@ def test_nothing_is_kept_where_there_is_no_room() -> None:
 def test_nothing_is_read_ahead_where_nothing_is_kept() -> None:
     graph = Graph()
 
-    async def test(windows: GraphCache) -> None:
-        windows.expect(("s", 1), graph.reader(("s", 1)))
-        await windows.get(("s", 2), graph.reader(("s", 2)))
+    async def test(cache: GraphCache) -> None:
+        cache.expect(("s", 1), graph.reader(("s", 1)))
+        await cache.get(("s", 2), graph.reader(("s", 2)))
 
     run(test, max_bytes=0)
     assert graph.asked == [("s", 2)]
@@ -121,11 +121,11 @@ def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
         asked.append(1)
         raise LookupError("gone")
 
-    async def test(windows: GraphCache) -> None:
-        windows.expect(("s", 0), fail)
-        failed = await asyncio.gather(*(windows.get(("s", 1), fail) for _ in range(3)), return_exceptions=True)
+    async def test(cache: GraphCache) -> None:
+        cache.expect(("s", 0), fail)
+        failed = await asyncio.gather(*(cache.get(("s", 1), fail) for _ in range(3)), return_exceptions=True)
         assert [type(error) for error in failed] == [LookupError] * 3
-        assert (await windows.get(("s", 1), Graph().reader(("s", 1)))).name == ("s", 1)
+        assert (await cache.get(("s", 1), Graph().reader(("s", 1)))).name == ("s", 1)
 
     run(test)
     assert len(asked) == 2
@@ -134,13 +134,13 @@ def test_a_failure_reaches_all_who_wait_and_is_not_kept() -> None:
 def test_a_wait_ends_at_the_deadline_and_the_reading_goes_on() -> None:
     graph = Graph(wait=0.3)
 
-    async def test(windows: GraphCache) -> None:
+    async def test(cache: GraphCache) -> None:
         with pytest.raises(GraphTooSlow):
-            await windows.get(("s", 1), graph.reader(("s", 1)))
+            await cache.get(("s", 1), graph.reader(("s", 1)))
         with pytest.raises(GraphTooSlow):
-            await windows.ask(time.sleep, 0.2)
+            await cache.ask(time.sleep, 0.2)
         await asyncio.sleep(0.4)
-        assert (await windows.get(("s", 1), graph.reader(("s", 1)))).name == ("s", 1)
+        assert (await cache.get(("s", 1), graph.reader(("s", 1)))).name == ("s", 1)
 
     run(test, deadline=0.05)
     assert len(graph.asked) == 1
@@ -149,8 +149,8 @@ def test_a_wait_ends_at_the_deadline_and_the_reading_goes_on() -> None:
 def test_a_reader_who_leaves_does_not_take_the_others_along() -> None:
     graph = Graph(wait=0.1)
 
-    async def test(windows: GraphCache) -> None:
-        leaving, staying = (asyncio.ensure_future(windows.get(("s", 1), graph.reader(("s", 1)))) for _ in range(2))
+    async def test(cache: GraphCache) -> None:
+        leaving, staying = (asyncio.ensure_future(cache.get(("s", 1), graph.reader(("s", 1)))) for _ in range(2))
         await asyncio.sleep(0.02)
         leaving.cancel()
         assert (await staying).name == ("s", 1)
@@ -162,12 +162,12 @@ def test_a_reader_who_leaves_does_not_take_the_others_along() -> None:
 def test_a_snapshot_is_dropped_whole_and_alone() -> None:
     graph = Graph()
 
-    async def test(windows: GraphCache) -> None:
+    async def test(cache: GraphCache) -> None:
         for key in (("s", 1), ("t", 1), ("s", "source")):
-            await windows.get(key, graph.reader(key))
-        windows.drop("s")
-        assert windows.nbytes == 100
-        await windows.get(("t", 1), graph.reader(("t", 1)))
+            await cache.get(key, graph.reader(key))
+        cache.drop("s")
+        assert cache.nbytes == 100
+        await cache.get(("t", 1), graph.reader(("t", 1)))
 
     run(test)
     assert len(graph.asked) == 3
@@ -185,8 +185,8 @@ def test_no_more_are_under_way_than_there_are_readers() -> None:
         with lock:
             now -= 1
 
-    async def test(windows: GraphCache) -> None:
-        await asyncio.gather(*(windows.ask(read) for _ in range(10)))
+    async def test(cache: GraphCache) -> None:
+        await asyncio.gather(*(cache.ask(read) for _ in range(10)))
 
     run(test)
     assert most == 2
@@ -196,8 +196,8 @@ def test_a_note_that_fails_is_logged_and_disturbs_nobody(caplog: pytest.LogCaptu
     def fail() -> None:
         raise LookupError("away")
 
-    async def test(windows: GraphCache) -> None:
-        windows.tell(fail)
+    async def test(cache: GraphCache) -> None:
+        cache.tell(fail)
         await asyncio.sleep(0.05)
 
     run(test)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.sampling.executor import DaemonExecutor
+from api.sampling.executor import GraphExecutor
 
 
 class Graph:
@@ -35,7 +35,7 @@ def graph() -> Iterator[Graph]:
 
 
 def test_an_answer_that_never_comes_is_given_up_by_whoever_asks_next(graph: Graph) -> None:
-    readers = DaemonExecutor(2, lost_after=0.1, reconnect=graph.reconnect)
+    readers = GraphExecutor(2, hang_seconds=0.1, reconnect=graph.reconnect)
     hanging = [readers.submit(graph.hang) for _ in range(2)]
     behind = readers.submit(lambda: "behind")
     time.sleep(0.2)
@@ -47,7 +47,7 @@ def test_an_answer_that_never_comes_is_given_up_by_whoever_asks_next(graph: Grap
 
 
 def test_calls_that_take_long_one_after_another_are_not_lost(graph: Graph) -> None:
-    readers = DaemonExecutor(1, lost_after=0.5, reconnect=graph.reconnect)
+    readers = GraphExecutor(1, hang_seconds=0.5, reconnect=graph.reconnect)
     for _ in range(4):
         readers.submit(lambda: time.sleep(0.2)).result(timeout=30)
     time.sleep(0.6)

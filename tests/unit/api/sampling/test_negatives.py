@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from api.sampling.negatives import MAX_DRAWS, Drawn, from_batch, from_graph
+from api.sampling.negatives import MAX_DRAWS, DrawnNegatives, negatives_from_batch, negatives_from_graph
 from api.sampling.order import draw
 from graphdb.model import Integers, IntraRows, Patches
 from graphdb.store.records import texts
@@ -18,7 +18,7 @@ from graphdb.store.records import texts
 def test_a_negative_of_the_batch_is_of_another_group(groups: list[str], seed: int) -> None:
     groups = groups[: len(groups) // 2 * 2]
     num_pairs = len(groups) // 2
-    negative_idx = from_batch(groups, draw(seed, "batch", np.arange(num_pairs)))
+    negative_idx = negatives_from_batch(groups, draw(seed, "batch", np.arange(num_pairs)))
     for anchor, negative in enumerate(negative_idx):
         if negative == -1:
             assert set(groups) == {groups[anchor]}
@@ -29,7 +29,7 @@ def test_a_negative_of_the_batch_is_of_another_group(groups: list[str], seed: in
 def test_every_image_of_another_group_is_equally_likely() -> None:
     groups = ["a", "b", "a", "c", "a", "b", "c", "c"]
     lots = draw(1, "batch", np.arange(4 * 8000)).reshape(8000, 4)
-    chosen = np.array([from_batch(groups, row) for row in lots])
+    chosen = np.array([negatives_from_batch(groups, row) for row in lots])
     for anchor in range(4):
         counts = np.bincount(chosen[:, anchor], minlength=8)
         allowed = np.array([group != groups[anchor] for group in groups])
@@ -54,7 +54,7 @@ class Tracks:
         return Patches(ids, groups, texts(["000000"] * len(track)), track, track)
 
 
-def chosen(drawn: Drawn) -> list[tuple[str, str]]:
+def chosen(drawn: DrawnNegatives) -> list[tuple[str, str]]:
     """The id and the group of what was drawn for each anchor."""
     assert (drawn.row >= 0).all()
     patches = drawn.patches.at(drawn.row)
@@ -65,15 +65,15 @@ def test_a_negative_of_the_graph_is_of_another_group_whatever_else_is_asked_for(
     tracks = Tracks(["a"] * 70 + ["b"] * 20 + ["c"] * 10)
     positions = np.arange(10**9, 10**9 + 300)
     groups = texts(["abc"[position % 3] for position in positions])
-    drawn = chosen(from_graph(tracks.read, 100, 4, positions, groups))
+    drawn = chosen(negatives_from_graph(tracks.read, 100, 4, positions, groups))
     for position, group, patch in zip(positions, groups, drawn, strict=True):
         assert patch[1] != group
-        assert chosen(from_graph(tracks.read, 100, 4, np.array([position]), texts([group]))) == [patch]
+        assert chosen(negatives_from_graph(tracks.read, 100, 4, np.array([position]), texts([group]))) == [patch]
 
 
 def test_starts_and_ends_of_all_allowed_tracks_are_equally_likely() -> None:
     tracks = Tracks(["a"] * 5 + ["b"] * 5)
-    drawn = chosen(from_graph(tracks.read, 10, 9, np.arange(20_000), texts(["a"] * 20_000)))
+    drawn = chosen(negatives_from_graph(tracks.read, 10, 9, np.arange(20_000), texts(["a"] * 20_000)))
     counts = np.unique([id for id, _ in drawn], return_counts=True)[1]
     assert len(counts) == 10
     assert stats.chisquare(counts).pvalue > 1e-3
@@ -81,7 +81,7 @@ def test_starts_and_ends_of_all_allowed_tracks_are_equally_likely() -> None:
 
 def test_a_second_question_is_only_about_what_the_first_left_open() -> None:
     tracks = Tracks(["a"] * 50 + ["b"] * 50)
-    from_graph(tracks.read, 100, 1, np.arange(1000), texts(["a"] * 1000))
+    negatives_from_graph(tracks.read, 100, 1, np.arange(1000), texts(["a"] * 1000))
     assert tracks.asked[0] == 1000
     assert sum(tracks.asked) < 4000
 
@@ -89,6 +89,6 @@ def test_a_second_question_is_only_about_what_the_first_left_open() -> None:
 @pytest.mark.parametrize("num_pairs", [1, 200])
 def test_after_all_draws_of_its_own_group_there_is_none(num_pairs: int) -> None:
     tracks = Tracks(["a"] * 10)
-    drawn = from_graph(tracks.read, 10, 1, np.arange(num_pairs), texts(["a"] * num_pairs))
+    drawn = negatives_from_graph(tracks.read, 10, 1, np.arange(num_pairs), texts(["a"] * num_pairs))
     assert drawn.row.tolist() == [-1] * num_pairs
     assert sum(tracks.asked) == MAX_DRAWS * num_pairs

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from api.errors import MixError
-from api.sampling.order import KINDS, MAX_POSITION, ROUNDS, Mix, PairIndices, draw, keyed_words, permute, places
+from api.sampling.order import KINDS, MAX_POSITION, ROUNDS, Mix, PairIndices, draw, keyed_words, pair_indices, permute
 
 PAPER = Mix.parse("transitive:7,intra:2")
 SIZES = {"transitive": 30, "intra": 11, "inter": 10}
@@ -33,7 +33,7 @@ def keys_of(*name: str | int) -> NDArray[np.uint64]:
 
 
 def read(seed: int, mix: Mix, sizes: dict[str, int], position: int, count: int) -> PairIndices:
-    return places(seed, mix, sizes, np.arange(position, position + count))
+    return pair_indices(seed, mix, sizes, np.arange(position, position + count))
 
 
 def looks_fair(counts: NDArray[np.int64]) -> bool:
@@ -96,7 +96,7 @@ def test_a_place_does_not_depend_on_how_it_is_read(seed: int, mix: Mix, sizes: d
     whole = read(seed, mix, sizes, position, 60)
     one_by_one = [read(seed, mix, sizes, position + i, 1) for i in range(60)]
     shuffled = np.random.default_rng(0).permutation(60)
-    any_order = places(seed, mix, sizes, position + shuffled)
+    any_order = pair_indices(seed, mix, sizes, position + shuffled)
     for name in ("kind", "index", "epoch"):
         values = getattr(whole, name)
         assert values.tolist() == [getattr(one, name)[0] for one in one_by_one]

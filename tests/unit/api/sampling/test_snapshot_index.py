@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.sampling.snapshot_index import Keys, derived, path
+from api.sampling.snapshot_index import SegmentKeys, path, transitive_edges
 from graphdb.model import end_id, start_id
 
 
@@ -15,7 +15,7 @@ from graphdb.model import end_id, start_id
 def test_an_index_leads_to_the_key_that_counting_leads_to(segments: list[tuple[int, int]]) -> None:
     first, count = (np.array(column, np.int64) for column in (zip(*segments, strict=True) if segments else ([], [])))
     counted = [key for first_key, size in segments for key in range(first_key, first_key + size)]
-    keys = Keys.of(first, count)
+    keys = SegmentKeys.of(first, count)
     assert keys.total == len(counted)
     index = np.arange(keys.total)
     assert keys.at(index) == counted
@@ -23,7 +23,7 @@ def test_an_index_leads_to_the_key_that_counting_leads_to(segments: list[tuple[i
 
 
 def test_one_edge_derives_three_pairs() -> None:
-    edge, (a_ends, b_ends) = derived(np.arange(15, 21))
+    edge, (a_ends, b_ends) = transitive_edges(np.arange(15, 21))
     assert edge.tolist() == [5, 5, 5, 6, 6, 6]
     assert list(zip(a_ends, b_ends, strict=True)) == [(False, True), (True, False), (True, True)] * 2
 

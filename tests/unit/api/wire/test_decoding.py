@@ -14,17 +14,17 @@ from pydantic import ValidationError
 
 from api.client import http
 from api.errors import KeysUnreadable, MixError
-from api.logs import SANE, id_of
+from api.logs import VALID_ID, request_id_from
 from api.middleware.api_keys import KeyFile
 from api.routes.negotiation import preferred
-from api.routes.triplets import JSON, MAX_COUNT, TripletQuery
+from api.routes.triplets import JSON, MAX_COUNT, TripletParameters
 from api.sampling.order import MAX_POSITION, Mix
-from api.wire import arrow as checked_body
-from api.wire import triplets as triplet_wire
-from api.wire.triplets import TripletBatch, WireError, decode, encode
+from api.wire.arrow import END_OF_STREAM, MEDIA_TYPE, _digest
+from api.wire.errors import WireError
+from api.wire.triplets import TripletBatch, decode_triplets, encode_triplets
 from tests.unit.api.wire.test_triplets import a_batch
 
-BODY = bytes(encode(a_batch(extra=2))[0])
+BODY = bytes(encode_triplets(a_batch(extra=2))[0])
 EDIT = st.tuples(st.integers(0, len(BODY) - 1), st.integers(0, 40), st.binary(max_size=40))
 """Where, how many bytes go, and what comes in their place."""
 
@@ -44,9 +44,9 @@ def test_a_body_that_was_edited_is_refused_or_whole(edits: list[tuple[int, int, 
     body = BODY
     for place, gone, come in edits:
         body = body[:place] + come + body[place + gone :]
-    for damaged in (body, body + triplet_wire.END_OF_STREAM):
+    for damaged in (body, body + END_OF_STREAM):
         try:
-            assert_whole(decode(damaged))
+            assert_whole(decode_triplets(damaged))
         except WireError as error:
             assert str(error)
 
@@ -64,12 +64,12 @@ def test_metadata_of_any_kind_is_refused_or_whole(changed: dict[str, str]) -> No
     rows = pa.ipc.open_stream(BODY).read_next_batch()
     about = {name.decode(): value.decode() for name, value in rows.schema.metadata.items() if name != b"digest"}
     about |= {name: value.encode("utf-8", "replace").decode() for name, value in changed.items()}
-    rows = rows.replace_schema_metadata({**about, "digest": checked_body._digest(about, rows)})
+    rows = rows.replace_schema_metadata({**about, "digest": _digest(about, rows)})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema) as stream:
         stream.write_batch(rows)
     try:
-        assert_whole(decode(sink.getvalue().to_pybytes()))
+        assert_whole(decode_triplets(sink.getvalue().to_pybytes()))
     except WireError as error:
         assert len(str(error)) < 1000
 
@@ -95,30 +95,30 @@ QUERIES = st.fixed_dictionaries(
 @settings(max_examples=200, deadline=None)
 def test_a_query_is_refused_or_in_range_and_says_itself(asked: dict[str, str]) -> None:
     try:
-        query = TripletQuery.model_validate(asked).parsed()
+        query = TripletParameters.model_validate(asked).query()
     except (ValidationError, MixError) as error:
         assert str(error)
         return
     assert 0 <= query.seed < 2**63 and 0 <= query.position <= MAX_POSITION and 1 <= query.count <= MAX_COUNT
     assert query.negatives in ("batch", "graph") and set(asked) <= set(query.as_dict())
     assert Mix.parse(str(query.mix)) == query.mix
-    assert TripletQuery.model_validate(query.as_dict()).parsed() == query
+    assert TripletParameters.model_validate(query.as_dict()).query() == query
 
 
 HEADER = st.text(st.characters(max_codepoint=255), max_size=80)
 RANGES = st.lists(
     st.sampled_from(
-        ["*/*", JSON, triplet_wire.MEDIA_TYPE, "text/*", "application/*", ";", "q=", "q=nan", "q=-1", "q=1e999"]
+        ["*/*", JSON, MEDIA_TYPE, "text/*", "application/*", ";", "q=", "q=nan", "q=-1", "q=1e999"]
     ),
     max_size=8,
 ).map(";".join)
 
 
 @given(HEADER | st.lists(RANGES, max_size=4).map(",".join))
-@example(f"{JSON};q=nan,{triplet_wire.MEDIA_TYPE}")
+@example(f"{JSON};q=nan,{MEDIA_TYPE}")
 @settings(max_examples=100, deadline=None)
 def test_any_accept_header_is_answered(accept: str) -> None:
-    assert preferred(accept, (JSON, triplet_wire.MEDIA_TYPE)) in (None, JSON, triplet_wire.MEDIA_TYPE)
+    assert preferred(accept, (JSON, MEDIA_TYPE)) in (None, JSON, MEDIA_TYPE)
 
 
 @given(HEADER | st.floats().map(str) | st.just("Mon, 01 Jan 0001 00:00:00 +2359"))
@@ -135,14 +135,14 @@ def test_any_answer_that_is_no_problem_is_none(body: bytes) -> None:
 
 def test_a_weight_that_is_no_number_is_none() -> None:
     assert (
-        preferred(f"{JSON};q=nan,{triplet_wire.MEDIA_TYPE};q=0.1", (JSON, triplet_wire.MEDIA_TYPE))
-        == triplet_wire.MEDIA_TYPE
+        preferred(f"{JSON};q=nan,{MEDIA_TYPE};q=0.1", (JSON, MEDIA_TYPE))
+        == MEDIA_TYPE
     )
 
 
 @given(HEADER)
 def test_any_request_gets_an_id_that_may_stand_in_a_log(sent: str) -> None:
-    assert SANE.fullmatch(id_of(sent))
+    assert VALID_ID.fullmatch(request_id_from(sent))
 
 
 JSONS: st.SearchStrategy[Any] = st.recursive(
