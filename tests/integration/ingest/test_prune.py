@@ -182,9 +182,9 @@ class Overtaken(Service):
         self.workshop, self.moves = workshop, moves
 
     async def triplets(self, snapshot: str, query: TripletQuery) -> TripletSample:
-        taken = await super().triplets(snapshot, query)
+        sample = await super().triplets(snapshot, query)
         self._overtake()
-        return taken
+        return sample
 
     async def _location(self, id: str) -> Location:
         location = await super()._location(id)

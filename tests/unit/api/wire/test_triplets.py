@@ -1,4 +1,4 @@
-"""A batch comes out of its body as it went in, or not at all."""
+"""A body decodes to the batch that was encoded, or is refused."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GOLDEN = "c11c98bb32c88018e3604fb709975caf2c0a39d349d5bf80c55222d2a8ce6660"
 
 
 def a_batch(num_pairs: int = 4, extra: int = 0) -> TripletBatch:
-    """Each image differs in content and size; the last `extra` rows bring their own negative."""
+    """Make a batch of different images, whose last `extra` rows have negatives of their own."""
     negative_idx = (np.arange(num_pairs) + 1) % (2 * num_pairs)
     negative_idx[num_pairs - extra :] = 2 * num_pairs + np.arange(extra)
     return TripletBatch(
@@ -65,20 +65,22 @@ def test_the_same_batch_gives_the_same_bytes() -> None:
     assert bytes(encode_triplets(a_batch(extra=2))[0]) == bytes(encode_triplets(a_batch(extra=2))[0])
 
 
-def test_the_digest_is_pinned() -> None:
-    """A change here is a change of the contract: raise VERSION with it."""
+def test_the_digest_never_changes() -> None:
+    """A change of this digest is a change of the format: raise VERSION with it."""
     assert encode_triplets(a_batch(extra=1))[1] == GOLDEN
 
 
-def test_who_lacks_isal_reads_the_same_bodies(tmp_path: Path) -> None:
+def test_a_client_without_isal_reads_the_same_bodies(tmp_path: Path) -> None:
     body, digest = encode_triplets(a_batch(extra=1))
     (tmp_path / "body").write_bytes(body)
     code = (
-        "import pathlib, sys; from api.wire import decode; print(decode_triplets(pathlib.Path(sys.argv[1]).read_bytes()).digest)"
+        "import pathlib, sys\n"
+        "from api.wire.triplets import decode_triplets\n"
+        "print(decode_triplets(pathlib.Path(sys.argv[1]).read_bytes()).digest)"
     )
     arguments = [sys.executable, "-c", code, str(tmp_path / "body")]
-    lacking = without(["isal"], tmp_path)
-    done = subprocess.run(arguments, env=lacking, capture_output=True, text=True, check=True)
+    environment = without(["isal"], tmp_path)
+    done = subprocess.run(arguments, env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == digest
 
 
@@ -96,7 +98,7 @@ def test_a_body_cut_anywhere_is_refused() -> None:
             decode_triplets(body[:end])
 
 
-def test_a_body_with_something_after_it_is_refused() -> None:
+def test_a_body_with_more_bytes_after_it_is_refused() -> None:
     body = bytes(encode_triplets(a_batch())[0])
     for more in (b"x", END_OF_STREAM, body):
         with pytest.raises(WireError):
@@ -104,7 +106,7 @@ def test_a_body_with_something_after_it_is_refused() -> None:
 
 
 def test_a_body_with_a_changed_byte_is_refused_or_unchanged() -> None:
-    """Arrow pads its buffers: a byte there means nothing, any other one must be noticed."""
+    """Only a byte of Arrow's padding may change without an effect."""
     batch = a_batch(extra=1)
     body = bytes(encode_triplets(batch)[0])
     for place in range(0, len(body), 3):
@@ -123,7 +125,7 @@ def test_reordered_rows_are_refused() -> None:
         decode_triplets(sink.getvalue().to_pybytes())
 
 
-def test_another_version_is_told_apart_from_damage() -> None:
+def test_another_version_has_an_error_of_its_own() -> None:
     schema = SCHEMA.with_metadata({"version": "0"})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, schema) as stream:
@@ -135,7 +137,7 @@ def test_another_version_is_told_apart_from_damage() -> None:
 
 @given(st.binary(max_size=400))
 @settings(max_examples=200, deadline=None)
-def test_noise_is_refused(noise: bytes) -> None:
+def test_random_bytes_are_refused(noise: bytes) -> None:
     for body in (noise, noise + END_OF_STREAM):
         with pytest.raises(WireError):
             decode_triplets(body)
@@ -143,12 +145,12 @@ def test_noise_is_refused(noise: bytes) -> None:
 
 @pytest.mark.parametrize("negative", [-2, 8, 2**31 - 1], ids=str)
 def test_a_negative_outside_the_batch_is_refused(negative: int) -> None:
-    """Also where the digest is right: a service of ours would not send it, but nobody must train on it."""
+    """It is refused even with a matching digest, so that no client trains on it."""
     table = pa.ipc.open_stream(encode_triplets(a_batch())[0]).read_all()
     column = pa.array([negative, 1, 2, 3], pa.int32())
     rows = table.set_column(9, SCHEMA.field("negative"), column).combine_chunks().to_batches()[0]
-    about = {k.decode(): v.decode() for k, v in table.schema.metadata.items() if k != b"digest"}
-    rows = rows.replace_schema_metadata({**about, "digest": _digest(about, rows)})
+    metadata = {k.decode(): v.decode() for k, v in table.schema.metadata.items() if k != b"digest"}
+    rows = rows.replace_schema_metadata({**metadata, "digest": _digest(metadata, rows)})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema) as stream:
         stream.write_batch(rows)
@@ -157,7 +159,7 @@ def test_a_negative_outside_the_batch_is_refused(negative: int) -> None:
 
 
 @pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(TripletBatch) if field.name != "digest"])
-def test_the_digest_covers(name: str) -> None:
+def test_the_digest_covers_each_field(name: str) -> None:
     value = getattr(a_batch(), name)
     other: Any = {**value, "seed": 8} if isinstance(value, dict) else value[::-1]
     changes: dict[str, Any] = {name: other}
