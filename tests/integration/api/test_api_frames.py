@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import urllib3
 
-from api.client.http import ServiceError, TripletClient
+from api.client import ServiceError, TripletClient
 from tests.conftest import Graph, free_port
 
 FRAMES_OF_TRACKS = (
@@ -20,8 +20,7 @@ FRAMES_OF_TRACKS = (
 )
 
 
-def test_an_epoch_gives_the_frame_of_every_track_once(world: Graph, client: TripletClient) -> None:
-    snapshot = world.store.snapshot("latest").id
+def test_an_epoch_gives_the_frame_of_every_track_once(world: Graph, client: TripletClient, snapshot: str) -> None:
     tracks = Counter(row["frame"] for row in world.cypher(FRAMES_OF_TRACKS, id=snapshot))
     total = tracks.total()
     epochs = [
@@ -32,8 +31,7 @@ def test_an_epoch_gives_the_frame_of_every_track_once(world: Graph, client: Trip
     assert epochs[0] != epochs[1] != epochs[2]
 
 
-def test_any_division_into_requests_gives_the_same_frames(world: Graph, client: TripletClient) -> None:
-    snapshot = world.store.snapshot("latest").id
+def test_any_division_into_requests_gives_the_same_frames(client: TripletClient, snapshot: str) -> None:
     whole = client.frames(snapshot, seed=1, position=7, count=40)
     parts = [client.frames(snapshot, seed=1, position=7 + begin, count=8) for begin in range(0, 40, 8)]
     assert [id for part in parts for id in part.frame_id] == list(whole.frame_id)
@@ -41,16 +39,15 @@ def test_any_division_into_requests_gives_the_same_frames(world: Graph, client: 
     assert whole.position.tolist() == list(range(7, 47))
 
 
-def test_frames_are_images_whose_short_side_is_at_most_256(world: Graph, client: TripletClient) -> None:
-    batch = client.frames(world.store.snapshot("latest").id, seed=0, position=0, count=5)
+def test_frames_are_images_whose_short_side_is_at_most_256(client: TripletClient, snapshot: str) -> None:
+    batch = client.frames(snapshot, seed=0, position=0, count=5)
     for jpeg in batch.images:
         pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
         assert pixels is not None
         assert min(pixels.shape[:2]) <= 256
 
 
-def test_json_has_the_same_frames_and_links_to_their_images(service: str, world: Graph, client: TripletClient) -> None:
-    snapshot = world.store.snapshot("latest").id
+def test_json_has_the_same_frames_and_links_to_their_images(service: str, client: TripletClient, snapshot: str) -> None:
     batch = client.frames(snapshot, seed=3, position=2, count=4)
     answer = urllib3.request("GET", f"{service}/v1/snapshots/latest/frames?seed=3&position=2&count=4").json()
     assert answer["snapshot"] == snapshot

@@ -21,7 +21,7 @@ import pytest
 import trustme
 import urllib3
 
-from api.client.http import ServiceError, TripletClient
+from api.client import ServiceError, TripletClient
 from api.errors import ApiError
 from api.middleware.api_keys import KeyFile
 from api.server.main import check_tls
