@@ -18,7 +18,7 @@ from api.sampling.triplets import TripletQuery, TripletSample, sample_triplets
 from api.settings import ServiceSettings
 from graphdb.archive.reader import ArchiveReader
 from graphdb.archive.shards import shard_files
-from graphdb.connect import connect, reach
+from graphdb.connect import connect, open_store
 from graphdb.errors import DamagedArchive, NotFound, PatchNotFound, ShardGone
 from graphdb.model import Location, PatchDetail, Snapshot
 from graphdb.store.graph import GraphStore
@@ -50,7 +50,7 @@ class Service:
         )
         self._cache = GraphCache(settings.cache_bytes, deadline=settings.deadline, executor=executor)
         # Probes have a connection and a thread of their own, so that they never wait behind triplets.
-        self._probe_store = reach(settings.folder, GraphStore, timeout=READY_SECONDS)
+        self._probe_store = open_store(settings.folder, GraphStore, timeout=READY_SECONDS)
         probe = GraphExecutor(1, hang_seconds=READY_SECONDS, reconnect=self._probe_store.reconnect)
         self._probe = GraphCache(0, deadline=READY_SECONDS, executor=probe)
         self._next_check: dict[str, float] = {}

@@ -14,16 +14,16 @@ from foundation.data_folder import DataFolder
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.connect import connect
 from graphdb.maintenance.compaction import compact, dead_bytes
-from graphdb.store.connection import SECONDS
+from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import RemovalStore, VideoUsage
 from ingest.engine.base import Engine
 from ingest.engine.local import LocalEngine
 from ingest.errors import NoSuchVideo, UnreadableVideo, shown
-from ingest.features.storage import drop_features
+from ingest.features.storage import delete_features
 from ingest.progress import Report
 from ingest.retention.succession import follow, succeed
 from ingest.video.discovery import video_id
-from ingest.video.signatures import drop_views
+from ingest.video.signatures import delete_signatures
 
 SHORTEST = 4
 """Digits that the beginning of an id has at least."""
@@ -63,14 +63,14 @@ def forget(
     Raises NoSuchVideo, ArchiveLocked, DamagedArchive, and what the graph raises.
     """
     with (
-        connect(folder, RemovalStore, timeout=SECONDS) as store,
+        connect(folder, RemovalStore, timeout=WHOLE_GRAPH_SECONDS) as store,
         ArchiveWriter(folder.archive, store.shards) as archive,
         LocalEngine(workers) as engine,
     ):
         store.sweep_snapshots()
         known = store.uris()
         videos = sorted({id for name in names for id in resolve(name, known)})
-        if not agree(store.held(videos)):
+        if not agree(store.video_usage(videos)):
             return Forgotten()
         store.begin_forgetting(videos)
         return finish(store, folder, archive, engine, report)
@@ -112,8 +112,8 @@ def finish(
         done.snapshots[snapshot.id] = succeed(snapshot, store, folder, engine, report)
         store.end_snapshot(snapshot.id, done.snapshots[snapshot.id])
     for video in report.stage("forgetting", done.videos, len(done.videos)):
-        drop_features(folder.features, video)
-        drop_views(folder.views, video)
+        delete_features(folder.features, video)
+        delete_signatures(folder.views, video)
         for _ in store.delete_segments(store.edges_around(video)):
             pass
         store.delete_patches(video)

@@ -10,7 +10,7 @@ from ingest.clustering.cluster_model import load_fit
 from ingest.engine.base import Engine
 from ingest.errors import DamagedFit, IngestError, UnknownExtractor
 from ingest.features.factory import cached_extractor
-from ingest.features.storage import features_name, features_path
+from ingest.features.storage import features_file_name, features_path
 from ingest.progress import Report
 from ingest.settings import ExtractorSpec
 
@@ -24,7 +24,7 @@ def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine:
 
     None where no track is left, or the fit or the extractor is not there any more.
     """
-    rest = store.rest(snapshot.id)
+    rest = store.remaining_starts(snapshot.id)
     if not any(starts for _, starts in rest.values()):
         return None
     segments = [segment for segment, _ in rest.values()]
@@ -35,7 +35,7 @@ def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine:
             report.note(f"Snapshot {snapshot.id} has ended, and nothing takes its place: {error}")
             return None
     about = snapshot.frames, snapshot.fit, snapshot.settings
-    return store.publish(segments, *about, recipe=snapshot.recipe, succeeds=snapshot.id).id
+    return store.publish(segments, *about, recipe=snapshot.recipe, replaces=snapshot.id).id
 
 
 def link(
@@ -50,7 +50,7 @@ def link(
     fit = load_fit(folder.fits, snapshot.fit or "")
     recipe = recipe_of(snapshot)
     linker = GraphBuilder(store, folder, engine, recipe, fit.settings, report)
-    files = (features_name(video, segment) for video, (segment, ids) in rest.items() if ids)
+    files = (features_file_name(video, segment) for video, (segment, ids) in rest.items() if ids)
     if not all(features_path(folder.features, fit.extractor, name).exists() for name in files):
         require_extractor(recipe, fit.extractor)
         linker.describe(rest)
