@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 from neo4j import RoutingControl
 
-from api.client.http import ServiceError, TripletClient
+from api.client import ServiceError, TripletClient
 from graphdb.archive.shards import shard_files, shard_path
 from graphdb.errors import SnapshotGone
 from graphdb.store.connection import WHOLE_GRAPH_SECONDS

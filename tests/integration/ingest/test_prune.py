@@ -9,7 +9,7 @@ import pytest
 
 from api.errors import ImagesMoving
 from api.sampling.order import Mix
-from api.sampling.triplets import Query, Sample
+from api.sampling.triplets import TripletQuery, TripletSample
 from api.service import Service
 from api.settings import ServiceSettings
 from graphdb.archive.shards import shard_files
@@ -186,10 +186,10 @@ class Overtaken(Service):
         self.settings = replace(self.settings, deadline=deadline)
         self.workshop, self.moves = workshop, moves
 
-    async def sample(self, snapshot: str, query: Query) -> Sample:
-        taken = await super().sample(snapshot, query)
+    async def triplets(self, snapshot: str, query: TripletQuery) -> TripletSample:
+        sample = await super().triplets(snapshot, query)
         self._overtake()
-        return taken
+        return sample
 
     async def _location(self, id: str) -> Location:
         location = await super()._location(id)
@@ -205,12 +205,12 @@ class Overtaken(Service):
 def test_a_service_retries_while_images_are_moved(workshop: Workshop) -> None:
     snapshot = published(workshop)
     patch = workshop.graph.cypher("MATCH (a:Start) RETURN a.id AS id LIMIT 1")[0]["id"]
-    query = Query(seed=0, mix=Mix.parse("intra:1"), negatives="batch", position=0, count=20)
+    query = TripletQuery(seed=0, mix=Mix.parse("intra:1"), negatives="batch", position=0, count=20)
 
     async def fetch(moves: int, deadline: float = 60.0) -> tuple[list[bytes], bytes]:
         service = Overtaken(workshop, moves, deadline)
         try:
-            _, images = await service.pixels(snapshot.id, query)
+            _, images = await service.triplets_with_images(snapshot.id, query)
             return [bytes(image) for image in images], await service.image(patch)
         finally:
             service.close()
