@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
-from ingest.errors import SettingsError, UnknownExtractor
+from ingest.errors import MissingPackage, SettingsError, UnknownExtractor
 from ingest.features.base import Extractor
 from ingest.settings import BESIDE, ExtractorSpec
 
@@ -19,7 +20,7 @@ NETWORKS = ("trunk", "torchvision", "timm")
 def load_extractor(recipe: ExtractorSpec) -> Extractor:
     """The extractor that was asked for.
 
-    Raises UnknownExtractor, MissingPackage, UnreadableWeights, WrongWeights and SettingsError.
+    Raises UnknownExtractor, MissingPackage, SettingsError, and WeightsError of the trainer.
     """
     from ingest.features.concatenated import JoinedExtractor
     from ingest.features.grayscale import GrayCrops
@@ -45,10 +46,8 @@ def load_extractor(recipe: ExtractorSpec) -> Extractor:
 
 
 def _network(kind: str, name: str, weights: Path | None) -> Extractor:
-    from ingest.features.weights import needed
-
     for package in ("torch", "torchvision", "safetensors", *(["timm"] if kind == "timm" else [])):
-        needed(package, f"{kind}:{name}")
+        _require_package(package, f"{kind}:{name}")
     from ingest.features import networks
 
     match kind:
@@ -60,6 +59,12 @@ def _network(kind: str, name: str, weights: Path | None) -> Extractor:
             return networks.of_torchvision(name, weights)
         case _:
             return networks.of_timm(name, weights)
+
+
+def _require_package(package: str, extractor: str) -> None:
+    """Raise MissingPackage if a package is not installed."""
+    if find_spec(package) is None:
+        raise MissingPackage(package, extractor)
 
 
 @lru_cache(maxsize=1)

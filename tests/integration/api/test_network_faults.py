@@ -195,7 +195,7 @@ def test_an_answer_that_comes_slowly_is_waited_for(
         assert place.pull(client, 0) == truth(0)
 
 
-MACHINE = RuntimeSettings(loaders=2)
+RUNTIME = RuntimeSettings(loaders=2)
 TRAINED = 20
 """Batches."""
 
@@ -209,9 +209,7 @@ def feed(place: Place, url: str) -> Iterator[BatchFeed]:
     state = TrainState.begin(settings, torch.device("cpu"))
     with (
         place.client(url, timeout=0.5) as client,
-        closing(
-            BatchFeed(client, state, MACHINE, part=SINGLE_PROCESS, pin=False, say=print, save=lambda: None)
-        ) as batches,
+        closing(BatchFeed(client, state, RUNTIME, shard=SINGLE_PROCESS, notify=print, save=lambda: None)) as batches,
     ):
         yield batches
 

@@ -11,6 +11,7 @@ import pytest
 from foundation import errors as foundation
 from graphdb import errors as graphdb
 from ingest import errors as ingest
+from trainer import errors as trainer
 
 ERRORS = [
     ingest.SettingsError("stride", 0, "1 or more"),
@@ -19,8 +20,8 @@ ERRORS = [
     ingest.UnknownExtractor("hug", ["hog"]),
     ingest.OtherExtractor("trunk:resnet18"),
     ingest.MissingPackage("timm", "timm:resnet18"),
-    ingest.UnreadableWeights(Path("a.pt"), "it is empty"),
-    ingest.WrongWeights(Path("a.pt"), "resnet18", "missing: fc"),
+    trainer.WeightsError("The weights a.pt cannot be read: it is empty."),
+    trainer.LossNotFinite("loss", 3, 100, float("inf"), 2),
     ingest.DamagedFeatures(Path("a.npy"), "it is cut"),
     ingest.DamagedViews(Path("a.npy"), "it is cut"),
     ingest.DamagedFit(Path("a.npz"), "it is cut"),
