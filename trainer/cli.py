@@ -161,19 +161,10 @@ def distances(
 ) -> None:
     """Mean D(A, A'), D(A, B') and D(A, C) on pairs of held-out videos, trained and untrained."""
     share_cores()
-    from trainer.evaluation.command import run_distances
+    from trainer.evaluation.command import HeldOutOptions, run_distances
 
-    run_distances(
-        checkpoint,
-        snapshot=snapshot,
-        hold_out=hold_out,
-        wanted=pairs,
-        seed=seed,
-        url=url,
-        api_key=api_key,
-        data=data,
-        json_output=json,
-    )
+    options = HeldOutOptions(snapshot=snapshot, hold_out=hold_out, pairs=pairs, seed=seed, url=url, api_key=api_key)
+    run_distances(checkpoint, options, data=data, json_output=json)
 
 
 @evaluate_app.command()
@@ -195,17 +186,7 @@ def context(
 ) -> None:
     """How often the network tells where one patch lies seen from another; by chance one in eight."""
     share_cores()
-    from trainer.evaluation.command import run_context
+    from trainer.evaluation.command import HeldOutOptions, run_context
 
-    run_context(
-        checkpoint,
-        images=images,
-        snapshot=snapshot,
-        hold_out=hold_out,
-        pairs=pairs,
-        seed=seed,
-        url=url,
-        api_key=api_key,
-        data=data,
-        json_output=json,
-    )
+    options = HeldOutOptions(snapshot=snapshot, hold_out=hold_out, pairs=pairs, seed=seed, url=url, api_key=api_key)
+    run_context(checkpoint, options, images=images, data=data, json_output=json)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from foundation.data_folder import data_root
-from trainer.errors import SettingsError
+from foundation.errors import SettingsError
 
 COMMON_TRUNKS = ("resnet18", "vgg16")
 """Known to be there without a look."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from foundation.errors import AffinityError
 from graphdb.model import Snapshot
 from ingest.clustering.builder import GraphBuilder, Starts
 from ingest.clustering.cluster_model import load_model
 from ingest.context import Context
-from ingest.errors import DamagedClusterModel, ExtractorChanged, IngestError
+from ingest.errors import DamagedClusterModel, ExtractorChanged
 from ingest.features.factory import cached_extractor
 from ingest.features.storage import features_file_name, features_path
 from ingest.settings import ExtractorSpec
@@ -59,7 +60,7 @@ def require_extractor(spec: ExtractorSpec, digest: str) -> None:
     """Raise ExtractorChanged where the extractor cannot be loaded, or is not the one with this digest."""
     try:
         found = cached_extractor(spec).digest
-    except IngestError as error:
+    except AffinityError as error:
         raise ExtractorChanged(spec.features, str(error)) from error
     if found != digest:
         raise ExtractorChanged(spec.features, f"its digest is {found} now, and was {digest}")

@@ -1,4 +1,4 @@
-"""Trunks of many networks, and their weights outside of the trainer."""
+"""Trunks of many networks, and their weights in files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ import torch
 import torchvision
 from torch import nn
 
+from foundation.errors import SettingsError
 from ingest.features.factory import load_extractor
 from ingest.settings import ExtractorSpec
 from tests.unit.ingest.features.photographs import photographs
-from trainer.errors import SettingsError, WeightsError
+from trainer.errors import WeightsError
 from trainer.evaluation.features import trunk_features
 from trainer.models.provenance import code_revision
 from trainer.models.siamese import TripletSiamese
