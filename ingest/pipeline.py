@@ -10,7 +10,7 @@ from pathlib import Path
 from foundation.data_folder import DataFolder
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.connect import connect
-from graphdb.store.connection import SECONDS
+from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import RemovalStore
 from graphdb.store.graph import GraphStore
 from ingest.clustering.builder import GraphBuilder, Starts
@@ -47,7 +47,7 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
     with connect(folder, RemovalStore) as store, ArchiveWriter(folder.archive, store.shards) as archive:
         store.sweep_snapshots()
         with open_engine(settings, folder.root, [*paths, *settings.extractor.files]) as engine:
-            finish(store.within(SECONDS), folder, archive, engine, report)
+            finish(store.with_timeout(WHOLE_GRAPH_SECONDS), folder, archive, engine, report)
             require_crops(store, settings.mining)
             new = choose(name(files, engine, report, summary), store, settings, report, summary)
             mine(new, store, archive, folder, engine, settings, report, summary)
@@ -62,7 +62,7 @@ def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Sum
     with connect(folder, RemovalStore) as store, ArchiveWriter(folder.archive, store.shards) as archive:
         store.sweep_snapshots()
         with open_engine(settings, folder.root, settings.extractor.files) as engine:
-            finish(store.within(SECONDS), folder, archive, engine, report)
+            finish(store.with_timeout(WHOLE_GRAPH_SECONDS), folder, archive, engine, report)
             publish(store, folder, engine, settings, report, summary)
     return summary
 
@@ -76,7 +76,7 @@ def preflight(settings: IngestSettings) -> None:
 
 def require_crops(store: GraphStore, settings: MiningSettings) -> None:
     """Crops of a graph are of one size, which a batch of them needs. Raises OtherCrops."""
-    if (other := store.other_crop(settings.crop)) is not None:
+    if (other := store.other_crop_size(settings.crop)) is not None:
         raise OtherCrops(settings.crop, other)
 
 

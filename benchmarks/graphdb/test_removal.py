@@ -1,8 +1,8 @@
-"""How long it takes to forget a video, to prune, and to rewrite a shard, and what Neo4j needs for it.
+"""Measure the time and memory that it takes to forget a video, to prune, and to rewrite a shard.
 
-`AFFINITY_BENCH_PATCHES` patches (20,000 where it is not set): `make bench-removal PATCHES=262144`, as many as a full
-shard can hold. Images are tiny, so that a shard costs what its number of images does. Successors are of tracks alone:
-what linking costs is measured by `test_clustering.py`.
+`AFFINITY_BENCH_PATCHES` patches (default: 20,000): `make bench-removal PATCHES=262144`, as many as a full shard can hold.
+Images are tiny, so that the cost of a shard is that of its number of images. The successors of snapshots have tracks only:
+the benchmarks of clustering measure the cost of clustering.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from graphdb.archive.writer import ArchiveWriter
 from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.model import Track
 from graphdb.server.local import LocalServer
-from graphdb.store.connection import SECONDS
+from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import RemovalStore
 from ingest.engine.local import LocalEngine
 from ingest.progress import Report
@@ -36,10 +36,10 @@ from ingest.retention.prune import carry_out, plan
 from tests.conftest import Graph, neo4j, open_graph
 
 PATCHES = int(os.environ.get("AFFINITY_BENCH_PATCHES") or 20_000)
-A_SHARD = 2**18
-"""Images that fill a shard where each is as small as can be: a block of tar, and one for its header."""
+IMAGES_PER_SHARD = 2**18
+"""Images that fill a shard if each has the smallest size: one block of the tar file, and one for its header."""
 SECONDS_A_SHARD = 30.0
-"""What rewriting a full shard may take."""
+"""Limit for rewriting a full shard."""
 BARE = """
 UNWIND $images AS image
 CREATE (:Patch:Start {id: image.id, frame: 1, time: 0.04, x: 210, y: 120, side: 204, motion: 0.4,
@@ -67,7 +67,7 @@ class Peak(ProcessSampler):
 
 
 class Removal:
-    """A graph with its pixels, and what was measured of the work on it."""
+    """A graph with its images, and the measurement of work on it."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -76,17 +76,17 @@ class Removal:
 
     @contextmanager
     def work(self) -> Iterator[tuple[RemovalStore, ArchiveWriter]]:
-        """What a command has."""
+        """Open the store and the archive, as a command does."""
         server, folder = self.graph.server, self.graph.folder
         with (
-            RemovalStore(server.uri, server.user, server.password, timeout=SECONDS) as store,
+            RemovalStore(server.uri, server.user, server.password, timeout=WHOLE_GRAPH_SECONDS) as store,
             ArchiveWriter(folder.archive, store.shards) as archive,
         ):
             yield store, archive
 
     @contextmanager
     def stage(self, name: str, count: int, unit: str) -> Iterator[list[float]]:
-        """Say how long it took; the seconds are in the list afterwards."""
+        """Print how long a stage took, and append the seconds to the list."""
         taken: list[float] = []
         used, began = cpu_seconds(self._server, psutil.Process()), time.perf_counter()
         with Peak(self._server) as peak:
@@ -108,7 +108,7 @@ def removal(tmp_path: Path) -> Iterator[Removal]:
 
 
 def fill(removal: Removal, shape: Shape) -> None:
-    """Two snapshots: the older one has every edge and track, the newer one half of the edges."""
+    """Write two snapshots: the older one has all edges and tracks, the newer one half of the edges."""
     jpeg, segments = tiny_jpeg(), []
     with removal.work() as (store, archive):
         for video, tracks in shape.mined():
@@ -119,9 +119,9 @@ def fill(removal: Removal, shape: Shape) -> None:
                 for one in tracks
             ]
             segments.append(store.write_video(video, FRAMES, stored, archive.shard, archive.end))
-        placed = shape.placed()
-        store.write_parents(FIT, placed)
-        edges = [store.write_inter(inter) for inter in shape.linked(placed)]
+        assigned = shape.assigned()
+        store.write_parents(FIT, assigned)
+        edges = [store.write_inter(inter) for inter in shape.linked(assigned)]
         for some in (edges, edges[: len(edges) // 2]):
             store.publish(segments + some, FRAMES, None, {})
 
@@ -143,7 +143,7 @@ def test_pruning_and_forgetting(removal: Removal) -> None:
 
 
 def test_rewriting_a_shard(removal: Removal) -> None:
-    jpeg, count = tiny_jpeg(), min(PATCHES, A_SHARD)
+    jpeg, count = tiny_jpeg(), min(PATCHES, IMAGES_PER_SHARD)
     ids = [f"{number // 100:016x}-{number % 100:08d}-210-120-204" for number in range(count)]
     with removal.work() as (store, archive):
         rows = [

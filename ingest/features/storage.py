@@ -18,7 +18,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from foundation.files import atomic_write, writing
+from foundation.files import atomic_write, wrap_os_errors
 from ingest.errors import DamagedFile
 
 HEADER_BYTES = 128
@@ -72,7 +72,7 @@ def read_features(folder: Path, extractor: str, name: str) -> NDArray[np.float32
 def delete_features(folder: Path, video: str) -> None:
     """Delete the features of a video, for every extractor and segment. Raises CannotWrite."""
     for path in folder.glob(f"*/{video}-*.npy"):
-        with writing(path):
+        with wrap_os_errors(path):
             path.unlink()
 
 
@@ -132,7 +132,7 @@ def _allocate(folder: Path, count: int, dims: int) -> NDArray[np.float16]:
     """Return an array to fill. A large one is mapped from a file of this folder that disappears with the array."""
     if count * dims * 2 <= MEMORY_LIMIT:
         return np.empty((count, dims), np.float16)
-    with writing(folder), TemporaryFile(dir=folder) as file:
+    with wrap_os_errors(folder), TemporaryFile(dir=folder) as file:
         # Before it is mapped: if the disk became full later, a mapped write would kill the process without an error.
         os.posix_fallocate(file.fileno(), 0, count * dims * 2)
         return np.asarray(np.memmap(file, np.float16, "r+", shape=(count, dims)))

@@ -14,7 +14,7 @@ from foundation.data_folder import DataFolder
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.connect import connect
 from graphdb.maintenance.compaction import compact, dead_bytes
-from graphdb.store.connection import SECONDS
+from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import RemovalStore, VideoUsage
 from ingest.engine.base import Engine
 from ingest.engine.local import LocalEngine
@@ -63,14 +63,14 @@ def forget(
     Raises NoSuchVideo, ArchiveLocked, DamagedArchive, and what the graph raises.
     """
     with (
-        connect(folder, RemovalStore, timeout=SECONDS) as store,
+        connect(folder, RemovalStore, timeout=WHOLE_GRAPH_SECONDS) as store,
         ArchiveWriter(folder.archive, store.shards) as archive,
         LocalEngine(workers) as engine,
     ):
         store.sweep_snapshots()
         known = store.uris()
         videos = sorted({id for name in names for id in resolve(name, known)})
-        if not agree(store.held(videos)):
+        if not agree(store.video_usage(videos)):
             return Forgotten()
         store.begin_forgetting(videos)
         return finish(store, folder, archive, engine, report)

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foundation.data_folder import DataFolder
-from foundation.files import writing
+from foundation.files import wrap_os_errors
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.connect import connect
 from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.model import Snapshot
-from graphdb.store.connection import SECONDS
+from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import RemovalStore, UnusedSegment
 from ingest.clustering.cluster_model import fit_path, load_fit
 from ingest.engine.local import LocalEngine
@@ -59,7 +59,7 @@ def prune(folder: DataFolder, keep: int, dry_run: bool, workers: int | None, rep
 
     With `dry_run`, say what would go. Raises ArchiveLocked, DamagedArchive, and what the graph raises.
     """
-    with connect(folder, RemovalStore, timeout=SECONDS) as store:
+    with connect(folder, RemovalStore, timeout=WHOLE_GRAPH_SECONDS) as store:
         if dry_run:
             return plan(store, folder, keep)
         with ArchiveWriter(folder.archive, store.shards) as archive, LocalEngine(workers) as engine:
@@ -126,7 +126,7 @@ def carry_out(
     for fit in report.stage("fits", planned.fits, len(planned.fits)):
         for _ in store.delete_fit(fit):
             pass
-        with writing(fit_path(folder.fits, fit)):
+        with wrap_os_errors(fit_path(folder.fits, fit)):
             fit_path(folder.fits, fit).unlink(missing_ok=True)
     store.sweep_parents()
     for path in report.stage("features", planned.features, len(planned.features)):
@@ -149,7 +149,7 @@ def promise(snapshot: Snapshot) -> tuple[int, object]:
 
 def delete_features(path: Path) -> None:
     """Delete a file of features, and its folder with the last of them."""
-    with writing(path):
+    with wrap_os_errors(path):
         path.unlink(missing_ok=True)
         if not any(path.parent.iterdir()):
             path.parent.rmdir()

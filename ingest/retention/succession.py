@@ -24,7 +24,7 @@ def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine:
 
     None where no track is left, or the fit or the extractor is not there any more.
     """
-    rest = store.rest(snapshot.id)
+    rest = store.remaining_starts(snapshot.id)
     if not any(starts for _, starts in rest.values()):
         return None
     segments = [segment for segment, _ in rest.values()]
@@ -35,7 +35,7 @@ def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine:
             report.note(f"Snapshot {snapshot.id} has ended, and nothing takes its place: {error}")
             return None
     about = snapshot.frames, snapshot.fit, snapshot.settings
-    return store.publish(segments, *about, recipe=snapshot.recipe, succeeds=snapshot.id).id
+    return store.publish(segments, *about, recipe=snapshot.recipe, replaces=snapshot.id).id
 
 
 def link(

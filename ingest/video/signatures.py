@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from foundation.files import atomic_write, writing
+from foundation.files import atomic_write, wrap_os_errors
 from ingest.errors import DamagedFile
 from ingest.model import FrameSignature
 
@@ -75,7 +75,7 @@ def save_signatures(folder: Path, video: str, signatures: Mapping[int, FrameSign
 def delete_signatures(folder: Path, video: str) -> None:
     """Delete the signatures of a video. Raises CannotWrite."""
     path = signatures_path(folder, video)
-    with writing(path):
+    with wrap_os_errors(path):
         path.unlink(missing_ok=True)
 
 

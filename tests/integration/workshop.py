@@ -52,12 +52,12 @@ class MortalStore(RemovalStore):
 
     lives: int | None = None
 
-    def _require_room(self) -> None:
+    def _require_free_space(self) -> None:
         if self.lives is not None:
             if self.lives == 0:
                 raise Killed
             self.lives -= 1
-        super()._require_room()
+        super()._require_free_space()
 
 
 class Workshop:

@@ -1,4 +1,4 @@
-"""Errors cross processes whole: what a worker raises is what its user reads."""
+"""Errors keep their message and attributes when they are pickled: the user reads what a worker process raised."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_an_error_comes_back_as_it_was(error: Exception) -> None:
+def test_a_pickled_error_keeps_message_and_attributes(error: Exception) -> None:
     back = pickle.loads(pickle.dumps(error))
     assert type(back) is type(error) and str(back) == str(error)
     assert {name: str(value) for name, value in vars(back).items()} == {
