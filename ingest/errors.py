@@ -1,9 +1,6 @@
 """Everything that can go wrong between videos and the graph.
 
 IngestError
-  x SettingsError        a setting has a value that cannot be used
-    - UnreadableSetting  a value is not of the setting's type
-  x UnknownSetting       no setting has this name
   x MissingPath          nothing is at a path that was given
   x NoSuchVideo          the graph holds no video of this name, or several
   x UnreadableVideo      a file cannot be decoded as video
@@ -46,27 +43,6 @@ def shown(path: Path) -> str:
 
 class IngestError(AffinityError):
     """The root: its message says what happened, to what, and what to do next."""
-
-
-class SettingsError(IngestError):
-    """A setting has a value that cannot be used."""
-
-    def __init__(self, setting: str, value: object, allowed: str) -> None:
-        self.setting = setting
-        self.value = value
-        super().__init__(f"The setting {setting} is {value!r}; it must be {allowed}.")
-
-
-class UnreadableSetting(SettingsError):
-    """A value that was given as text is not of the setting's type."""
-
-
-class UnknownSetting(IngestError):
-    """No setting has this name."""
-
-    def __init__(self, setting: str, known: Iterable[str]) -> None:
-        self.setting = setting
-        super().__init__(f"There is no setting {setting!r}; write --set NAME=VALUE with one of: {', '.join(known)}.")
 
 
 class MissingPath(IngestError):
@@ -127,8 +103,8 @@ class OtherCrops(IngestError):
         self.crop = crop
         self.graph = graph
         super().__init__(
-            f"The crops of this graph have sides of {graph} pixels, and the setting crop asks for {crop}. A batch "
-            f"holds one size, and what is published keeps its pixels: ingest with --set crop={graph}, or into another "
+            f"The crops of this graph have sides of {graph} pixels, and the setting crop-side is {crop}. A batch "
+            f"holds one size, and what is published keeps its pixels: ingest with --crop-side {graph}, or into another "
             "data folder (--data)."
         )
 

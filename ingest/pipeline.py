@@ -76,8 +76,8 @@ def preflight(settings: IngestSettings) -> None:
 
 def require_crops(store: GraphStore, settings: MiningSettings) -> None:
     """Crops of a graph are of one size, which a batch of them needs. Raises OtherCrops."""
-    if (other := store.other_crop(settings.crop)) is not None:
-        raise OtherCrops(settings.crop, other)
+    if (other := store.other_crop(settings.crop_side)) is not None:
+        raise OtherCrops(settings.crop_side, other)
 
 
 def name(files: Sequence[Path], engine: Engine, report: Report, summary: Summary) -> dict[str, Path]:

@@ -33,22 +33,26 @@ class Rejection(StrEnum):
 
 
 _SETTINGS = {
-    Rejection.SMALL: "min_side",
+    Rejection.SMALL: "min_box_side",
     Rejection.CUT: "track_frames",
     Rejection.ENDED: "track_frames",
-    Rejection.FLAT: "texture",
+    Rejection.FLAT: "min_texture",
     Rejection.CAMERA: "min_inliers",
     Rejection.LITTLE: "min_moving",
     Rejection.MUCH: "max_moving",
     Rejection.SPARSE: "min_density",
-    Rejection.SCATTERED: "min_share",
+    Rejection.SCATTERED: "min_coverage",
     Rejection.TRACKER: "min_response",
     Rejection.LEFT: "min_visible",
-    Rejection.DRIFTED: "min_return",
+    Rejection.DRIFTED: "min_return_iou",
     Rejection.HELD: "min_travel",
     Rejection.STOPPED: "min_travel",
 }
-_OF_TRAJECTORIES = {Rejection.LITTLE: "trajectory_min", Rejection.MUCH: "trajectory_max", Rejection.FLAT: None}
+_OF_TRAJECTORIES = {
+    Rejection.LITTLE: "trajectory_min_moving",
+    Rejection.MUCH: "trajectory_max_moving",
+    Rejection.FLAT: None,
+}
 
 
 @dataclass
@@ -65,7 +69,7 @@ class Funnel:
     candidates: int = 0
     """Frames with a moving box."""
     starts: int = 0
-    """Candidates that were tracked: those that `gap` and `max_patches` left, and their replacements."""
+    """Candidates that were tracked: those that `min_gap` and `max_patches` left, and their replacements."""
     lost: Counter[Rejection] = field(default_factory=Counter)
     tracks: int = 0
 
@@ -90,5 +94,5 @@ class Funnel:
 def _most(losses: Counter[Rejection], total: int, noun: str, settings: MiningSettings) -> str:
     reason, count = losses.most_common(1)[0]
     setting = reason.setting(settings.motion)
-    named = f" ({setting} is {getattr(settings, setting):g})" if setting else ""
+    named = f" ({setting.replace('_', '-')} is {getattr(settings, setting):g})" if setting else ""
     return f"{count} of {total} {noun}: {reason}{named}"

@@ -43,7 +43,7 @@ def video_of(mined: MinedVideo, settings: MiningSettings) -> Video:
         frames=mined.frames,
         duration=mined.duration,
         mining=settings.digest,
-        crop=settings.crop,
+        crop=settings.crop_side,
     )
 
 

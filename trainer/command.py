@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from api.client.http import TripletClient
+from foundation.errors import SettingsError
 from trainer.data.image_folder import ImageFolder
 from trainer.distributed.ranks import RankShard, broadcast, join_ranks
-from trainer.errors import ImagesChanged, SettingsError
+from trainer.errors import ImagesChanged
 from trainer.loop.signals import StopRequest
 from trainer.runs.metrics import Summary, label
 from trainer.runs.progress import NullProgress, Progress, client_reports
@@ -61,7 +62,7 @@ def _lead(
         machine = run.machine(machine_given)
         if machine.follow and part.world > 1:
             raise SettingsError("The ranks of a run cannot follow a snapshot that ended: leave --follow out.")
-        patience = min(FIRST_PATIENCE, machine.patience)
+        patience = min(FIRST_PATIENCE, machine.reconnect_seconds)
         with TripletClient(machine.url, api_key=api_key, patience=patience) as client, client_reports(_say):
             settings, snapshot = run.settings(settings_given, partial(find_snapshot, client), _say)
         if settings.images_folder and find_images(settings.images_folder)["id"] != snapshot["id"]:
@@ -81,7 +82,7 @@ def _lead(
 
         _say(f"Run {run.name}: {settings.objective} with {settings.trunk} on {snapshot['id']}, in {run.folder}")
         with (
-            TripletClient(machine.url, api_key=api_key, patience=machine.patience) as client,
+            TripletClient(machine.url, api_key=api_key, patience=machine.reconnect_seconds) as client,
             Progress(settings.steps) as progress,
             client_reports(progress.say),
             StopRequest() as stop,
@@ -102,7 +103,10 @@ def _follow(runs: Path, part: RankShard, *, api_key: str | None) -> int:
     settled: tuple[str, TrainSettings, RuntimeSettings] | None = broadcast(None, part)
     assert settled is not None
     name, settings, machine = settled
-    with TripletClient(machine.url, api_key=api_key, patience=machine.patience) as client, StopRequest() as stop:
+    with (
+        TripletClient(machine.url, api_key=api_key, patience=machine.reconnect_seconds) as client,
+        StopRequest() as stop,
+    ):
         train(Run(runs / name), settings, machine, client, NullProgress(settings.steps), stop.event, part)
     return stop.exit_code if stop.signum else 0
 

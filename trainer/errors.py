@@ -1,7 +1,6 @@
 """Everything that can go wrong while training and evaluating.
 
 TrainerError
-  x SettingsError        a setting has a value that cannot be used
   x RunError
     - RunNotFound        no run, checkpoint or weights file has this name
     - RunBusy            another trainer holds the run
@@ -25,10 +24,6 @@ from foundation.errors import AffinityError
 
 class TrainerError(AffinityError):
     """The root: its message says what happened, to what, and what to do next."""
-
-
-class SettingsError(TrainerError):
-    """A setting has a value that cannot be used."""
 
 
 class RunError(TrainerError):

@@ -9,7 +9,8 @@ from affinity.doctor.check import Check, gigabytes
 from affinity.doctor.extras import missing
 from affinity.doctor.machine import owner, place
 from foundation.data_folder import DataFolder
-from graphdb.errors import ForeignData, GraphdbError, StoreMismatch
+from foundation.errors import AffinityError
+from graphdb.errors import ForeignData, StoreMismatch
 from graphdb.server.configuration import answers
 from graphdb.server.jars import cache_folder
 from graphdb.settings import ServerSettings
@@ -46,7 +47,7 @@ def neo4j(folder: DataFolder) -> Iterator[Check]:
             yield from reached(given, folder, "NEO4J_URI")
         else:
             yield from local(folder)
-    except GraphdbError as error:
+    except AffinityError as error:
         yield problem("neo4j", error)
 
 
@@ -104,7 +105,7 @@ def belongs(store: GraphStore, folder: DataFolder) -> Check:
     )
 
 
-def problem(name: str, error: GraphdbError) -> Check:
+def problem(name: str, error: AffinityError) -> Check:
     """An error's first sentence is what was found, the others what to do."""
     found, _, remedy = str(error).partition(". ")
     return Check(name, "problem", found, remedy)

@@ -74,7 +74,7 @@ def same_store(store: CheckStore, folder: DataFolder) -> bool:
 def check_schema(store: CheckStore, findings: Findings, mend: bool) -> None:
     missing = store.missing_indexes()
     findings.count("schema", 1)
-    findings.add("schema", "Every constraint and index is there.", missing, "--mend makes it.", mend)
+    findings.add("schema", "Every constraint and index is there.", missing, "--repair makes it.", mend)
     if missing and mend:
         store.ensure_schema()
 

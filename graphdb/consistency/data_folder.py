@@ -75,7 +75,7 @@ def check_features(folder: DataFolder, store: CheckStore, findings: Findings, me
             rows = rows_of(path)
             if rows is None or rows != starts.get(segment):
                 wrong.append(path)
-    cure = "--mend removes the file, and the next ingest makes it again."
+    cure = "--repair removes the file, and the next ingest makes it again."
     findings.add("features", "Features have a row for each start of their segment.", named(wrong, folder), cure, mend)
     if mend:
         remove(wrong)
@@ -98,7 +98,7 @@ def check_fits(folder: DataFolder, findings: Findings, mend: bool) -> None:
     damaged = [path for path in fits if not is_whole(path)]
     needed = [path for path in damaged if path.stem in in_force.values()]
     unused = [path for path in damaged if path not in needed]
-    cure = f"{REFIT} Then, --mend removes what is left of this one."
+    cure = f"{REFIT} Then, --repair removes what is left of this one."
     findings.add("fits", "The fit in force can be read.", named(needed, folder), cure)
     findings.add("fits", "No fit is left that cannot be read.", named(unused, folder), REMOVES, mend)
     names = {path.stem for path in fits}

@@ -10,7 +10,7 @@ RESTORE = (
     "Restore graph and data folder from backups that belong together; without any, "
     "`affinity graph reset` (where the server is the local one) and ingest the videos again."
 )
-REMOVES = "--mend removes it."
+REMOVES = "--repair removes it."
 NAMED = 3
 """Examples that a finding names."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import cached_property
 from typing import Any
 
 from foundation.data_folder import DataFolder
+from foundation.settings import to_stored
 from graphdb.model import LinkedParent, Snapshot, digest, parent_id
 from graphdb.store.graph import GraphStore
 from ingest.clustering.cluster_model import ClusterModel, current_fit, make_fit, sample, save_fit, set_current_fit
@@ -126,7 +126,7 @@ class GraphBuilder:
             used = (f"{choice.setting} {choice.value} (paper: {choice.paper})" for choice in describe(fit.settings)[:4])
             self._report.say("clustering: " + ", ".join(used))
             segments += self.link(fit, self.assign(fit, starts), starts)
-            settings |= {"features": self._extractor.name, "clustering": asdict(fit.settings)}
+            settings |= {"features": self._extractor.name, "clustering": to_stored(fit.settings)}
             if self._recipe.crops:
                 settings["crops"] = self._recipe.crops
         settings |= {"track_frames": frames}
@@ -171,13 +171,13 @@ class GraphBuilder:
             for row, id in enumerate(ids):
                 if id in numbers:
                     members[numbers[id]].append(Member(id, file, row))
-        least = fit.settings.members or 1
+        least = fit.settings.min_parent_size or 1
         kept = {number: sorted(of) for number, of in sorted(members.items()) if len(of) >= least}
         if not kept:
             largest = max(map(len, members.values()), default=0)
             self._report.note(
                 f"No parent cluster was kept, so there is no INTER: the largest of {len(members)} has {largest} "
-                f"starts, and `members` asks for {least}. Ingest more videos, or lower --members."
+                f"starts, and min-parent-size is {least}. Ingest more videos, or lower --min-parent-size."
             )
         return [self._link_task(fit, number, of) for number, of in kept.items()]
 

@@ -73,15 +73,15 @@ def _first_of_each(rows: NDArray[np.int64], keys: Sequence[object]) -> NDArray[n
 def link_parent(ids: Sequence[str], videos: Sequence[str], features: Stored, settings: ClusterSettings) -> Linked:
     """The child clusters and INTER edges of one parent: `ids`, `videos` and `features` (N×D) of its members.
 
-    A child is a clique of `settings.group` in the mutual k-nearest-neighbor graph; all its pairs are edges.
+    A child is a clique of `settings.clique_size` in the mutual k-nearest-neighbor graph; all its pairs are edges.
     Order of the rows, threads and machine make no difference. A parent too small for a child gives an empty result.
     """
     rows = eligible_rows(ids, videos, features, settings)
     units = unit_rows(features, rows)
-    if len(rows) <= settings.group:
-        return _linked(rows, np.empty((0, settings.group), np.int64), units)
-    k = settings.neighbors or scaled_neighbors(len(rows), settings.group)
-    return _linked(rows, cliques(mutual_pairs(nearest(units, k)), len(rows), settings.group), units)
+    if len(rows) <= settings.clique_size:
+        return _linked(rows, np.empty((0, settings.clique_size), np.int64), units)
+    k = settings.neighbors or scaled_neighbors(len(rows), settings.clique_size)
+    return _linked(rows, cliques(mutual_pairs(nearest(units, k)), len(rows), settings.clique_size), units)
 
 
 def _linked(rows: NDArray[np.int64], children: NDArray[np.int64], units: UnitRows) -> Linked:

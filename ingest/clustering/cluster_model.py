@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.files import atomic_write
+from foundation.settings import from_stored, to_stored
 from graphdb.model import digest
 from ingest.clustering.kmeans import Stored, fit_centroids
 from ingest.clustering.whitening import PCAWhitening, fit_projection
@@ -51,10 +52,11 @@ class ClusterModel:
 
 
 def sample(count: int, settings: ClusterSettings) -> NDArray[np.int64]:
-    """Which of `count` starts a fit is made from, ascending: a seeded choice of `points` a parent at most."""
+    """Which of `count` starts a fit is made from, ascending: a seeded choice of at most
+    `max_points_per_centroid` for each parent."""
     if settings.parents is None:
         raise ValueError("settings.parents is None: resolve it with ingest.scaling.scaled first")
-    most = settings.points * settings.parents
+    most = settings.max_points_per_centroid * settings.parents
     if count <= most:
         return np.arange(count)
     return np.sort(np.random.default_rng(settings.seed).choice(count, most, replace=False))
@@ -89,7 +91,12 @@ def fit_path(folder: Path, id: str) -> Path:
 def save_fit(folder: Path, fit: ClusterModel) -> Path:
     """Write the fit under its id; a reader sees all of the file or none. Raises CannotWrite."""
     path = fit_path(folder, fit.id)
-    about = {"extractor": fit.extractor, "inputs": fit.inputs, "backend": fit.backend, "settings": asdict(fit.settings)}
+    about = {
+        "extractor": fit.extractor,
+        "inputs": fit.inputs,
+        "backend": fit.backend,
+        "settings": to_stored(fit.settings),
+    }
     projection = fit.projection or PCAWhitening(np.empty(0, np.float32), np.empty((0, 0), np.float32))
     content = {"about": np.asarray(json.dumps(about)), "mean": projection.mean, "matrix": projection.matrix}
     with atomic_write(path) as file:
@@ -119,7 +126,7 @@ def cached_fit(folder: Path, id: str) -> ClusterModel:
 
 
 def _fit(centroids: NDArray[np.float32], projection: PCAWhitening | None, about: dict[str, Any]) -> ClusterModel:
-    settings = ClusterSettings(**about["settings"])
+    settings = from_stored(ClusterSettings, about["settings"])
     return ClusterModel(centroids=centroids, projection=projection, **{**about, "settings": settings})
 
 

@@ -3,7 +3,7 @@
 | setting | paper | here, where it is not set |
 |---|---|---|
 | parents | 5000 | videos / 50, from 8 to 5000 |
-| members | 100 | starts / (4 × parents), from 12 to 100 |
+| min-parent-size | 100 | starts / (4 × parents), from 12 to 100 |
 | neighbors | 10 | competing starts of the parent / 3, from 4 to 10 |
 
 Tried on labeled worlds of 250 and 630 videos: the purity of edges hardly depends on the number of parents (fewer
@@ -17,18 +17,18 @@ from dataclasses import dataclass, replace
 
 from ingest.settings import ClusterSettings
 
-PAPER = ClusterSettings(parents=5000, members=100, neighbors=10, same_video="allow", whiten=0)
+PAPER = ClusterSettings(parents=5000, min_parent_size=100, neighbors=10, same_video="allow", whiten=0)
 
 
 def scaled(settings: ClusterSettings, *, videos: int, starts: int, whiten: int = 0) -> ClusterSettings:
-    """`settings` with parents and members decided, and with what the extractor asks for in whitening.
+    """`settings` with parents and min_parent_size decided, and with what the extractor asks for in whitening.
 
     Neighbors are decided by each parent (scaled_neighbors).
     """
     parents = settings.parents or _clamp(videos // 50, 8, 5000)
-    members = settings.members or _clamp(starts // (4 * parents), 12, 100)
+    min_parent_size = settings.min_parent_size or _clamp(starts // (4 * parents), 12, 100)
     dims = whiten if settings.whiten is None else settings.whiten
-    return replace(settings, parents=parents, members=members, whiten=dims)
+    return replace(settings, parents=parents, min_parent_size=min_parent_size, whiten=dims)
 
 
 def scaled_neighbors(competing: int, group: int = 4) -> int:
@@ -57,12 +57,12 @@ def describe(settings: ClusterSettings) -> list[Choice]:
     by_size = "4 to 10, by the parent's size"
     return [
         Choice("parents", str(settings.parents), f"{PAPER.parents}"),
-        Choice("members", str(settings.members), f"{PAPER.members}"),
+        Choice("min-parent-size", str(settings.min_parent_size), f"{PAPER.min_parent_size}"),
         Choice("neighbors", str(settings.neighbors or by_size), f"{PAPER.neighbors}"),
-        Choice("group", str(settings.group), f"{PAPER.group}"),
-        Choice("same_video", settings.same_video, f"not stated ({PAPER.same_video})"),
+        Choice("clique-size", str(settings.clique_size), f"{PAPER.clique_size}"),
+        Choice("same-video", settings.same_video, f"not stated ({PAPER.same_video})"),
         Choice("seed", str(settings.seed), "not stated"),
-        Choice("iterations", str(settings.iterations), "not stated"),
-        Choice("points", str(settings.points), "not stated"),
+        Choice("kmeans-iterations", str(settings.kmeans_iterations), "not stated"),
+        Choice("max-points-per-centroid", str(settings.max_points_per_centroid), "not stated"),
         Choice("whiten", str(settings.whiten), f"not stated ({PAPER.whiten})"),
     ]

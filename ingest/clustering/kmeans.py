@@ -41,7 +41,8 @@ def fit_centroids(features: Stored, settings: ClusterSettings) -> NDArray[np.flo
     """Spherical k-means: N×D features in id order to K×D unit centroids.
 
     K is `settings.parents`, or the number of usable rows where that is smaller. Trains on a seeded sample of
-    `settings.points` rows a centroid, on a GPU where there is one. Raises NothingToCluster without a usable row.
+    `settings.max_points_per_centroid` rows a centroid, on a GPU where there is one. Raises NothingToCluster
+    without a usable row.
     """
     import faiss
 
@@ -51,15 +52,15 @@ def fit_centroids(features: Stored, settings: ClusterSettings) -> NDArray[np.flo
     if not len(rows):
         raise NothingToCluster(len(features))
     num_parents = min(settings.parents, len(rows))
-    chosen = _sample(rows, settings.points * num_parents, settings.seed)
+    chosen = _sample(rows, settings.max_points_per_centroid * num_parents, settings.seed)
     kmeans = faiss.Kmeans(
         features.shape[1],
         num_parents,
-        niter=settings.iterations,
+        niter=settings.kmeans_iterations,
         seed=settings.seed,
         spherical=True,
         min_points_per_centroid=1,
-        max_points_per_centroid=settings.points,
+        max_points_per_centroid=settings.max_points_per_centroid,
         gpu=faiss.get_num_gpus() > 0,
     )
     with _one_thread():

@@ -134,7 +134,7 @@ class Showing:
         least = self._snapshot.settings.get("clustering", {}).get("members")
         return (
             f"no parent was large enough to be linked: the largest of {len(members)} has {max(members.values())} "
-            f"starts, and `members` asks for {least}. Ingest more videos, or lower --members"
+            f"starts, and min-parent-size is {least}. Ingest more videos, or lower --min-parent-size"
         )
 
     def _details(self, shown: int, total: int, what: str, legend: str) -> list[str]:

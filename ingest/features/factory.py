@@ -6,7 +6,8 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from ingest.errors import SettingsError, UnknownExtractor
+from foundation.settings import invalid
+from ingest.errors import UnknownExtractor
 from ingest.features.base import Extractor
 from ingest.settings import BESIDE, ExtractorSpec
 
@@ -26,12 +27,12 @@ def load_extractor(recipe: ExtractorSpec) -> Extractor:
     from ingest.features.hog import HogExtractor
 
     if recipe.crops not in (None, "gray", "color"):
-        raise SettingsError("crops", recipe.crops, "gray or color")
+        raise invalid("crops", recipe.crops, "gray or color")
     kind, _, name = recipe.features.partition(":")
     extractor: Extractor
     if recipe.features == "hog":
         if recipe.weights:
-            raise SettingsError("weights", str(recipe.weights), "left out with hog, which has none")
+            raise invalid("weights", str(recipe.weights), "left out with hog, which has none")
         extractor = HogExtractor()
     elif name and kind.startswith(BESIDE) and kind.removeprefix(BESIDE) in NETWORKS:
         network = replace(recipe, features=recipe.features.removeprefix(BESIDE))
@@ -54,7 +55,7 @@ def _network(kind: str, name: str, weights: Path | None) -> Extractor:
     match kind:
         case "trunk":
             if weights:
-                raise SettingsError("weights", str(weights), "left out with trunk:FILE, which is a file of weights")
+                raise invalid("weights", str(weights), "left out with trunk:FILE, which is a file of weights")
             return networks.trunk(Path(name))
         case "torchvision":
             return networks.of_torchvision(name, weights)

@@ -21,11 +21,11 @@ _SHORTEST = 48
 
 
 def temporal_nms(candidates: Iterable[Candidate], taken: Sequence[int], settings: MiningSettings) -> list[Candidate]:
-    """The strongest candidates at least `gap` frames from each other and from `taken`, `max_patches` with those."""
+    """The strongest candidates at least `min_gap` frames from each other and from `taken`, `max_patches` with those."""
     chosen: list[Candidate] = []
     frames = list(taken)
     for candidate in sorted(candidates, key=lambda start: (-start.motion, start.index)):
-        if len(frames) < settings.max_patches and all(abs(candidate.index - at) >= settings.gap for at in frames):
+        if len(frames) < settings.max_patches and all(abs(candidate.index - at) >= settings.min_gap for at in frames):
             chosen.append(candidate)
             frames.append(candidate.index)
     return chosen
@@ -54,7 +54,7 @@ class CandidateFinder:
         self._reader = reader
         self._settings = settings
         short, long = sorted((reader.width, reader.height))
-        self._scale = min(1.0, max(settings.width / long, _SHORTEST / short))
+        self._scale = min(1.0, max(settings.work_side / long, _SHORTEST / short))
         self._size = (round(reader.width * self._scale), round(reader.height * self._scale))
         self._side = round(min(reader.width, reader.height) * settings.box_share)
         judge = MotionJudge if settings.motion == "flow" else TrajectoryJudge
@@ -106,7 +106,7 @@ class CandidateFinder:
             self.funnel.rejected[reason] += rejected
 
     def _candidate(self, first: _Kept) -> Candidate | Rejection:
-        if self._side < self._settings.min_side:
+        if self._side < self._settings.min_box_side:
             return Rejection.SMALL
         moving = self._judge.judge(self._shot)
         if isinstance(moving, Rejection):

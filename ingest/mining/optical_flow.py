@@ -51,7 +51,7 @@ class MotionJudge:
         """
         first, second, third = self._three(shot)
         strength = self._sample(cast(Vectors, cv2.cornerMinEigenVal(first.gray, 3)))
-        textured = strength > self._settings.texture * np.quantile(strength, 0.99)
+        textured = strength > self._settings.min_texture * np.quantile(strength, 0.99)
         corners = textured & _strongest_of_cells(strength)
         if np.count_nonzero(corners) < _MIN_CORNERS:
             return Rejection.FLAT
@@ -64,7 +64,7 @@ class MotionJudge:
             return Rejection.LITTLE
         arrived = self._points + shift
         back = _look_up(self._calculate(second, first), arrived)
-        moving &= _square(shift + back) < self._settings.round_trip**2 + _LONG_WAY * _square(shift)
+        moving &= _square(shift + back) < self._settings.max_forward_backward_error**2 + _LONG_WAY * _square(shift)
         if moving.mean() < self._settings.min_moving:
             return Rejection.LITTLE
         onward = _look_up(self._calculate(second, third), arrived)
@@ -92,7 +92,7 @@ class MotionJudge:
         top, left, best = densest(moving.astype(np.uint8), rows, columns)
         if best < self._settings.min_density * rows * columns:
             return Rejection.SPARSE
-        if best < self._settings.min_share * count:
+        if best < self._settings.min_coverage * count:
             return Rejection.SCATTERED
         places = np.argwhere(moving[top : top + rows, left : left + columns]) + np.array((top, left))
         core = core_of(places[:, ::-1] * self._step, self._step)
@@ -102,7 +102,7 @@ class MotionJudge:
         """R×C×2: each point's shift less the camera's, which is a homography that most `corners` follow."""
         start = points[corners]
         camera, inliers = cv2.findHomography(
-            start, start + shift[corners], cv2.USAC_MAGSAC, self._settings.camera_distance, maxIters=_CAMERA_TRIES
+            start, start + shift[corners], cv2.USAC_MAGSAC, self._settings.ransac_threshold, maxIters=_CAMERA_TRIES
         )
         if camera is None or inliers.mean() < self._settings.min_inliers:
             return None
@@ -110,7 +110,7 @@ class MotionJudge:
 
     def _goes_on(self, motion: Vectors, later: Vectors) -> Mask:
         along = (motion * later).sum(axis=-1)
-        return cast(Mask, along > self._settings.same_direction * np.sqrt(_square(motion) * _square(later)))
+        return cast(Mask, along > self._settings.min_direction_cosine * np.sqrt(_square(motion) * _square(later)))
 
     def _least_shift(self, first: GrayFrame, second: GrayFrame) -> float:
         return max(self._settings.min_speed * self._long * (second.time - first.time), self._settings.min_shift)

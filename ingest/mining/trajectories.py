@@ -47,9 +47,9 @@ class TrajectoryJudge:
             return followed
         points, moving = followed
         share = moving.mean()
-        if not share or share < self._settings.trajectory_min:
+        if not share or share < self._settings.trajectory_min_moving:
             return Rejection.LITTLE
-        if share > self._settings.trajectory_max:
+        if share > self._settings.trajectory_max_moving:
             return Rejection.MUCH
         return self._box(points, moving)
 
@@ -75,14 +75,15 @@ class TrajectoryJudge:
         """Where points went, and which of them were found again on the way back."""
         arrived, seen = _flow(before, after, at)
         returned, back = _flow(after, before, arrived)
-        return arrived, seen & back & (np.linalg.norm(returned - at, axis=1) < self._settings.round_trip)
+        near = np.linalg.norm(returned - at, axis=1) < self._settings.max_forward_backward_error
+        return arrived, seen & back & near
 
     def _own_step(self, at: Points, arrived: Points) -> Points | None:
         """N×2: each point's step less the camera's; None where the camera's is unclear."""
         if len(at) < _MIN_CORNERS:
             return None
         camera, inliers = cv2.findHomography(
-            at, arrived, cv2.USAC_MAGSAC, self._settings.camera_distance, maxIters=_CAMERA_TRIES
+            at, arrived, cv2.USAC_MAGSAC, self._settings.ransac_threshold, maxIters=_CAMERA_TRIES
         )
         if camera is None or inliers.mean() < self._settings.min_inliers:
             return None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from foundation.data_folder import DataFolder
+from foundation.errors import AffinityError
 from graphdb.model import Snapshot
 from graphdb.store.deletion import RemovalStore
 from ingest.clustering.builder import GraphBuilder, Starts
 from ingest.clustering.cluster_model import load_fit
 from ingest.engine.base import Engine
-from ingest.errors import DamagedFit, IngestError, UnknownExtractor
+from ingest.errors import DamagedFit, UnknownExtractor
 from ingest.features.factory import cached_extractor
 from ingest.features.storage import features_name, features_path
 from ingest.progress import Report
@@ -68,7 +69,7 @@ def require_extractor(recipe: ExtractorSpec, digest: str) -> None:
     """Raises UnknownExtractor where the recipe does not lead to the extractor with this digest any more."""
     try:
         found = cached_extractor(recipe).digest
-    except IngestError as error:
+    except AffinityError as error:
         raise UnknownExtractor(recipe.features, [str(error)]) from error
     if found != digest:
         raise UnknownExtractor(recipe.features, [f"the one with the digest {digest}, whose weights are not known here"])

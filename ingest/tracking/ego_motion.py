@@ -56,7 +56,7 @@ def _camera(
     if seen.sum() < _LEAST_CORNERS:
         return np.eye(3)
     camera, inliers = cv2.findHomography(
-        corners[seen], arrived[seen], cv2.USAC_MAGSAC, settings.camera_distance, maxIters=_TRIES
+        corners[seen], arrived[seen], cv2.USAC_MAGSAC, settings.ransac_threshold, maxIters=_TRIES
     )
     if camera is None or inliers.mean() < settings.min_inliers:
         return np.eye(3)

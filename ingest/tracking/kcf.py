@@ -42,7 +42,7 @@ def follow(
     if still := _still(frames, path, scale, least, settings):
         return still
     back = _tracked(smalls[::-1], _inside(end, smalls[-1]), settings)
-    if isinstance(back, Rejection) or back[-1].overlap(start) < settings.min_return:
+    if isinstance(back, Rejection) or back[-1].overlap(start) < settings.min_return_iou:
         return Rejection.DRIFTED
     right, down = round((end.x - start.x) / scale), round((end.y - start.y) / scale)
     return Region(region.x + right, region.y + down, region.width, region.height)

@@ -24,7 +24,7 @@ def _tracks(
     """Tracks of the best candidates, in order; others take the place of those that are lost."""
     tracks: list[MinedTrack] = []
     untried = set(candidates)
-    for _ in range(settings.attempts):
+    for _ in range(settings.tracking_rounds):
         starts = temporal_nms(untried, [track.start.frame for track in tracks], settings)
         if not starts:
             break

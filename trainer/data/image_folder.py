@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.errors import SettingsError
+from foundation.errors import SettingsError
 
 SUFFIXES = (".jpg", ".jpeg", ".png")
 ID_BYTES = 8

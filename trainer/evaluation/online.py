@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from foundation.errors import SettingsError
 from trainer.data.images import Image, read_square
 from trainer.data.triplets import TripletSource
 from trainer.evaluation.distances import HeldOut, collect_held_out, mean_distances
@@ -16,7 +17,7 @@ from trainer.evaluation.knn import score_features
 from trainer.evaluation.labeled_folder import LabelledImages, read_labelled
 from trainer.models.siamese import Model
 from trainer.objectives.registry import OBJECTIVES
-from trainer.settings import INSTANCE_PATTERN, RuntimeSettings, TrainSettings, check
+from trainer.settings import INSTANCE_PATTERN, RuntimeSettings, TrainSettings
 
 Values = dict[str, float]
 SAME = "The run trains on {}, whose pairs are to be evaluated: its held-out videos are not held out of training."
@@ -46,11 +47,11 @@ class Evaluator:
             held_out = _collect(about, machine.hold_out, settings, source)
             self.measures.append(lambda model: mean_distances(model, held_out))
             self.about["snapshot"] = about["id"]
-        check(
-            bool(self.measures),
-            f"evaluate-pairs is of no use to the objective {settings.objective}, whose network embeds no images: "
-            "name a folder with --evaluate-on",
-        )
+        if not self.measures:
+            raise SettingsError(
+                f"The objective {settings.objective} has no use for --evaluate-pairs, as its network embeds no images. "
+                "Name a folder with --evaluate-on."
+            )
 
     def __call__(self, model: Model) -> Values:
         training = model.training

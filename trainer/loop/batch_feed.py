@@ -81,11 +81,11 @@ class BatchFeed:
         left = settings.steps - state.step
         end = state.position + left * settings.accumulate * settings.batch
         positions = range(state.position, end, settings.batch)
-        return Prefetch(load, positions, threads=self.machine.loaders, ahead=2 * self.machine.loaders)
+        return Prefetch(load, positions, threads=self.machine.loader_threads, ahead=2 * self.machine.loader_threads)
 
     def _successor(self, error: ServiceError, stop: threading.Event) -> str | None:
         """The id of the snapshot to go on with; it may still be in the making. Raises the error where none comes."""
-        deadline = time.monotonic() + self.machine.patience
+        deadline = time.monotonic() + self.machine.reconnect_seconds
         while not stop.is_set():
             if successor := error.problem.get("successor"):
                 return str(successor)

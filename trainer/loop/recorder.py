@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from foundation.settings import to_stored
 from trainer.evaluation.online import Evaluator
 from trainer.loop.state import TrainState
 from trainer.loop.step import Look, StepResult
@@ -80,7 +81,9 @@ class Record:
             return None
         summary = summarize(lines, self.run.available_pairs())
         about = {"run": self.run.name, "steps": summary.steps, "pairs": summary.pairs}
-        save_trunk(self.state.model.exported(), self.run.trunk_file, {**about, "settings": asdict(self.state.settings)})
+        save_trunk(
+            self.state.model.exported(), self.run.trunk_file, {**about, "settings": to_stored(self.state.settings)}
+        )
         return summary
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch.optim import Optimizer
 
+from foundation.settings import from_stored, to_stored
 from trainer.errors import SettingsDiffer
 from trainer.loop.optimizer import build_optimizer
 from trainer.models.siamese import Model
@@ -53,9 +54,10 @@ class TrainState:
         for error in damaged:
             say(f"{error}. Going on from the one before it.")
         if content is not None:
-            own = {**asdict(self.settings), "steps": content["settings"]["steps"]}
+            made_with = from_stored(TrainSettings, content["settings"])
             # A setting that came after the checkpoint was made had its default then.
-            if differences := differing(asdict(TrainSettings(**content["settings"])), own):
+            own = {**asdict(self.settings), "steps": made_with.steps}
+            if differences := differing(asdict(made_with), own):
                 raise SettingsDiffer(folder.name, differences)
             checkpoint.restore(content, self.model, self.optimizer)
             self.step = self.saved = content["step"]
@@ -82,7 +84,7 @@ class TrainState:
             self.optimizer,
             step=self.step,
             position=self.position,
-            settings=asdict(self.settings),
+            settings=to_stored(self.settings),
             spans=self.spans,
         )
         checkpoint.save(folder, content)

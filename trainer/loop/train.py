@@ -9,10 +9,10 @@ from contextlib import closing
 import cv2
 import torch
 
+from foundation.errors import SettingsError
 from trainer.data.triplets import TripletSource
 from trainer.distributed.parallel import ParallelModel
 from trainer.distributed.ranks import SINGLE_PROCESS, RankShard, any_rank, local_rank
-from trainer.errors import SettingsError
 from trainer.evaluation.online import Evaluator
 from trainer.loop.batch_feed import BatchFeed
 from trainer.loop.recorder import NoRecord, Record

@@ -10,7 +10,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from trainer.errors import SettingsError
+from foundation.errors import SettingsError
 
 # N = images, C = channels, H = height, W = width
 

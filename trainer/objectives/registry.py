@@ -31,7 +31,18 @@ GRAPH = frozenset({"snapshot", "mix", "negatives"})
 
 
 RANKING = GRAPH | {
-    *("augment", "decode", "head", "loss", "margin", "sides", "mining", "num_negatives", "temperature", "queue")
+    *(
+        "augment",
+        "decode",
+        "head",
+        "loss",
+        "margin",
+        "symmetric",
+        "negative_mining",
+        "num_negatives",
+        "temperature",
+        "queue",
+    )
 }
 
 

@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from foundation.settings import invalid
 from trainer.data.augmentation import augment
 from trainer.data.batch import Batch
 from trainer.data.image_folder import ImageFolder
@@ -17,7 +18,7 @@ from trainer.data.triplets import TripletSource
 from trainer.distributed.ranks import RankShard
 from trainer.models.siamese import Model
 from trainer.models.trunk import Trunk, initialize
-from trainer.settings import TrainSettings, check
+from trainer.settings import TrainSettings
 
 # N = images, S = side, K = classes
 
@@ -79,8 +80,9 @@ class Supervised:
 
 def labelled(settings: TrainSettings) -> ImageFolder:
     """The folder of the settings. Raises SettingsError where there is none, or it has no two classes."""
-    check(settings.images_folder is not None, "images must name a folder of labelled images, one folder a class")
-    assert settings.images_folder
+    if settings.images_folder is None:
+        raise invalid("images", settings.images, "a folder of labeled images, with one folder per class")
     folder = ImageFolder.read(settings.images_folder)
-    check(len(folder.classes) > 1, f"images names {folder.root}, which holds images of one class; two are needed")
+    if len(folder.classes) < 2:
+        raise invalid("images", str(folder.root), "a folder with images of two classes or more; it has one class")
     return folder

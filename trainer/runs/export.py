@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import torchvision
 from torch import Tensor, nn
 
 from foundation.files import atomic_write
+from foundation.settings import to_stored
 from trainer.errors import WeightsError
 from trainer.models.trunk import Trunk
 from trainer.models.weights import make_card, write_card
@@ -63,7 +63,7 @@ def _about(name: str, network: LoadedNetwork, runs: Path) -> dict[str, Any]:
         "run": run.name,
         "steps": network.steps,
         "pairs": dict(pairs) if len(lines) == network.steps else None,
-        "settings": asdict(network.settings),
+        "settings": to_stored(network.settings),
         # Of the code that trained, not of this one.
         "versions": checkpoint.load(path)["versions"],
     }

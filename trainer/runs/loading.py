@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainer.errors import BenchmarkError, RunNotFound, SettingsError, WeightsError
+from foundation.errors import SettingsError
+from foundation.settings import from_stored
+from trainer.errors import BenchmarkError, RunNotFound, WeightsError
 from trainer.models.siamese import Model
 from trainer.models.trunk import Trunk
 from trainer.models.weights import load_trunk, read_card
@@ -78,7 +80,7 @@ def untrained(settings: TrainSettings) -> LoadedNetwork:
 
 
 def _load_checkpoint(name: str, content: checkpoint.Checkpoint) -> LoadedNetwork:
-    settings = TrainSettings(**content["settings"])
+    settings = from_stored(TrainSettings, content["settings"])
     try:
         model = OBJECTIVES[settings.objective].load().build(settings).eval()
     except SettingsError:
@@ -98,5 +100,5 @@ def trunk_weights(model: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _load_trunk_file(path: Path) -> LoadedNetwork:
     trunk, card = load_trunk(path)
     trunk.eval()
-    settings = TrainSettings(**card["settings"])
+    settings = from_stored(TrainSettings, card["settings"])
     return LoadedNetwork(path.stem, settings, trunk, None, card["steps"], card)

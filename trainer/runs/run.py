@@ -10,8 +10,10 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
+from foundation.errors import SettingsError
 from foundation.files import atomic_write
-from trainer.errors import RunBusy, SettingsDiffer, SettingsError, TrainerError
+from foundation.settings import from_stored, to_stored
+from trainer.errors import RunBusy, SettingsDiffer, TrainerError
 from trainer.objectives.registry import GRAPH, unread
 from trainer.objectives.registry import OBJECTIVES as OBJECTIVES
 from trainer.settings import RuntimeSettings, TrainSettings
@@ -49,7 +51,7 @@ class Run:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._lock.release()
-        refused = kind is not None and issubclass(kind, TrainerError)
+        refused = kind is not None and issubclass(kind, TrainerError | SettingsError)
         if refused and self._new and not self.metrics_file.exists():
             # Its settings cannot be trained with, so they are not those to go on with.
             self.settings_file.unlink(missing_ok=True)
@@ -60,7 +62,7 @@ class Run:
 
     def machine(self, given: Mapping[str, Any]) -> RuntimeSettings:
         """Where to run: as given, and for the rest as last time."""
-        return RuntimeSettings(**{**self._read().get("machine", {}), **given})
+        return replace(from_stored(RuntimeSettings, self._read().get("machine", {})), **given)
 
     def settings(
         self, given: Mapping[str, Any], find_snapshot: Callable[[TrainSettings], Snapshot], say: Callable[[str], None]
@@ -73,7 +75,7 @@ class Run:
         """
         stored = self._read()
         if stored:
-            return resume_settings(self.name, TrainSettings(**stored["settings"]), given), stored["snapshot"]
+            return resume_settings(self.name, from_stored(TrainSettings, stored["settings"]), given), stored["snapshot"]
         # Before the service is asked, so that what cannot be is refused at once.
         asked = ask_settings(given)
         snapshot = find_snapshot(asked)
@@ -81,7 +83,7 @@ class Run:
 
     def write(self, settings: TrainSettings, snapshot: Snapshot, machine: RuntimeSettings) -> None:
         """Keep all three for the next time."""
-        content = {"settings": asdict(settings), "snapshot": snapshot, "machine": asdict(machine)}
+        content = {"settings": to_stored(settings), "snapshot": snapshot, "machine": to_stored(machine)}
         with atomic_write(self.settings_file) as file:
             file.write(json.dumps(content, indent=2).encode() + b"\n")
 

@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from foundation.errors import SettingsError
 from trainer.data.batch import Batch
-from trainer.errors import SettingsError
 from trainer.objectives.base import Measures
 from trainer.objectives.negative_mining import Triplets, candidates
 from trainer.runs.metrics import Metrics

@@ -96,7 +96,7 @@ def test_twenty_kills_in_one_run_change_neither_graph_nor_weights(
     assert trained_on(runs) == trained_on(graph.folder.runs)
     with_kills.close()
     # What the kills left behind takes room, and no more than that.
-    assert supervisor.run("graph", "check", "--mend") == 0
+    assert supervisor.run("graph", "check", "--repair") == 0
     assert supervisor.run("graph", "check") == 0
     supervisor.close()
     assert supervisor.left_over() == []

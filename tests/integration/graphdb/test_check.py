@@ -269,7 +269,7 @@ def test_pixels_past_an_end_that_went_wrong_are_not_cut(linked: Graph) -> None:
     linked.cypher("MATCH (s:Shard) SET s.end = s.was REMOVE s.was")
     assert not findings.sound
     assert "some lie beyond the committed end of 000000.tar" in said(findings)
-    assert "do not ingest before" in said(findings) and "--mend removes" not in said(findings)
+    assert "do not ingest before" in said(findings) and "--repair removes" not in said(findings)
     assert shard_path(linked.folder.archive, "000000").stat().st_size == size
     assert checked(linked).found == []
 
@@ -305,19 +305,19 @@ def test_what_an_interruption_left_is_named_then_mended_and_the_graph_is_as_befo
     found = linked.run("graph", "check", check=False)
     assert found.returncode == 1
     for sentence in (
-        "Every constraint and index is there. Not so in 1 case: parent_fit. --mend makes it.",
-        "No snapshot is left unpublished. Not so in 1 case: half. --mend removes it.",
-        "No parent is left without starts. Not so in 1 case: fit-00009. --mend removes it.",
+        "Every constraint and index is there. Not so in 1 case: parent_fit. --repair makes it.",
+        "No snapshot is left unpublished. Not so in 1 case: half. --repair removes it.",
+        "No parent is left without starts. Not so in 1 case: fit-00009. --repair removes it.",
         "No file is left half written. Not so in 3 cases: store.77.tmp, ",
-        "Something points into every shard. Not so in 1 case: 000005. --mend removes it.",
+        "Something points into every shard. Not so in 1 case: 000005. --repair removes it.",
         "No shard goes on past what was committed. Not so in 2 cases: archive/000000.tar, archive/000009.tar.",
         "Features have a row for each start of their segment. Not so in 4 cases: ",
-        "No fit is left that cannot be read. Not so in 1 case: fits/0123456789abcdef.npz. --mend removes it.",
+        "No fit is left that cannot be read. Not so in 1 case: fits/0123456789abcdef.npz. --repair removes it.",
     ):
         assert sentence in found.stdout
     assert (fingerprint(linked), files(linked.folder.root)) == before
 
-    mended = linked.run("graph", "check", "--mend", check=False)
+    mended = linked.run("graph", "check", "--repair", check=False)
     assert mended.returncode == 0, mended.stdout
     assert checked(linked).found == []
 

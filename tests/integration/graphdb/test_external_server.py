@@ -241,7 +241,7 @@ def test_the_whole_system_lives_beside_their_data_and_leaves_it_alone(
     with graph.service(free_port()) as url:
         graph.run("train", "--url", url, "--trunk", "resnet18", "--image-size", "32", "--batch", "4", "--steps", "1")
     graph.run("graph", "check")
-    graph.run("graph", "check", "--mend")
+    graph.run("graph", "check", "--repair")
     exported = graph.run("graph", "export", str(tmp_path / "exported"))
     assert "Left behind: 7 nodes (:Movie, :Person) and 5 relationships" in exported.stdout
     manifest = json.loads((tmp_path / "exported" / "graph.json").read_text())

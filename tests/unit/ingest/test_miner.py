@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ingest.errors import SettingsError, UnreadableVideo
+from foundation.errors import SettingsError
+from ingest.errors import UnreadableVideo
 from ingest.miner import mine_video
 from ingest.model import Box, MinedPatch, MinedVideo
 from ingest.rejections import Funnel, Rejection

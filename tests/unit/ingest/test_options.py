@@ -6,7 +6,8 @@ from dataclasses import asdict
 
 import pytest
 
-from ingest.errors import SettingsError, UnknownSetting
+from foundation.errors import SettingsError
+from ingest.errors import UnknownSetting
 from ingest.options import settings_of
 from ingest.settings import ClusterSettings, IngestSettings, MiningSettings
 

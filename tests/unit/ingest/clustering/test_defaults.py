@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from foundation.errors import SettingsError
 from ingest.clustering.defaults import describe, scaled, scaled_neighbors
-from ingest.errors import SettingsError
 from ingest.settings import ClusterSettings
 
 

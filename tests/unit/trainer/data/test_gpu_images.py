@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from foundation.errors import SettingsError
 from tests.unit.trainer.loop.test_train import train_run
 from tests.unit.trainer.toy_service import ToyService
 from trainer.data.gpu_images import decode_images
 from trainer.data.triplets import TripletLoader, image_keys
-from trainer.errors import ImageError, SettingsError
+from trainer.errors import ImageError
 from trainer.settings import TrainSettings
 
 CPU = torch.device("cpu")

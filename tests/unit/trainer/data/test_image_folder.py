@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from foundation.errors import SettingsError
 from tests.unit.trainer.toy_service import draw_frame
 from trainer.command import run_training
 from trainer.data.image_folder import ImageFolder
-from trainer.errors import ImagesChanged, SettingsError
+from trainer.errors import ImagesChanged
 
 
 @pytest.fixture

@@ -13,10 +13,11 @@ import torch
 import torchvision
 from torch import nn
 
+from foundation.errors import SettingsError
 from ingest.features.factory import load_extractor
 from ingest.settings import ExtractorSpec
 from tests.unit.ingest.features.test_base import photographs
-from trainer.errors import SettingsError, WeightsError
+from trainer.errors import WeightsError
 from trainer.evaluation.features import trunk_features
 from trainer.models.provenance import code_revision
 from trainer.models.siamese import TripletSiamese

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from foundation.errors import SettingsError
 from tests.conftest import SAMPLES
 from tests.unit.trainer.toy_service import ToyService
 from trainer.data.triplets import TripletLoader
 from trainer.distributed.ranks import RankShard
-from trainer.errors import SettingsError
 from trainer.models.trunk import Trunk
 from trainer.objectives.registry import OBJECTIVES, unread
 from trainer.runs.run import Run

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from trainer.errors import RunBusy, SettingsDiffer, SettingsError
+from foundation.errors import SettingsError
+from trainer.errors import RunBusy, SettingsDiffer
 from trainer.runs.run import Run, unused_name
 from trainer.settings import TrainSettings
 

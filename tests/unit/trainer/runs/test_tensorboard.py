@@ -10,11 +10,12 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from foundation.errors import SettingsError
 from tests.unit.trainer.loop.test_train import MACHINE, equal, train_run
 from tests.unit.trainer.toy_service import ToyService, draw_patch
 from trainer.data.triplets import TripletLoader
 from trainer.distributed.ranks import SINGLE_PROCESS
-from trainer.errors import BenchmarkError, SettingsError
+from trainer.errors import BenchmarkError
 from trainer.evaluation.online import Evaluator
 from trainer.objectives.multitask import MultiTask
 from trainer.runs.metrics import append_evaluation, cut_evaluations, read_evaluations
