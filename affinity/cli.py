@@ -99,6 +99,8 @@ COMMANDS: dict[str, tuple[str | None, str]] = {
 }
 """Each command with its function and its sentence in the help. Without a function it is a group of commands."""
 
+WITHOUT_HELP = ("graph admin",)
+"""Commands that pass `--help` on."""
 RESUMED = ("ingest", "cluster", "train", "demo", "forget", "export", "graph start", "graph prune")
 """Commands that keep finished work and continue when they run again."""
 
@@ -107,7 +109,8 @@ for _place, (_words, (_function, _help)) in enumerate(COMMANDS.items()):
     _group, _, _name = _words.rpartition(" ")
     _parent = app[_group] if _group else app
     if _function:
-        _parent.command(_function, name=_name, help=_help, sort_key=_place)
+        _help_flags = () if _words in WITHOUT_HELP else app.help_flags
+        _parent.command(_function, name=_name, help=_help, sort_key=_place, help_flags=_help_flags)
     else:
         _parent.command(command_app(_name, _help, sort_key=_place))
 

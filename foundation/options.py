@@ -8,7 +8,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypedDict, TypeVar
 
-from cyclopts import App, Group, Parameter
+from cyclopts import App, CycloptsError, Group, Parameter
+from rich.text import Text
 
 from foundation.settings import Declaration, Limits, declarations, default_text
 
@@ -107,9 +108,19 @@ def command_app(name: str, help: str, sort_key: int | None = None) -> App:
         help_format="plaintext",  # The Markdown parser takes 0.3 s to import.
         group_parameters=OPTIONS,
         default_parameter=Parameter(negative_iterable=()),
+        error_formatter=usage_error,
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )
+
+
+def usage_error(error: CycloptsError) -> Text:
+    """A wrong command line as one line on stderr, in plain words."""
+    words = {"into int.": "into a whole number.", "into float.": "into a number."}
+    message = " ".join(str(error).split())
+    for word, plain in words.items():
+        message = message.replace(word, plain)
+    return Text(f"affinity: {message}", style="red", no_wrap=True, overflow="ignore")
 
 
 def confirm(question: str) -> bool:

@@ -164,5 +164,5 @@ def from_stored(kind: type[S], stored: Mapping[str, Any]) -> S:
 
 
 def _number(value: float | None) -> str:
-    """`10,000` and `0.5`."""
-    return f"{value:,.10g}"
+    """`65,535`, `8477` and `0.5`."""
+    return f"{value:,.10g}" if value and value >= 10_000 else f"{value:.10g}"

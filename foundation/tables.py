@@ -9,7 +9,7 @@ HEAD = ("option", "default", "allowed", "paper", "meaning")
 
 def settings_table(*kinds: type) -> str:
     """A Markdown table with a row for each option of some settings classes."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for kind in kinds:
         for name, (declaration, hint, default) in declarations(kind).items():
             if declaration.option:
@@ -22,6 +22,8 @@ def settings_table(*kinds: type) -> str:
 
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """A Markdown table."""
-    rule = "|".join("---" for _ in head)
-    lines = ["| " + " | ".join(cells) + " |" for cells in (head, *rows)]
-    return "\n".join([lines[0], f"|{rule}|", *(line.replace("|  |", "| |") for line in lines[1:])])
+    return "\n".join([_line(head), "|" + "---|" * len(head), *map(_line, rows)])
+
+
+def _line(cells: tuple[str, ...]) -> str:
+    return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|"

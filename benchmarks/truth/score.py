@@ -88,7 +88,7 @@ def _mark(scene: Scene, track: MinedTrack) -> Mark:
 def score_points(scene: Scene, path: Path, settings: MiningSettings) -> Points:
     """Judge the points of every tenth frame of the clip; frames without an answer have none that move."""
     reader = VideoReader(path)
-    scale = settings.width / WIDTH
+    scale = settings.work_side / WIDTH
     size = round(WIDTH * scale), round(HEIGHT * scale)
     shot = [GrayFrame(frame.index, frame.time, frame.scaled(*size, "gray")) for frame in reader.frames()]
     total = Points()

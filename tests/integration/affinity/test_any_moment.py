@@ -25,7 +25,7 @@ INGEST_KILLS, TRAIN_KILLS = 9, 11
 STEPS = 60
 CLIPS = 40
 RUN = "killed"
-LINKED = ("--parents", "2", "--members", "8", "--hold-out", "0.25")
+LINKED = ("--parents", "2", "--min-parent-size", "8", "--hold-out", "0.25")
 SMALL = ("--batch", "8", "--image-size", "32", "--head", "32,16", "--augment", "mirror,color", "--threads", "1")
 TRAIN = ("train", "--run", RUN, *SMALL, "--steps", str(STEPS), "--checkpoint-every", "5")
 

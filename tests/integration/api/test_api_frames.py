@@ -72,7 +72,7 @@ def test_a_frame_that_is_not_there_is_a_problem(service: str) -> None:
 
 
 def test_where_no_frames_were_kept_the_service_says_so(graph: Graph, clips: list[Path]) -> None:
-    graph.run("ingest", *map(str, clips[:12]), "--no-frames", "--parents", "2", "--members", "2")
+    graph.run("ingest", *map(str, clips[:12]), "--no-frames", "--parents", "2", "--min-parent-size", "2")
     with graph.service(free_port()) as url, TripletClient(url, patience=30) as client:
         snapshot = client.snapshot()["id"]
         with pytest.raises(ServiceError, match="have no whole frame") as refused:

@@ -195,7 +195,7 @@ def test_an_answer_that_comes_slowly_is_waited_for(
         assert place.pull(client, 0) == truth(0)
 
 
-MACHINE = RuntimeSettings(loaders=2)
+MACHINE = RuntimeSettings(loader_threads=2)
 TRAINED = 20
 """Batches."""
 

@@ -154,7 +154,7 @@ def test_real_videos_too_few_to_link_are_published_and_shown(graph: Graph, bikes
 
     why = sentence(graph, "children", "--out", str(tmp_path / "children.png"))
     assert "no child cluster" in why
-    assert "--members" in why
+    assert "--min-parent-size" in why
 
 
 def test_videos_of_one_name_or_one_path_are_all_shown_and_judged(
@@ -165,7 +165,7 @@ def test_videos_of_one_name_or_one_path_are_all_shown_and_judged(
         shutil.copy(clips[0 if place == "a" else 1], tmp_path / place / "0001.mp4")
     graph.run("ingest", str(tmp_path / "a"), str(tmp_path / "b"))
     shutil.copy(clips[2], tmp_path / "a" / "0001.mp4")
-    result = graph.json("ingest", str(tmp_path / "a"), "--parents", "2", "--members", "4")
+    result = graph.json("ingest", str(tmp_path / "a"), "--parents", "2", "--min-parent-size", "4")
     counts = result["snapshot"]["counts"]
     starts = graph.store.snapshot_starts(result["snapshot"]["id"])
     assert counts["videos"] == len(starts) == 3 > len({uri for uri, _ in starts.values()})

@@ -42,7 +42,7 @@ def same_footage(row: dict[str, str]) -> bool:
 
 def test_copies_are_linked_and_hardly_an_edge_joins_two(graph: Graph, clips: list[Path], uploads: list[Path]) -> None:
     videos = [str(path) for path in (*clips[:60], *uploads)]
-    untold = graph.json("ingest", *videos, "--parents", "2", "--set", "copy_similarity=1")
+    untold = graph.json("ingest", *videos, "--parents", "2", "--copy-similarity", "1")
     before = graph.cypher(NAMES, snapshot=untold["snapshot"]["id"])
     assert not graph.cypher("MATCH ()-[copy:COPY]->() RETURN copy")
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from foundation import errors as foundation
+from foundation.errors import SettingsError
 from graphdb import errors as graphdb
 from ingest import errors as ingest
 
 ERRORS = [
-    ingest.SettingsError("stride", 0, "1 or more"),
+    SettingsError("The setting stride is 0; it must be at least 1."),
     ingest.UnreadableVideo(Path("a.mp4"), "it is empty"),
     ingest.WrongOpenCV("4.14"),
     ingest.UnknownExtractor("hug", ["hog"]),

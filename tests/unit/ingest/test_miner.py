@@ -95,10 +95,10 @@ def test_every_frame_is_accounted_for(mined: MinedVideo) -> None:
 
 
 def test_starts_keep_their_distance_and_number(clip: Path) -> None:
-    near = mine_video(clip, replace(SETTINGS, gap=5))
+    near = mine_video(clip, replace(SETTINGS, min_gap=5))
     starts = [track.start.frame for track in near.tracks]
     assert len(starts) > 2 and starts == sorted(starts) and min(np.diff(starts)) >= 5
-    few = mine_video(clip, replace(SETTINGS, gap=5, max_patches=2))
+    few = mine_video(clip, replace(SETTINGS, min_gap=5, max_patches=2))
     assert len(few.tracks) == 2
 
 
@@ -165,7 +165,7 @@ def picture(path: Path) -> Path:
     ("make", "explanation"),
     [
         (still, "2 of 2 frames: too little motion (min_moving is 0.005)"),
-        (tiny, "2 of 2 frames: box too small (min_side is 96)"),
+        (tiny, "2 of 2 frames: box too small (min-box-side is 96)"),
         (short, "4 of 4 frames: video ended before the track (track_frames is 30)"),
         (picture, "1 of 1 frames: video ended before the track (track_frames is 30)"),
     ],
@@ -181,7 +181,7 @@ def test_a_video_without_tracks_says_which_setting_did_it(
 def test_lost_tracks_explain_an_empty_result() -> None:
     funnel = Funnel(frames=100, judged=20, candidates=5, starts=4)
     funnel.lost.update([Rejection.LEFT, Rejection.DRIFTED, Rejection.DRIFTED, Rejection.TRACKER])
-    assert funnel.explain(SETTINGS) == "2 of 4 starts: tracker slid off (min_return is 0.5)"
+    assert funnel.explain(SETTINGS) == "2 of 4 starts: tracker slid off (min-return-iou is 0.5)"
 
 
 def test_funnels_add_up(mined: MinedVideo) -> None:
@@ -213,7 +213,7 @@ def decoded(jpeg: bytes) -> Image:
 
 
 @pytest.mark.parametrize(
-    "change", [{"track_frames": 0}, {"max_moving": 1.5}, {"jpeg_quality": 0}, {"min_moving": 0.5}, {"min_side": 8}]
+    "change", [{"track_frames": 0}, {"max_moving": 1.5}, {"jpeg_quality": 0}, {"min_moving": 0.5}, {"min_box_side": 8}]
 )
 def test_settings_name_what_they_reject(change: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=next(iter(change))):
@@ -222,7 +222,7 @@ def test_settings_name_what_they_reject(change: dict[str, Any]) -> None:
 
 def test_the_digest_names_the_settings_that_matter() -> None:
     assert replace(SETTINGS, frames=False).digest == SETTINGS.digest
-    others = {replace(SETTINGS, gap=26).digest, replace(SETTINGS, texture=0.1).digest}
+    others = {replace(SETTINGS, min_gap=26).digest, replace(SETTINGS, min_texture=0.1).digest}
     assert len(others | {SETTINGS.digest}) == 3
 
 

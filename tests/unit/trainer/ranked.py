@@ -17,7 +17,7 @@ from trainer.distributed.ranks import broadcast, join_ranks
 from trainer.loop.train import train
 from trainer.runs.progress import NullProgress
 from trainer.runs.run import Run
-from trainer.settings import RuntimeSettings, TrainSettings
+from trainer.settings import ObjectiveName, RuntimeSettings, TrainSettings
 
 SETTINGS = TrainSettings(
     # Batch normalization sees its own rank's images only, on CPUs: VGG16 has none.
@@ -30,11 +30,11 @@ SETTINGS = TrainSettings(
     # 15 images a batch: they do not go up in two ranks.
     batch=5,
     loss="infonce",
-    sides="both",
+    symmetric=True,
     queue=20,
     steps=4,
 )
-MACHINE = RuntimeSettings(device="cpu", threads=1, loaders=1)
+MACHINE = RuntimeSettings(device="cpu", threads=1, loader_threads=1)
 
 
 OTHERS: dict[str, dict[str, Any]] = {
@@ -47,7 +47,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 """What each objective is trained with beside these."""
 
 
-def train_steps(folder: Path, steps: int, objective: str = "transitive") -> None:
+def train_steps(folder: Path, steps: int, objective: ObjectiveName = "transitive") -> None:
     """Train the run in the folder to this step, with the ranks there are."""
     settings = replace(SETTINGS, steps=steps, objective=objective, **OTHERS[objective])
     run = Run(folder)
@@ -59,7 +59,7 @@ def train_steps(folder: Path, steps: int, objective: str = "transitive") -> None
         train(run, settings, MACHINE, ToyService(), NullProgress(steps), threading.Event(), part)
 
 
-def train_on_ranks(folder: Path, steps: int, world: int, objective: str = "transitive") -> None:
+def train_on_ranks(folder: Path, steps: int, world: int, objective: ObjectiveName = "transitive") -> None:
     """The same in as many processes."""
     port = str(free_port())
     processes = [

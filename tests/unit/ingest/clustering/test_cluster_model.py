@@ -26,7 +26,7 @@ EXTRACTOR = "0123456789abcdef"
 def fit(seed: int = 0) -> ClusterModel:
     features = normalize(np.random.default_rng(0).standard_normal((90, 16)).astype(np.float32))
     ids = [f"{i:016x}-00000000-0-0-96" for i in range(90)]
-    return make_fit(ids, features, EXTRACTOR, ClusterSettings(parents=4, members=12, seed=seed))
+    return make_fit(ids, features, EXTRACTOR, ClusterSettings(parents=4, min_parent_size=12, seed=seed))
 
 
 def test_the_same_input_gives_the_same_id() -> None:
@@ -94,7 +94,7 @@ def test_the_fit_in_force_is_the_one_set_last(tmp_path: Path) -> None:
 
 
 def test_a_fit_is_made_from_a_seeded_sample_that_settings_bound() -> None:
-    settings = ClusterSettings(parents=4, points=5)
+    settings = ClusterSettings(parents=4, max_points_per_centroid=5)
     assert sample(9, settings).tolist() == list(range(9))
     chosen = sample(1000, settings)
     assert len(set(chosen.tolist())) == 20

@@ -95,7 +95,9 @@ def test_parents_read_row_by_row_are_linked_to_the_bit_alike_by_one_process_and_
         write_features(tmp_path, EXTRACTOR, f"{video:016x}", rows.astype(np.float32))
     places = [(f"{video:016x}-{row:08d}-0-0-96", row) for video in range(60) for row in range(12)]
     sample = read_rows(tmp_path, EXTRACTOR, [(id.partition("-")[0], row) for id, row in places])
-    fit = make_fit([id for id, _ in places], sample, EXTRACTOR, ClusterSettings(parents=4, members=12, neighbors=8))
+    fit = make_fit(
+        [id for id, _ in places], sample, EXTRACTOR, ClusterSettings(parents=4, min_parent_size=12, neighbors=8)
+    )
     save_fit(tmp_path, fit)
     numbers = assign(sample, fit.centroids)
     members = [

@@ -88,7 +88,7 @@ def test_motion_in_two_places_is_scattered_where_one_box_must_hold_it() -> None:
         for step in range(3)
     ]
     assert isinstance(judge(frames), Moving)
-    assert judge(frames, replace(SETTINGS, min_share=0.8)) is Rejection.SCATTERED
+    assert judge(frames, replace(SETTINGS, min_coverage=0.8)) is Rejection.SCATTERED
 
 
 @pytest.mark.parametrize("size", [(320, 48), (48, 320), (32, 32)])

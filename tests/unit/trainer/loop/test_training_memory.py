@@ -45,8 +45,8 @@ class Weighed(NullProgress):
 
 def growth(folder: Path, steps: int) -> int:
     """Bytes by which a training of so many steps grows after it has settled."""
-    settings = TrainSettings(**TINY, steps=steps, mining="half", num_negatives=2, queue=256)
-    machine = RuntimeSettings(device="cpu", threads=1, loaders=2, checkpoint_every=100)
+    settings = TrainSettings(**TINY, steps=steps, negative_mining="half", num_negatives=2, queue=256)
+    machine = RuntimeSettings(device="cpu", threads=1, loader_threads=2, checkpoint_every=100)
     progress = Weighed(steps)
     with Run(folder) as run:
         run.write(settings, ToyService().description, machine)
