@@ -8,8 +8,10 @@ import signal
 import sys
 from types import FrameType
 
+from cyclopts import CycloptsError
+
 from foundation.errors import AffinityError
-from foundation.options import command_app
+from foundation.options import command_app, usage_message
 
 COMMANDS: dict[str, tuple[str | None, str]] = {
     "ingest": ("ingest.cli:ingest", "Mine and track patches of videos, link them, and publish a snapshot to train on."),
@@ -123,6 +125,9 @@ def main() -> None:
         sys.exit(app() or 0)
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except CycloptsError as error:
+        print_error(usage_message(error))
+        sys.exit(2)
     except Exception as error:
         if (status := interrupted(error)) is not None:
             sys.exit(status)

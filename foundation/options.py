@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypedDict, TypeVar
 
 from cyclopts import App, CycloptsError, Group, Parameter
-from rich.text import Text
 
 from foundation.settings import Declaration, Limits, declarations, default_text
 
@@ -108,19 +107,17 @@ def command_app(name: str, help: str, sort_key: int | None = None) -> App:
         help_format="plaintext",  # The Markdown parser takes 0.3 s to import.
         group_parameters=OPTIONS,
         default_parameter=Parameter(negative_iterable=()),
-        error_formatter=usage_error,
+        print_error=False,
+        exit_on_error=False,
         suppress_keyboard_interrupt=False,
         result_action="return_value",
     )
 
 
-def usage_error(error: CycloptsError) -> Text:
-    """A wrong command line as one line on stderr, in plain words."""
-    words = {"into int.": "into a whole number.", "into float.": "into a number."}
+def usage_message(error: CycloptsError) -> str:
+    """What is wrong with a command line, on one line and in plain words."""
     message = " ".join(str(error).split())
-    for word, plain in words.items():
-        message = message.replace(word, plain)
-    return Text(f"affinity: {message}", style="red", no_wrap=True, overflow="ignore")
+    return message.replace("into int.", "into a whole number.").replace("into float.", "into a number.")
 
 
 def confirm(question: str) -> bool:

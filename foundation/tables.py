@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from foundation.settings import choices, declarations, default_text
 
 HEAD = ("option", "default", "allowed", "paper", "meaning")
@@ -20,7 +22,7 @@ def settings_table(*kinds: type) -> str:
     return table(HEAD, rows)
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A Markdown table."""
     return "\n".join([_line(head), "|" + "---|" * len(head), *map(_line, rows)])
 

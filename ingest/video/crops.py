@@ -13,9 +13,9 @@ from ingest.settings import MiningSettings
 
 
 def crop_jpeg(image: NDArray[np.uint8], box: Box, settings: MiningSettings) -> bytes:
-    """The box of an H×W×3 BGR frame, scaled to `crop`×`crop` (Sec. 4.1: 227 to 96 pixels)."""
+    """The box of an H×W×3 BGR frame, scaled to `crop_side`×`crop_side` (Sec. 4.1: 227 to 96 pixels)."""
     cut = image[box.y : box.y + box.side, box.x : box.x + box.side]
-    return _jpeg(_resized(cut, settings.crop_side, settings.crop), settings.jpeg_quality, full_color=True)
+    return _jpeg(_resized(cut, settings.crop_side, settings.crop_side), settings.jpeg_quality, full_color=True)
 
 
 def frame_jpeg(image: NDArray[np.uint8], settings: MiningSettings) -> bytes:

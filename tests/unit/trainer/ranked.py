@@ -8,7 +8,7 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tests.conftest import ROOT, SAMPLES, free_port
 from tests.unit.trainer.toy_service import ToyService
@@ -83,4 +83,4 @@ def train_on_ranks(folder: Path, steps: int, world: int, objective: ObjectiveNam
 
 
 if __name__ == "__main__":
-    train_steps(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    train_steps(Path(sys.argv[1]), int(sys.argv[2]), cast(ObjectiveName, sys.argv[3]))

@@ -41,7 +41,7 @@ def test_an_id_names_settings_extractor_inputs_and_centroids() -> None:
         replace(made, extractor="f" * 16),
         replace(made, inputs="f" * 16),
         replace(made, centroids=-made.centroids),
-        replace(made, settings=replace(made.settings, members=13)),
+        replace(made, settings=replace(made.settings, min_parent_size=13)),
     ]
     assert len({made.id, *(other.id for other in others)}) == 6
 
