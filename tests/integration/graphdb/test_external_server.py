@@ -202,7 +202,7 @@ def test_the_doctor_says_what_a_command_would_say(
         [check] = [check for check in neo4j(folder) if check.name == "graph"]
         return check
 
-    assert examined() == Check("graph", "ok", "nothing of ours yet")
+    assert examined() == Check("graph", "ok", "no data yet")
     theirs.cypher(MOVIES)
     foreign = examined()
     assert foreign.state == "problem" and "5 nodes (:Movie, :Person)" in foreign.found
@@ -213,7 +213,7 @@ def test_the_doctor_says_what_a_command_would_say(
     assert "cannot be shared" in examined().remedy and "AFFINITY_SHARED_DATABASE" not in examined().remedy
     theirs.empty()
     connect(folder, GraphStore).close()
-    assert examined().found.startswith("of the data folder's store ")
+    assert examined().found.startswith("belongs to the data folder, store ")
     folder.store_file.write_text("another\n")
     assert examined().state == "problem" and "--data (or NEO4J_URI)" in examined().remedy
     assert theirs.cypher("MATCH (n) RETURN labels(n) AS labels") == [{"labels": ["Store"]}]
