@@ -151,7 +151,9 @@ def error_message(error: Exception) -> str | None:
 
 def is_ours(error: Exception) -> bool:
     """Whether the message of the error is a sentence for the user. The client's errors have a root of their own."""
-    return isinstance(error, AffinityError) or type(error).__module__.startswith(("api.client", "api.wire"))
+    from api.wire.errors import ClientError
+
+    return isinstance(error, AffinityError | ClientError)
 
 
 def print_error(message: str) -> None:

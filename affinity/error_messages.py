@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from affinity.doctor.extras import EXTRAS, modules, pip_line
-from foundation.errors import CLOSED, FULL
+from foundation.errors import DISK_FULL, NO_PERMISSION
 
 
 def sentence(error: Exception) -> str | None:
@@ -41,12 +41,12 @@ def broken_library(error: ImportError) -> str | None:
 
 def disk_error(error: OSError) -> str | None:
     where = f": {error.filename}" if error.filename else ""
-    if error.errno in FULL:
+    if error.errno in DISK_FULL:
         return (
             f"No space is left on the disk{where}. Free some space for the data folder and the cache folder, or choose "
             "other folders with --data and AFFINITY_CACHE; `affinity doctor` shows the free space."
         )
-    if error.errno in CLOSED and error.filename:
+    if error.errno in NO_PERMISSION and error.filename:
         return (
             f"{error.strerror}{where}. Give this user access to it. If it is in the data folder or cache folder, you "
             "can choose other folders with --data and AFFINITY_CACHE; `affinity doctor` checks both."

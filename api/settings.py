@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from api.errors import NotLoopback, TlsUnusable
+from api.errors import ApiError
 from api.logs import Format
 from api.middleware.api_keys import KeyFile, Keyring
 from foundation.data_folder import DataFolder
@@ -20,7 +20,7 @@ from foundation.settings import check, setting
 class ServiceSettings:
     """One service.
 
-    Raises NotLoopback if other machines could reach it without a key, TlsUnusable, and SettingsError for a bad value.
+    Raises ApiError if other machines could reach it without a key, and SettingsError for a bad value.
     """
 
     panel: ClassVar = "Service"
@@ -58,9 +58,10 @@ class ServiceSettings:
     def __post_init__(self) -> None:
         check(self)
         if not is_loopback(self.host) and not self.keys.is_locked:
-            raise NotLoopback(self.host)
-        if self.tls_key and not self.tls_cert:
-            raise TlsUnusable(None, self.tls_key, "a key needs a certificate: add --tls-cert")
+            raise ApiError(
+                f"Without a key the service listens on this machine only, but other machines can reach {self.host}. "
+                "Create a key with `affinity keys create NAME` or set AFFINITY_API_KEY, or leave --host at 127.0.0.1."
+            )
 
     @property
     def keys(self) -> Keyring:

@@ -76,7 +76,7 @@ def check(
     from graphdb.consistency.check import check
     from graphdb.consistency.report import show
 
-    findings = check(DataFolder.resolve(data), Console(stderr=True), mend=repair)
+    findings = check(DataFolder.resolve(data), Console(stderr=True), repair=repair)
     if json:
         print(dumps(findings.as_json()))
     else:
@@ -100,12 +100,12 @@ def admin(
 
     from graphdb.errors import ServerError
     from graphdb.server.local import LocalServer
-    from graphdb.server.runtime import runtime
+    from graphdb.server.runtime import java_runtime
 
-    LocalServer(folder.neo4j).require_whole()
+    LocalServer(folder.neo4j).require_complete_import()
     if not (folder.neo4j / "conf" / "neo4j.conf").exists():
         raise ServerError(f"There is no Neo4j in {folder.neo4j} yet: `affinity graph start` makes one.")
-    return runtime(Console(stderr=True)).run_admin(folder.neo4j, list(arguments))
+    return java_runtime(Console(stderr=True)).run_admin(folder.neo4j, list(arguments))
 
 
 def export(target: Annotated[Path, Parameter(help="A new folder.")], /, *, data: Data = None) -> None:
@@ -117,7 +117,7 @@ def export(target: Annotated[Path, Parameter(help="A new folder.")], /, *, data:
     folder = DataFolder.resolve(data)
     with connect(folder, GraphStore) as store:
         written = export_graph(store, folder, target)
-        theirs = left_behind(store.holding(), written)
+        theirs = left_behind(store.contents(), written)
     nodes, relationships = sum(written.nodes.values()), sum(written.relationships.values())
     print(f"{nodes:,} nodes and {relationships:,} relationships are in {target}. Pixels are not: copy the archive.")
     if theirs:
@@ -164,12 +164,12 @@ def counts(connection: Connection) -> dict[str, int]:
 
 def external_status(server: ServerSettings) -> dict[str, Any]:
     """What is known about an external server. Raises the errors of `greet` if it does not answer."""
-    from graphdb.server.handshake import greet
+    from graphdb.server.handshake import require_supported_server
     from graphdb.store.graph import GraphStore
 
-    version = greet(server)
+    version = require_supported_server(server)
     with GraphStore(server.uri, server.user, server.password, database=server.database) as store:
-        held, id = store.holding(), store.store_id()
+        held, id = store.contents(), store.store_id()
         ours = id is not None or not held.nodes
         graph = {"database": held.database, "store": id, "counts": store.counts() if ours else None}
     place = {"running": True, "uri": server.uri, "user": server.user, "password_file": None, "browser": None}

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from graphdb.store.deletion import VideoUsage
-    from ingest.progress import Report
-    from ingest.summary import Summary
+    from ingest.report import Report, Summary
 
 SKIPPED = 3
 """Exit status of an ingest that worked, but could not use some of the files."""
@@ -36,7 +35,7 @@ def ingest(
 ) -> int:
     from foundation.data_folder import DataFolder
     from ingest import pipeline
-    from ingest.progress import Report
+    from ingest.report import Report
 
     settings = IngestSettings(mining=MiningSettings(**mining), clustering=ClusterSettings(**clustering), **run)
     report = Report()
@@ -53,7 +52,7 @@ def cluster(
 ) -> int:
     from foundation.data_folder import DataFolder
     from ingest import pipeline
-    from ingest.progress import Report
+    from ingest.report import Report
 
     mining = MiningSettings(track_frames=track_frames)
     settings = IngestSettings(mining=mining, clustering=ClusterSettings(**clustering), **run)
@@ -87,20 +86,21 @@ def quality(
     from foundation.data_folder import DataFolder
     from graphdb.connect import connect
     from graphdb.store.graph import GraphStore
-    from ingest.quality.edge_statistics import judge, statistics
-    from ingest.quality.tables import quality_table, statistics_json, statistics_table
+    from ingest.quality.edge_statistics import edge_statistics
+    from ingest.quality.label_agreement import label_agreement
+    from ingest.quality.tables import agreement_table, statistics_json, statistics_table
 
     folder = DataFolder.resolve(data)
     with connect(folder, GraphStore) as store:
         id = store.snapshot(snapshot).id
-        found = statistics(store, id, folder)
-        judged = judge(store, id, labels) if labels else None
+        found = edge_statistics(store, id, folder)
+        agreement = label_agreement(store, id, labels) if labels else None
     console = Console(stderr=json)
     console.print(statistics_table(id, found))
-    if judged:
-        console.print(quality_table(id, judged))
+    if agreement:
+        console.print(agreement_table(id, agreement))
     if json:
-        print(encoder.dumps({**statistics_json(found), **(asdict(judged) if judged else {}), "snapshot": id}))
+        print(encoder.dumps({**statistics_json(found), **(asdict(agreement) if agreement else {}), "snapshot": id}))
 
 
 def forget(
@@ -114,7 +114,7 @@ def forget(
     from json import dumps
 
     from foundation.data_folder import DataFolder
-    from ingest.progress import Report
+    from ingest.report import Report
     from ingest.retention import forget
 
     report = Report()
@@ -122,7 +122,7 @@ def forget(
 
     def agree(held: Sequence[VideoUsage]) -> bool:
         nonlocal refused
-        report.say(forget.told(held))
+        report.say(forget.confirmation_text(held))
         refused = not (yes or confirm("Forget?"))
         return not refused
 
@@ -154,11 +154,11 @@ def prune(
     from json import dumps
 
     from foundation.data_folder import DataFolder
-    from ingest.progress import Report
+    from ingest.report import Report
     from ingest.retention import prune
 
     report = Report()
     plan = prune.prune(DataFolder.resolve(data), keep, dry_run, workers, report)
-    report.say(plan.told("would go" if dry_run else "went"))
+    report.say(plan.summary_text("Would be deleted" if dry_run else "Deleted"))
     if json:
         print(dumps({"kept": [one.id for one in plan.kept], "deleted": plan.counts()}))

@@ -45,20 +45,14 @@ def show(
     from graphdb.store.graph import GraphStore
     from ingest.contact_sheets import drawing
     from ingest.contact_sheets.panels import Panels
-    from ingest.contact_sheets.selection import Showing
+    from ingest.contact_sheets.selection import SHEETS, SheetBuilder
 
-    drawing.check_place(out)
+    drawing.check_destination(out)
     folder = DataFolder.resolve(data)
     with connect(folder, GraphStore) as store, closing(ArchiveReader(folder.archive)) as archive:
         found = store.snapshot(snapshot)
-        select = Showing(store, Panels(archive), found, video, seed)
-        kinds = {
-            "patches": select.patches,
-            "tracks": select.tracks,
-            "children": select.children,
-            "parents": select.parents,
-        }
-        sheet = kinds[kind](count or COUNTS[kind])
+        builder = SheetBuilder(store, Panels(archive), found, video, seed)
+        sheet = SHEETS[kind](builder, count or COUNTS[kind])
     image = drawing.draw(sheet)
     drawing.save(image, out)
     if json:
