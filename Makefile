@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install demo test check experiment bench bench-clustering bench-extractors bench-kills bench-loaders bench-memory \
+.PHONY: install demo test check docs experiment bench bench-clustering bench-extractors bench-kills bench-loaders bench-memory \
 	bench-publishing bench-removal bench-sampling fuzz real-video lock clean
 
 ## Build .venv with everything pinned in constraints.txt.
@@ -34,6 +34,10 @@ check: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+## Write the tables of docs/reference/settings.md from the code.
+docs: install
+	$(BIN)/python -m affinity.reference
 
 ## Measure; the report is docs/benchmarks.md.
 bench: install

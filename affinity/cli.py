@@ -1,79 +1,172 @@
-"""The front door: one command, `affinity`, that mounts what each package offers. Imports nothing heavy."""
+"""The command `affinity`: a table of all commands. The module of a command is imported only when that command runs."""
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
 from types import FrameType
 
-import typer
+from cyclopts import CycloptsError
 
-import affinity.doctor.cli
-import api.cli
-import graphdb.cli
-import ingest.cli
-import ingest.contact_sheets.cli
-import trainer.cli
-from affinity.demo import demo
-from affinity.error_messages import sentence
-from api.wire.errors import ClientError
 from foundation.errors import AffinityError
+from foundation.options import command_app, usage_message
 
+COMMANDS: dict[str, tuple[str | None, str]] = {
+    "ingest": ("ingest.cli:ingest", "Mine and track patches of videos, link them, and publish a snapshot to train on."),
+    "cluster": ("ingest.cli:cluster", "Link the patches that were mined before, and publish a snapshot."),
+    "forget": (
+        "ingest.cli:forget",
+        "Delete videos with their patches, pixels, features and edges. Snapshots that use them end; each gets a "
+        "successor without them.",
+    ),
+    "show": ("ingest.contact_sheets.cli:show", "Draw a contact sheet of what the graph holds."),
+    "graph": (None, "The local Neo4j that holds the graph."),
+    "serve": ("api.cli:serve", "Serve triplets, snapshots and patches over HTTP until stopped (Ctrl-C, SIGTERM)."),
+    "keys": (None, "API keys of the service."),
+    "export": (
+        "api.cli:export",
+        "Write an epoch of triplets, with their pixels, to files. An interrupted export continues where it stopped.",
+    ),
+    "train": (
+        "trainer.cli:train",
+        "Train a network on a snapshot, over HTTP. A run that exists continues from its last checkpoint.",
+    ),
+    "export-weights": (
+        "trainer.cli:export_weights",
+        "Write a trunk as a plain state dict of torchvision or timm, which loads there with strict=True.",
+    ),
+    "evaluate": (None, "Measure what a network has learned."),
+    "doctor": (
+        "affinity.doctor.cli:doctor",
+        "Check this machine: what is installed, what is missing, and what to do about it. Changes and starts nothing.",
+    ),
+    "demo": (
+        "affinity.demo:demo",
+        "Run the whole job: videos, graph, snapshot, triplets over HTTP, training, evaluation.",
+    ),
+    "graph start": (
+        "graphdb.cli:start",
+        "Start Neo4j if it is not running, and print its address. The first start downloads it.",
+    ),
+    "graph stop": ("graphdb.cli:stop", "Stop Neo4j. The graph stays."),
+    "graph status": (
+        "graphdb.cli:status",
+        "Print whether Neo4j runs, its address, and what the graph holds. Starts nothing.",
+    ),
+    "graph reset": (
+        "graphdb.cli:reset",
+        "Delete the graph, and the pixels, features and fits that belong to it. Trained runs stay.",
+    ),
+    "graph check": (
+        "graphdb.cli:check",
+        "Compare graph and data folder, with every image. The exit status is 1 if damage remains.",
+    ),
+    "graph quality": (
+        "ingest.cli:quality",
+        "Measure the INTER edges of a snapshot; with labels, how often they join one class, and how often chance does.",
+    ),
+    "graph prune": (
+        "ingest.cli:prune",
+        "Delete what only old snapshots need: edges, tracks, patches, pixels, fits and features.",
+    ),
+    "graph export": (
+        "graphdb.cli:export",
+        "Write the whole graph to a folder, as CSV for `affinity graph import` and `neo4j-admin database import`.",
+    ),
+    "graph import": (
+        "graphdb.cli:import_",
+        "Load an exported graph into the empty Neo4j of the data folder, which must hold its pixels already.",
+    ),
+    "graph admin": (
+        "graphdb.cli:admin",
+        "Run Neo4j's neo4j-admin on the folder of the local server: dump, load, check. Most of it needs Neo4j stopped.",
+    ),
+    "keys create": ("api.cli:create_key", "Make a key and print it. It cannot be printed again."),
+    "keys list": ("api.cli:list_keys", "List the keys, without their secrets."),
+    "keys revoke": ("api.cli:revoke_key", "Delete a key. Running services refuse it from their next request on."),
+    "evaluate knn": (
+        "trainer.cli:knn",
+        "Classify the images of a labeled folder by their nearest neighbors among the other instances.",
+    ),
+    "evaluate distances": (
+        "trainer.cli:distances",
+        "Mean D(A, A'), D(A, B') and D(A, C) on pairs of held-out videos, of the network trained and untrained.",
+    ),
+    "evaluate context": (
+        "trainer.cli:context",
+        "How often the network predicts the position of one patch relative to another; chance is one in eight.",
+    ),
+}
+"""Each command with its function and its sentence in the help. Without a function it is a group of commands."""
+
+WITHOUT_HELP = ("graph admin",)
+"""Commands that pass `--help` on."""
 RESUMED = ("ingest", "cluster", "train", "demo", "forget", "export", "graph start", "graph prune")
-"""Commands that keep what they did and go on from there when they are run again."""
+"""Commands that keep finished work and continue when they run again."""
 
-app = typer.Typer(
-    help="Unlabeled video to a visual representation, through an affinity graph in Neo4j.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.add_typer(graphdb.cli.app, name="graph")
-graphdb.cli.app.command()(ingest.cli.quality)
-graphdb.cli.app.command()(ingest.cli.prune)
-app.command()(ingest.cli.ingest)
-app.command()(ingest.cli.cluster)
-app.command()(ingest.cli.forget)
-app.add_typer(ingest.contact_sheets.cli.app, name="show")
-app.command()(api.cli.serve)
-app.command()(api.cli.export)
-app.add_typer(api.cli.keys_app, name="keys")
-app.command()(trainer.cli.train)
-app.command("export-weights")(trainer.cli.export_weights)
-app.add_typer(trainer.cli.evaluate_app, name="evaluate")
-app.command()(affinity.doctor.cli.doctor)
-app.command()(demo)
+app = command_app("affinity", "Unlabeled video to a visual representation, through an affinity graph in Neo4j.")
+for _place, (_words, (_function, _help)) in enumerate(COMMANDS.items()):
+    _group, _, _name = _words.rpartition(" ")
+    _parent = app[_group] if _group else app
+    if _function:
+        _help_flags = () if _words in WITHOUT_HELP else app.help_flags
+        _parent.command(_function, name=_name, help=_help, sort_key=_place, help_flags=_help_flags)
+    else:
+        _parent.command(command_app(_name, _help, sort_key=_place))
 
 
 def main() -> None:
-    """Run the command. An error of our own, or of the machine, is a sentence for its reader; any other is a bug and
-    keeps its traceback."""
+    """Run the command. Known errors are printed as a sentence; any other error is a bug and keeps its traceback."""
     signal.signal(signal.SIGINT, interrupt)
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        app()
+        sys.exit(app() or 0)
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
+    except CycloptsError as error:
+        print_error(usage_message(error))
+        sys.exit(2)
     except Exception as error:
         if (status := interrupted(error)) is not None:
             sys.exit(status)
-        said = str(error) if is_ours(error) else sentence(error)
-        if said is None:
+        if isinstance(error, OSError) and error.errno == errno.EPIPE:
+            # The reader of stdout, such as `head`, has ended. Nothing is left to flush at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(1)
+        message = error_message(error)
+        if message is None:
             raise
-        typer.secho(f"affinity: {said}", fg="red", err=True)
+        print_error(message)
         sys.exit(1)
 
 
+def error_message(error: Exception) -> str | None:
+    """The sentence for the user; None if the error may be a bug."""
+    from affinity.error_messages import sentence
+
+    return str(error) if is_ours(error) else sentence(error)
+
+
 def is_ours(error: Exception) -> bool:
-    """Whether the error's message is a sentence for the user. The client stands alone, and has a root of its own."""
+    """Whether the message of the error is a sentence for the user. The client's errors have a root of their own."""
+    from api.wire.errors import ClientError
+
     return isinstance(error, AffinityError | ClientError)
 
 
+def print_error(message: str) -> None:
+    """Print on stderr, in red on a terminal."""
+    from rich.console import Console
+
+    Console(stderr=True, soft_wrap=True).print(f"affinity: {message}", style="red", markup=False, highlight=False)
+
+
 def interrupt(signum: int, frame: FrameType | None) -> None:
-    """Ctrl-C and SIGTERM end a command with every `finally` on the way out, and say so before that; a second one
-    ends it at once."""
+    """End the command on Ctrl-C or SIGTERM, with every `finally` on the way out. A second signal ends it at once."""
     if in_finalizer(frame):
-        # What is raised there is printed and forgotten, and the command would go on: come again in a moment.
+        # Python prints and drops an exception that is raised there, and the command would go on: try again soon.
         signal.signal(signal.SIGALRM, lambda _, later: interrupt(signum, later))
         signal.setitimer(signal.ITIMER_REAL, 0.01)
         return
@@ -86,7 +179,7 @@ def interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def in_finalizer(frame: FrameType | None) -> bool:
-    """Whether the program is clearing away an object."""
+    """Whether the program is in the finalizer of an object."""
     while frame:
         if frame.f_code.co_name == "__del__":
             return True
@@ -95,7 +188,7 @@ def in_finalizer(frame: FrameType | None) -> bool:
 
 
 def interrupted(error: BaseException | None) -> int | None:
-    """The exit status of the signal that a command was on its way out for when this error came up, if any did."""
+    """The exit status of the signal that was ending the command when this error was raised; None without a signal."""
     while error := error and error.__context__:
         if isinstance(error, KeyboardInterrupt):
             return 128 + signal.SIGINT
@@ -105,9 +198,9 @@ def interrupted(error: BaseException | None) -> int | None:
 
 
 def farewell(command: str) -> str:
-    """What a signal means for the command whose first words these are."""
+    """What a signal means for the command that begins with these words."""
     if command.startswith("serve"):
-        return "stopped."  # how a service ends, not what interrupts it
+        return "stopped."  # The normal end of a service.
     if command.startswith(RESUMED):
         return "interrupted. What is done is kept; the same command goes on from there."
     return "interrupted."

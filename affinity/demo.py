@@ -1,4 +1,4 @@
-"""`affinity demo`: the main job from videos to an evaluated model, as the commands that anyone would type."""
+"""`affinity demo`: the whole job, from videos to an evaluated model, by the commands that a user would type."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
+from cyclopts import Parameter
 
 from foundation.errors import AffinityError
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 RUN = "demo"
 HOLD_OUT = "0.25"
-# Paper: VGG16, 96 pixels, batches of 100, lr 0.001, 200,000 steps. Two cores and three minutes ask for less, and so
-# many pairs only that none comes twice.
+# Paper: VGG16, 96 pixels, batches of 100, lr 0.001, 200,000 steps. These settings fit into three minutes on two cores,
+# and use few enough pairs that none comes twice.
 TRAINING = ["--trunk", "resnet18", "--image-size", "64", "--batch", "16", "--steps", "110", "--lr", "0.01"]
 COUNTS = ("videos", "patches", "intra", "inter", "children", "parents", "transitive")
 SERVICE_SECONDS = 60
@@ -34,22 +34,22 @@ SKIPPED = 3
 
 
 class DemoFailed(AffinityError):
-    """A stage of the demo did not show what it is there to show."""
+    """A command of the demo failed, or its result is not what the samples must give."""
 
 
 @dataclass
 class Demo:
-    """Runs `affinity` commands as processes of their own, shows each, and keeps the time it took."""
+    """Runs `affinity` commands in processes, prints each command, and measures its time."""
 
     data: Path
     seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self, title: str, *arguments: str, accept: Sequence[int] = (0,)) -> None:
-        """Run a command that speaks for itself. Raises DemoFailed where it fails."""
+        """Run a command that prints its own result. Raises DemoFailed."""
         self._run(title, arguments, accept, None)
 
     def json(self, title: str, *arguments: str, accept: Sequence[int] = (0,)) -> dict[str, Any]:
-        """What a command prints with --json. Raises DemoFailed where it fails."""
+        """Run a command with --json and read what it prints. Raises DemoFailed."""
         result: dict[str, Any] = json.loads(self._run(title, [*arguments, "--json"], accept, subprocess.PIPE))
         return result
 
@@ -58,7 +58,7 @@ class Demo:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Whatever NEO4J_URI names holds somebody's graph: the demo fills a local one of its own instead."""
+        """The environment without NEO4J_URI and the like: the demo fills a local graph of its own."""
         return {name: value for name, value in os.environ.items() if not name.startswith("NEO4J_")}
 
     def _run(self, title: str, arguments: Sequence[str], accept: Sequence[int], stdout: int | None) -> str:
@@ -68,25 +68,23 @@ class Demo:
         self.seconds[title] = time.monotonic() - began
         if done.returncode not in accept:
             raise DemoFailed(
-                f"`affinity {' '.join(arguments[:2])}` ended with status {done.returncode}; what it said is above."
+                f"`affinity {' '.join(arguments[:2])}` ended with status {done.returncode}; its messages are above."
             )
         return done.stdout or ""
 
 
 def demo(
-    videos: Annotated[
-        Path | None, typer.Option(help="Folder of videos. Default: the samples of the repository.", exists=True)
-    ] = None,
-    data: Annotated[Path, typer.Option(help="Data folder of the demo; delete it to start anew.")] = Path(".demo"),
+    *,
+    videos: Annotated[Path | None, Parameter(help="Folder of videos. Default: the samples of the repository.")] = None,
+    data: Annotated[Path, Parameter(help="Data folder of the demo; delete it to start anew.")] = Path(".demo"),
 ) -> None:
-    """Run the main job: videos, graph, snapshot, triplets over HTTP, training, evaluation."""
     folder = videos or SAMPLES / "videos"
     if not folder.is_dir():
         raise DemoFailed(f"There is no folder {folder}. Name a folder of videos with --videos.")
     stages = Demo(data.absolute())
     if "NEO4J_URI" in os.environ:
-        # Without its value, which nobody has looked at: a password may stand in it.
-        say("NEO4J_URI is set; the demo leaves that server alone and starts a local Neo4j of its own.")
+        # The value is not printed: it may hold a password.
+        say("NEO4J_URI is set; the demo does not use that server and starts a local Neo4j of its own.")
     try:
         main_job(stages, folder.absolute())
     finally:
@@ -94,9 +92,9 @@ def demo(
 
 
 def main_job(demo: Demo, videos: Path) -> None:
-    """The stages in order, and then whether they showed what they should."""
+    """Run the stages in order, then check their results. Raises DemoFailed."""
     server = demo.json("Neo4j", "graph", "start")
-    # Files that cannot be used are named and skipped; the others go on.
+    # Ingest names and skips files that cannot be used.
     ingested = demo.json("Ingest", "ingest", str(videos), "--hold-out", HOLD_OUT, accept=(0, SKIPPED))
     snapshot, training = ingested["snapshot"], ingested["training"]
     labels = videos.parent / "labels.csv"
@@ -106,23 +104,23 @@ def main_job(demo: Demo, videos: Path) -> None:
         shutil.rmtree(demo.data / "runs" / RUN, ignore_errors=True)
         at = ["--url", url, "--snapshot"]
         trained = demo.json("Training", "train", *at, training["id"], "--run", RUN, *TRAINING)
-        apart = None
+        held_out = None
         if snapshot["counts"]["transitive"]:
-            held_out = ["--checkpoint", RUN, "--hold-out", HOLD_OUT, *at, snapshot["id"]]
-            apart = demo.json("Held-out pairs", "evaluate", "distances", *held_out)
-        before = [option for name in ("random", "hog", "pixels") for option in ("--features", name)]
-        demo.run("k-NN", "evaluate", "knn", str(SAMPLES / "heldout"), *before, "--checkpoint", RUN)
-        show(demo, ingested, trained, apart)
-        missed = list(misses(snapshot["counts"], trained, apart))
-        if missed and labels.is_file():
-            raise DemoFailed("The demo ran, but did not show what it should: " + "; ".join(missed) + ".")
+            options = ["--checkpoint", RUN, "--hold-out", HOLD_OUT, *at, snapshot["id"]]
+            held_out = demo.json("Held-out pairs", "evaluate", "distances", *options)
+        baselines = [option for name in ("random", "hog", "pixels") for option in ("--features", name)]
+        demo.run("k-NN", "evaluate", "knn", str(SAMPLES / "heldout"), *baselines, "--checkpoint", RUN)
+        show(demo, ingested, trained, held_out)
+        failures = list(failed_checks(snapshot["counts"], trained, held_out))
+        if failures and labels.is_file():
+            raise DemoFailed("The demo ran, but its results are not as expected: " + "; ".join(failures) + ".")
         show_next(demo, server, url)
         stay_up()
 
 
 @contextmanager
 def service(demo: Demo) -> Iterator[str]:
-    """The triplet service on a free port, until the block ends; its address."""
+    """Run the triplet service on a free port until the block ends; yields its address."""
     url = f"http://127.0.0.1:{free_port()}"
     arguments = ["serve", "--port", url.rpartition(":")[2]]
     say(f"\n== Service\n$ affinity {shlex.join(arguments)} --data {shlex.quote(str(demo.data))}\n")
@@ -143,7 +141,7 @@ def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.2)
-    raise DemoFailed(f"The service at {url} was not ready within {SERVICE_SECONDS} s; what it said is above.")
+    raise DemoFailed(f"The service at {url} was not ready within {SERVICE_SECONDS} s; its messages are above.")
 
 
 def free_port() -> int:
@@ -152,33 +150,33 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def show(demo: Demo, ingested: dict[str, Any], trained: dict[str, Any], apart: dict[str, Any] | None) -> None:
-    """The result on one screen."""
+def show(demo: Demo, ingested: dict[str, Any], trained: dict[str, Any], held_out: dict[str, Any] | None) -> None:
+    """Print the result on one screen."""
     say("\n== Result")
     counts = ingested["snapshot"]["counts"]
     say("  graph      " + ", ".join(f"{counts[name]:,} {name}" for name in COUNTS))
     for skipped in ingested["skipped"]:
         say(f"  skipped    {skipped['path']}: {skipped['reason']}")
-    fresh = "fresh pairs" if trained["fresh"] else "pairs, some of which came before"
+    fresh = "fresh pairs" if trained["fresh"] else "pairs, some of them repeated"
     say(
         f"  loss       {trained['loss_first']:.4f} in the first 20 steps, "
         f"{trained['loss_last']:.4f} in the last 20, on {fresh}"
     )
-    for network in apart["networks"] if apart else []:
-        near, far = network["ab_dist"]["mean"], network["ac_dist"]["mean"]
-        say(
-            f"  held out   {network['name']}: D(A,B') {near:.3f}, D(A,C) {far:.3f}, on {apart and apart['pairs']} pairs"
-        )
+    for network in held_out["networks"] if held_out else []:
+        positive, negative = network["ab_dist"]["mean"], network["ac_dist"]["mean"]
+        pairs = held_out and held_out["pairs"]
+        say(f"  held out   {network['name']}: D(A,B') {positive:.3f}, D(A,C) {negative:.3f}, on {pairs} pairs")
     stages = demo.seconds | {f"  {name}": seconds for name, seconds in ingested["seconds"].items()}
     say("  seconds    " + ", ".join(f"{name.strip()} {seconds:.0f}" for name, seconds in stages.items()))
 
 
-def misses(counts: dict[str, int], trained: dict[str, Any], apart: dict[str, Any] | None) -> Iterator[str]:
-    """What the samples must show and did not."""
+def failed_checks(counts: dict[str, int], trained: dict[str, Any], held_out: dict[str, Any] | None) -> Iterator[str]:
+    """The expected results of the samples that this run does not have."""
     yield from (f"there are no {name}" for name in COUNTS if not counts[name])
     if trained["loss_last"] >= trained["loss_first"]:
         yield "the loss did not fall"
-    if apart and apart["networks"][-1]["ab_dist"]["mean"] >= apart["networks"][-1]["ac_dist"]["mean"]:
+    network = held_out["networks"][-1] if held_out else None
+    if network and network["ab_dist"]["mean"] >= network["ac_dist"]["mean"]:
         yield "held-out positives are not nearer than negatives"
 
 
@@ -193,11 +191,11 @@ def show_next(demo: Demo, server: dict[str, Any], url: str) -> None:
 
 
 def stay_up() -> None:
-    """Keep graph and service up for whoever sits at the terminal."""
+    """On a terminal, keep graph and service running until Ctrl-C."""
     if not sys.stdout.isatty():
-        say("\nNot at a terminal: graph and service are stopped. `affinity graph start` and `serve` bring them back.")
+        say("\nNot on a terminal: graph and service are stopped. `affinity graph start` and `serve` start them again.")
         return
-    say("\nGraph and service stay up until Ctrl-C.")
+    say("\nGraph and service run until Ctrl-C.")
     try:
         while True:
             time.sleep(3600)

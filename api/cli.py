@@ -2,95 +2,71 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import typer
+from cyclopts import Parameter
+
+from api.settings import ServiceSettings
+from foundation.options import NONE_GIVEN, ApiKey, Data, Given, Json, within
+from foundation.settings import Limits
 
 if TYPE_CHECKING:
     from api.middleware.api_keys import Key, KeyFile
 
 MIX = "transitive:7,intra:2"
-"""The paper's (Sec. 6)."""
-DataOption = Annotated[Path | None, typer.Option(help="Data folder. Default: AFFINITY_DATA, else the user's.")]
+"""The paper's shares of pairs (Sec. 6)."""
 MAX_DAYS = 36_500
-keys_app = typer.Typer(help="Keys that open the service.", no_args_is_help=True)
+KeyName = Annotated[str, Parameter(help="Name of the key in lists and logs.")]
+NOT_NEGATIVE = within(Limits(ge=0))
+POSITIVE = within(Limits(ge=1))
 
 
-def serve(
-    host: Annotated[
-        str, typer.Option(help="Address to listen on; other than this machine's needs a key.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.", min=0, max=65535)] = 8477,
-    workers: Annotated[int, typer.Option(help="Processes that answer.", min=1, max=256)] = 1,
-    in_flight: Annotated[
-        int, typer.Option(help="Requests under way at a time, in each worker; more are answered 503.", min=1)
-    ] = 64,
-    tls_cert: Annotated[Path | None, typer.Option(help="Certificate (PEM), to speak HTTPS.")] = None,
-    tls_key: Annotated[Path | None, typer.Option(help="Its private key (PEM).")] = None,
-    log_format: Annotated[
-        Literal["text", "json"], typer.Option(help="text: what goes wrong; json: that and every request.")
-    ] = "text",
-    data: DataOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Say where it listens as one JSON object.")] = False,
-) -> None:
-    """Serve triplets, snapshots and patches over HTTP until stopped (Ctrl-C, SIGTERM)."""
+def serve(*, service: Given[ServiceSettings] = NONE_GIVEN, data: Data = None, json: Json = False) -> None:
     from api.server.main import run
-    from api.settings import ServiceSettings
 
-    settings = ServiceSettings.from_environment(
-        data,
-        host,
-        port,
-        workers=workers,
-        in_flight=in_flight,
-        tls_cert=tls_cert,
-        tls_key=tls_key,
-        log_format=log_format,
-    )
-    run(settings, lambda url: announce(url, json))
+    run(ServiceSettings.from_environment(data, **service), lambda url: announce(url, json))
 
 
 def announce(url: str, as_json: bool) -> None:
-    """Say on stdout where the service listens."""
+    """Print the address that the service listens on."""
     from json import dumps
 
-    typer.echo(dumps({"url": url, "docs": f"{url}/docs"}) if as_json else f"Serving {url} (API: {url}/docs)")
+    print(dumps({"url": url, "docs": f"{url}/docs"}) if as_json else f"Serving {url} (API: {url}/docs)", flush=True)
 
 
-@keys_app.command()
-def create(
-    name: Annotated[str, typer.Argument(help="What it is called in lists and logs.")],
+def create_key(
+    name: KeyName,
+    /,
+    *,
     scope: Annotated[
         list[str] | None,
-        typer.Option(help="read opens snapshots, triplets and patches, admin /metrics. Default: read."),
+        Parameter(help="read: snapshots, triplets and patches; admin: /metrics. May be repeated. Default: read."),
     ] = None,
-    days: Annotated[float | None, typer.Option(help="Days until it expires. Default: never.", min=0)] = None,
-    rate: Annotated[float | None, typer.Option(help="Requests a second. Default: no limit.")] = None,
-    data: DataOption = None,
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    days: Annotated[
+        float | None, Parameter(help="Days until the key expires. Default: never.", validator=NOT_NEGATIVE)
+    ] = None,
+    rate: Annotated[float | None, Parameter(help="Largest number of requests per second. Default: no limit.")] = None,
+    data: Data = None,
+    json: Json = False,
 ) -> None:
-    """Make a key and print it, this once."""
     from datetime import UTC, datetime, timedelta
     from json import dumps
 
     expires = None if days is None else datetime.now(UTC) + timedelta(days=min(days, MAX_DAYS))
     key, token = key_file(data).create(name, scope or ("read",), expires, rate)
-    typer.echo(dumps({"key": token, **shown(key)}) if json else token)
+    print(dumps({"key": token, **shown(key)}) if json else token)
     if not json:
-        typer.echo(f"The key {name} is shown this once; the data folder keeps a digest of it.", err=True)
+        print(f"The key {name} is shown this once; the data folder keeps a digest of it.", file=sys.stderr)
 
 
-@keys_app.command("list")
-def list_keys(
-    data: DataOption = None, json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
-) -> None:
-    """Show the keys there are; what opens the service is not to be shown again."""
+def list_keys(*, data: Data = None, json: Json = False) -> None:
     from json import dumps
 
     keys = [shown(key) for key in key_file(data).read()]
     if json:
-        typer.echo(dumps({"keys": keys}))
+        print(dumps({"keys": keys}))
         return
     from rich.console import Console
     from rich.table import Table
@@ -102,11 +78,9 @@ def list_keys(
     Console().print(table if keys else "There is no key.")
 
 
-@keys_app.command()
-def revoke(name: Annotated[str, typer.Argument(help="Which key.")], data: DataOption = None) -> None:
-    """Take a key back. Running services refuse it from their next request on."""
+def revoke_key(name: KeyName, /, *, data: Data = None) -> None:
     key_file(data).revoke(name)
-    typer.echo(f"The key {name} opens nothing any more.")
+    print(f"The key {name} opens nothing any more.")
 
 
 def key_file(data: Path | None) -> KeyFile:
@@ -117,29 +91,36 @@ def key_file(data: Path | None) -> KeyFile:
 
 
 def shown(key: Key) -> dict[str, Any]:
-    """What may be told of a key."""
-    told = key.as_dict() | {"expired": key.has_expired}
-    del told["sha256"]
-    return told
+    """The facts about a key that are not secret."""
+    facts = key.as_dict() | {"expired": key.has_expired}
+    del facts["sha256"]
+    return facts
 
 
 def export(
-    folder: Annotated[Path, typer.Argument(help="Where the files go; made if missing.", show_default=False)],
+    folder: Annotated[Path, Parameter(help="Folder for the files; it is made if it is missing.")],
+    /,
+    *,
     format: Annotated[
-        Literal["webdataset", "parquet"], typer.Option(help="Tar shards that WebDataset reads, or Parquet.")
+        Literal["webdataset", "parquet"], Parameter(help="Tar shards that WebDataset reads, or Parquet.")
     ] = "webdataset",
-    snapshot: Annotated[str, typer.Option(help="The snapshot to export from: an id, or latest.")] = "latest",
-    epoch: Annotated[int, typer.Option(min=0, help="Which epoch of the order.")] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Decides the order.")] = 0,
-    mix: Annotated[str, typer.Option(help="Kinds of pairs and their shares; the first sets the epoch.")] = MIX,
-    negatives: Annotated[Literal["batch", "graph"], typer.Option(help="Where negatives come from.")] = "batch",
-    batch: Annotated[int, typer.Option(min=1, max=4096, help="Pairs among which negatives=batch looks.")] = 100,
-    pairs: Annotated[int, typer.Option(min=1, help="Pairs a file.")] = 1000,
-    url: Annotated[str, typer.Option(help="Address of the service.")] = "http://127.0.0.1:8477",
-    api_key: Annotated[str | None, typer.Option(envvar="AFFINITY_API_KEY", help="The service's key, if any.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print what was written as one JSON object.")] = False,
+    snapshot: Annotated[str, Parameter(help="Snapshot to export from: an id, or latest.")] = "latest",
+    epoch: Annotated[int, Parameter(help="Epoch of the order to export.", validator=NOT_NEGATIVE)] = 0,
+    seed: Annotated[int, Parameter(help="Seed of the order.", validator=NOT_NEGATIVE)] = 0,
+    mix: Annotated[
+        str, Parameter(help="Kinds of pairs and their shares; the first kind sets the length of an epoch.")
+    ] = MIX,
+    negatives: Annotated[
+        Literal["batch", "graph"], Parameter(help="Where negatives are drawn from: the same batch, or the whole graph.")
+    ] = "batch",
+    batch: Annotated[
+        int, Parameter(help="Pairs of a batch, for --negatives batch.", validator=within(Limits(ge=1, le=4096)))
+    ] = 100,
+    pairs_per_file: Annotated[int, Parameter(help="Pairs in each file.", validator=POSITIVE)] = 1000,
+    url: Annotated[str, Parameter(help="Address of the service.")] = "http://127.0.0.1:8477",
+    api_key: ApiKey = None,
+    json: Json = False,
 ) -> None:
-    """Write an epoch of triplets, pixels included, to files; an export that was cut goes on where it was."""
     from json import dumps
 
     from rich.console import Console
@@ -152,9 +133,9 @@ def export(
     with TripletClient(url, api_key=api_key) as client:
         id = client.snapshot(snapshot)["id"]
         order = {"snapshot": id, "epoch": epoch, "seed": seed, "mix": mix, "negatives": negatives}
-        wanted = Export(**order, format=format, batch=batch, pairs=pairs)
+        wanted = Export(**order, format=format, batch=batch, pairs=pairs_per_file)
         files = files_of(client, wanted)
         for _ in track(write(client, wanted, files, folder), "export", len(files), console=Console(stderr=True)):
             pass
     about = {"folder": str(folder), "files": len(files), **order, "format": format}
-    typer.echo(dumps(about) if json else f"Epoch {epoch} of snapshot {id}: {len(files)} files in {folder}")
+    print(dumps(about) if json else f"Epoch {epoch} of snapshot {id}: {len(files)} files in {folder}")

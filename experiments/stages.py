@@ -23,7 +23,7 @@ from trainer.models.weights import load_trunk
 from trainer.runs.loading import untrained
 from trainer.settings import TrainSettings
 
-NO_COPIES = ("--set", "copy_similarity=1")
+NO_COPIES = ("--copy-similarity", "1")
 """There are none, but the same photographs behind many clips, which would be taken for copies."""
 
 
@@ -159,7 +159,7 @@ def _training(setup: Setup, affinity: Affinity, row: Row, seed: int) -> Job:
             options += ["--snapshot", results[graph]["snapshot"]]
         if row.name != CONTEXT:
             options += ["--init", str(setup.trunk(CONTEXT, seed))]
-        return affinity.json(name, "train", *options, "--threads", "1", "--loaders", "2")
+        return affinity.json(name, "train", *options, "--threads", "1", "--loader-threads", "2")
 
     return Job(f"{row.name}-{seed}", train, [graph] if row.name == CONTEXT else [graph, f"{CONTEXT}-{seed}"])
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from cyclopts import Parameter
+
+from foundation.options import Data, Json, Yes, confirm
 
 if TYPE_CHECKING:
     from foundation.data_folder import DataFolder
     from graphdb.server.local import Status
     from graphdb.settings import Connection, ServerSettings
 
-app = typer.Typer(no_args_is_help=True, help="The local Neo4j that holds the graph.")
 
-Data = Annotated[Path | None, typer.Option(help="Data folder. Default: AFFINITY_DATA, else the platform's.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-
-
-@app.command()
-def start(data: Data = None, json: Json = False) -> None:
-    """Start Neo4j where it is down, and say how to reach it. The first start fetches it."""
+def start(*, data: Data = None, json: Json = False) -> None:
     folder = own_folder(data, "start")
     from graphdb.server.local import LocalServer
 
@@ -29,26 +25,22 @@ def start(data: Data = None, json: Json = False) -> None:
     show(facts(server.status()), json)
 
 
-@app.command()
-def stop(data: Data = None) -> None:
-    """End Neo4j; the graph stays."""
+def stop(*, data: Data = None) -> None:
     folder = own_folder(data, "stop")
     from graphdb.server.local import LocalServer
 
     stopped = LocalServer(folder.neo4j).stop()
-    typer.echo("Neo4j has stopped." if stopped else f"No Neo4j was running in {folder.neo4j}.")
+    print("Neo4j has stopped." if stopped else f"No Neo4j was running in {folder.neo4j}.")
 
 
-@app.command()
-def status(data: Data = None, json: Json = False) -> None:
-    """Say whether Neo4j runs, how to reach it, and what the graph holds. Starts nothing."""
+def status(*, data: Data = None, json: Json = False) -> None:
     from foundation.data_folder import DataFolder
     from graphdb.server.local import LocalServer
     from graphdb.settings import ServerSettings
 
-    given = ServerSettings.from_environment()
-    if given:
-        show(given_status(given), json)
+    external = ServerSettings.from_environment()
+    if external:
+        show(external_status(external), json)
         return
     server = LocalServer(DataFolder.resolve(data).neo4j)
     known = facts(server.status())
@@ -56,28 +48,26 @@ def status(data: Data = None, json: Json = False) -> None:
     show(known | {"counts": counts(server.connection) if countable else None}, json)
 
 
-@app.command()
-def reset(
-    data: Data = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
-) -> None:
-    """Delete the graph, and the pixels, features and fits that belong to it. Trained runs stay."""
+def reset(*, data: Data = None, yes: Yes = False) -> int:
     folder = own_folder(data, "reset")
     from graphdb.maintenance.reset import reset_folder
 
-    if not yes:
-        typer.confirm(f"Delete the graph of {folder.root}, with its pixels, features and fits?", abort=True)
+    if not yes and not confirm(f"Delete the graph of {folder.root}, with its pixels, features and fits?"):
+        print("Nothing was deleted.", file=sys.stderr)
+        return 1
     reset_folder(folder)
-    typer.echo(f"{folder.root} is empty; trained runs are kept. `affinity ingest PATH` fills it again.")
+    print(f"{folder.root} is empty; trained runs are kept. `affinity ingest PATH` fills it again.")
+    return 0
 
 
-@app.command()
 def check(
+    *,
     data: Data = None,
-    mend: Annotated[bool, typer.Option("--mend", help="Remove what an interruption left.")] = False,
+    repair: Annotated[
+        bool, Parameter(help="Remove what an interrupted command left.", negative=(), show_default=False)
+    ] = False,
     json: Json = False,
-) -> None:
-    """Check graph and data folder against each other, every image included. Exit status 1 where damage remains."""
+) -> int:
     from json import dumps
 
     from rich.console import Console
@@ -86,21 +76,25 @@ def check(
     from graphdb.consistency.check import check
     from graphdb.consistency.report import show
 
-    findings = check(DataFolder.resolve(data), Console(stderr=True), repair=mend)
+    findings = check(DataFolder.resolve(data), Console(stderr=True), repair=repair)
     if json:
-        typer.echo(dumps(findings.as_json()))
+        print(dumps(findings.as_json()))
     else:
         show(findings, Console())
-    if not findings.sound:
-        raise typer.Exit(1)
+    return 0 if findings.sound else 1
 
 
-@app.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 def admin(
-    arguments: Annotated[list[str], typer.Argument(help="What neo4j-admin is given, such as: database dump neo4j …")],
+    *arguments: Annotated[
+        str,
+        Parameter(
+            help="The arguments of neo4j-admin, such as: database dump neo4j …",
+            allow_leading_hyphen=True,
+            required=True,
+        ),
+    ],
     data: Data = None,
-) -> None:
-    """Run Neo4j's own neo4j-admin on the local server's folder: dump, load, check. Most of it wants Neo4j stopped."""
+) -> int:
     folder = own_folder(data, "administer")
     from rich.console import Console
 
@@ -111,15 +105,10 @@ def admin(
     LocalServer(folder.neo4j).require_complete_import()
     if not (folder.neo4j / "conf" / "neo4j.conf").exists():
         raise ServerError(f"There is no Neo4j in {folder.neo4j} yet: `affinity graph start` makes one.")
-    raise typer.Exit(java_runtime(Console(stderr=True)).run_admin(folder.neo4j, arguments))
+    return java_runtime(Console(stderr=True)).run_admin(folder.neo4j, list(arguments))
 
 
-@app.command()
-def export(
-    target: Annotated[Path, typer.Argument(help="A new folder.", show_default=False)],
-    data: Data = None,
-) -> None:
-    """Write the whole graph to a folder, as CSV that `affinity graph import` and `neo4j-admin database import` read."""
+def export(target: Annotated[Path, Parameter(help="A new folder.")], /, *, data: Data = None) -> None:
     from foundation.data_folder import DataFolder
     from graphdb.connect import connect
     from graphdb.maintenance.export import export_graph, left_behind
@@ -130,19 +119,14 @@ def export(
         written = export_graph(store, folder, target)
         theirs = left_behind(store.contents(), written)
     nodes, relationships = sum(written.nodes.values()), sum(written.relationships.values())
-    typer.echo(
-        f"{nodes:,} nodes and {relationships:,} relationships are in {target}. Pixels are not: copy the archive."
-    )
+    print(f"{nodes:,} nodes and {relationships:,} relationships are in {target}. Pixels are not: copy the archive.")
     if theirs:
-        typer.echo(f"Left behind: {theirs}.")
+        print(f"Left behind: {theirs}.")
 
 
-@app.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="What `affinity graph export` wrote.", show_default=False)],
-    data: Data = None,
+    source: Annotated[Path, Parameter(help="The folder that `affinity graph export` wrote.")], /, *, data: Data = None
 ) -> None:
-    """Load an exported graph into the data folder's own, empty Neo4j; its pixels must be in the folder already."""
     folder = own_folder(data, "import into")
     from rich.console import Console
 
@@ -152,14 +136,14 @@ def import_(
 
 
 def own_folder(data: Path | None, verb: str) -> DataFolder:
-    """The data folder, whose server is ours. Raises ExternalServer where NEO4J_URI names another."""
+    """The data folder with its local server. Raises ExternalServer if NEO4J_URI names another server."""
     from foundation.data_folder import DataFolder
     from graphdb.errors import ExternalServer
     from graphdb.settings import ServerSettings
 
-    given = ServerSettings.from_environment()
-    if given:
-        raise ExternalServer(given.uri, verb)
+    external = ServerSettings.from_environment()
+    if external:
+        raise ExternalServer(external.uri, verb)
     return DataFolder.resolve(data)
 
 
@@ -170,7 +154,7 @@ def facts(status: Status) -> dict[str, Any]:
 
 
 def counts(connection: Connection) -> dict[str, int]:
-    """What the graph holds. Raises GraphUnavailable where it does not answer."""
+    """How much of each kind the graph holds. Raises GraphUnavailable if Neo4j does not answer."""
     from graphdb.store.graph import GraphStore
 
     with GraphStore(connection.uri, connection.user, connection.password) as store:
@@ -178,17 +162,17 @@ def counts(connection: Connection) -> dict[str, int]:
         return store.counts()
 
 
-def given_status(given: ServerSettings) -> dict[str, Any]:
-    """What can be known of a server that somebody else runs. Raises what `greet` raises where it does not answer."""
+def external_status(server: ServerSettings) -> dict[str, Any]:
+    """What is known about an external server. Raises the errors of `greet` if it does not answer."""
     from graphdb.server.handshake import require_supported_server
     from graphdb.store.graph import GraphStore
 
-    version = require_supported_server(given)
-    with GraphStore(given.uri, given.user, given.password, database=given.database) as store:
+    version = require_supported_server(server)
+    with GraphStore(server.uri, server.user, server.password, database=server.database) as store:
         held, id = store.contents(), store.store_id()
         ours = id is not None or not held.nodes
         graph = {"database": held.database, "store": id, "counts": store.counts() if ours else None}
-    place = {"running": True, "uri": given.uri, "user": given.user, "password_file": None, "browser": None}
+    place = {"running": True, "uri": server.uri, "user": server.user, "password_file": None, "browser": None}
     unknown = {"pid": None, "version": version, "half_imported": None}
     return place | unknown | graph | {"foreign": None if ours else str(held)}
 
@@ -197,11 +181,11 @@ def show(facts: dict[str, Any], as_json: bool) -> None:
     if as_json:
         from json import dumps
 
-        typer.echo(dumps(facts))
+        print(dumps(facts))
         return
     for name, value in facts.items():
         if isinstance(value, dict):
             value = ", ".join(f"{number:,} {what}" for what, number in value.items())
         if value is not None:
             text = {True: "yes", False: "no"}[value] if isinstance(value, bool) else value
-            typer.echo(f"{name.replace('_', ' '):<14}{text}")
+            print(f"{name.replace('_', ' '):<14}{text}")

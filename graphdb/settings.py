@@ -1,4 +1,4 @@
-"""Where things live, and how the graph is reached. Nothing here is read at import."""
+"""How Neo4j is reached: the environment variables of an external server. Nothing is read at import."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SCHEMES = ("bolt", "bolt+s", "bolt+ssc", "neo4j", "neo4j+s", "neo4j+ssc")
 
 @dataclass(frozen=True, slots=True)
 class ServerSettings:
-    """A Neo4j that somebody else runs. Raises SettingsError where the address cannot be one."""
+    """A Neo4j that is not started by us. Raises SettingsError if the address is not one of a Neo4j."""
 
     uri: str
     """NEO4J_URI: bolt:// or neo4j://, with +s for TLS."""
@@ -23,14 +23,14 @@ class ServerSettings:
     password: str = field(default="", repr=False)
     """NEO4J_PASSWORD, or the first line of the file NEO4J_PASSWORD_FILE."""
     database: str | None = None
-    """NEO4J_DATABASE; None is the user's home database."""
+    """NEO4J_DATABASE; None means the user's home database."""
 
     def __post_init__(self) -> None:
         check_address(self.uri)
 
     @classmethod
     def from_environment(cls) -> ServerSettings | None:
-        """The server that NEO4J_URI names, or None where it is not set. Raises SettingsError for a bad value."""
+        """The server that NEO4J_URI names; None if the variable is not set. Raises SettingsError for a bad value."""
         uri = os.environ.get("NEO4J_URI")
         if not uri:
             return None
@@ -42,36 +42,36 @@ class ServerSettings:
 
 
 def shared_database() -> str | None:
-    """AFFINITY_SHARED_DATABASE: the database that may hold data of others beside ours, named on purpose."""
+    """AFFINITY_SHARED_DATABASE: the name of a database that may hold other data beside ours."""
     return os.environ.get("AFFINITY_SHARED_DATABASE") or None
 
 
 def check_address(uri: str) -> None:
-    """Raises SettingsError, which never repeats a password that stands in the address."""
-    # Before anything is parsed: what is no address may carry one too. An @ has no other use here.
+    """Raise SettingsError for an address that cannot be used. The message never repeats a password in the address."""
+    # This comes first: text that does not parse may hold a password too. An @ has no other use here.
     if "@" in unquote(uri):
         raise SettingsError(
-            "NEO4J_URI carries a user or a password. Put them into NEO4J_USER and NEO4J_PASSWORD, and only scheme, "
-            "host and port into NEO4J_URI."
+            "NEO4J_URI holds a user or a password. Put them into NEO4J_USER and NEO4J_PASSWORD, and only scheme, host "
+            "and port into NEO4J_URI."
         )
     try:
         parts = urlsplit(uri)
-        fits = parts.scheme in SCHEMES and parts.hostname and (parts.port is None or parts.port > 0)
+        valid = parts.scheme in SCHEMES and parts.hostname and (parts.port is None or parts.port > 0)
     except ValueError:
-        fits = False
-    if not fits:
+        valid = False
+    if not valid:
         raise SettingsError(
-            f"NEO4J_URI is {uri!r}, which is no address of a Neo4j. It reads bolt://host:7687, or neo4j:// for a "
-            "cluster, with +s behind the scheme for TLS."
+            f"NEO4J_URI is {uri!r}, which is not an address of a Neo4j. Write bolt://host:7687, or neo4j://host:7687 "
+            "for a cluster, with +s after the scheme for TLS."
         )
 
 
 def first_line(file: Path) -> str:
-    """Raises SettingsError where the file cannot be read, or holds nothing."""
+    """Read the password. Raises SettingsError if the file cannot be read or is empty."""
     try:
         text = file.read_text().strip()
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         raise SettingsError(f"NEO4J_PASSWORD_FILE names {file}, which cannot be read ({reason}).") from error
     if not text:
         raise SettingsError(f"NEO4J_PASSWORD_FILE names {file}, which is empty. Its first line is the password.")
@@ -88,4 +88,4 @@ class Connection:
     browser: str
     """Address of Neo4j Browser."""
     database: str | None = None
-    """None is the user's home database: Community has no other."""
+    """None means the user's home database. Neo4j Community has no other."""

@@ -1,9 +1,6 @@
 """The errors of ingest. Each message says what happened, to what, and what to do next.
 
 IngestError
-  x SettingsError        a setting has a value that cannot be used
-    - UnreadableSetting  a value is not of the setting's type
-  x UnknownSetting       no setting has this name
   x UnreadableVideo      a file cannot be decoded as video
   x UnknownExtractor     no feature extractor has this name
   x MissingPackage       a package that an extractor needs is not installed
@@ -30,27 +27,6 @@ def shown(path: Path) -> str:
 
 class IngestError(AffinityError):
     """The root of the errors of ingest."""
-
-
-class SettingsError(IngestError):
-    """A setting has a value that cannot be used."""
-
-    def __init__(self, setting: str, value: object, allowed: str) -> None:
-        self.setting = setting
-        self.value = value
-        super().__init__(f"The setting {setting} is {value!r}; it must be {allowed}.")
-
-
-class UnreadableSetting(SettingsError):
-    """A value that was given as text is not of the setting's type."""
-
-
-class UnknownSetting(IngestError):
-    """No setting has this name."""
-
-    def __init__(self, setting: str, known: Iterable[str]) -> None:
-        self.setting = setting
-        super().__init__(f"There is no setting {setting!r}; write --set NAME=VALUE with one of: {', '.join(known)}.")
 
 
 class UnreadableVideo(IngestError):

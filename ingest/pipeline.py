@@ -68,11 +68,11 @@ def preflight(settings: IngestSettings) -> None:
 
 def require_crop_size(context: Context, settings: MiningSettings) -> None:
     """Raise IngestError where the crops of the graph have another size: a batch holds one size only."""
-    if (stored := context.store.other_crop_size(settings.crop)) is not None:
+    if (stored := context.store.other_crop_size(settings.crop_side)) is not None:
         raise IngestError(
-            f"The crops of this graph have sides of {stored} pixels, but the setting crop is {settings.crop}. A batch "
-            f"holds crops of one size, and published crops cannot change. Use --set crop={stored}, or another data "
-            "folder (--data)."
+            f"The crops of this graph have sides of {stored} pixels, but the setting crop-side is "
+            f"{settings.crop_side}. A batch holds crops of one size, and published crops cannot change. Use "
+            f"--crop-side {stored}, or another data folder (--data)."
         )
 
 

@@ -34,24 +34,24 @@ class Rejection(StrEnum):
 
 
 _SETTINGS: dict[Rejection, str | None] = {
-    Rejection.BOX_TOO_SMALL: "min_side",
+    Rejection.BOX_TOO_SMALL: "min_box_side",
     Rejection.SHOT_CUT: "track_frames",
     Rejection.VIDEO_ENDED: "track_frames",
-    Rejection.FEW_CORNERS: "texture",
+    Rejection.FEW_CORNERS: "min_texture",
     Rejection.CAMERA_UNCLEAR: "min_inliers",
     Rejection.LITTLE_MOTION: "min_moving",
     Rejection.MUCH_MOTION: "max_moving",
     Rejection.SPARSE_MOTION: "min_density",
-    Rejection.SCATTERED_MOTION: "min_share",
+    Rejection.SCATTERED_MOTION: "min_coverage",
     Rejection.TRACKER_LOST: "min_response",
     Rejection.LEFT_FRAME: "min_visible",
-    Rejection.DRIFTED: "min_return",
+    Rejection.DRIFTED: "min_return_iou",
     Rejection.BACKGROUND: "min_travel",
     Rejection.STOPPED: "min_travel",
 }
 _TRAJECTORY_SETTINGS: dict[Rejection, str | None] = {
-    Rejection.LITTLE_MOTION: "trajectory_min",
-    Rejection.MUCH_MOTION: "trajectory_max",
+    Rejection.LITTLE_MOTION: "trajectory_min_moving",
+    Rejection.MUCH_MOTION: "trajectory_max_moving",
     Rejection.FEW_CORNERS: None,
 }
 """Where motion is found by trajectories, these settings decide instead."""
@@ -71,7 +71,7 @@ class Funnel:
     candidates: int = 0
     """Examined frames with a moving box."""
     starts: int = 0
-    """Candidates that were tracked: those that `gap` and `max_patches` allow, and replacements for lost ones."""
+    """Candidates that were tracked: those that `min_gap` and `max_patches` allow, and replacements for lost ones."""
     lost: Counter[Rejection] = field(default_factory=Counter)
     tracks: int = 0
 
@@ -96,5 +96,5 @@ class Funnel:
 def _most_frequent(counts: Counter[Rejection], total: int, noun: str, settings: MiningSettings) -> str:
     reason, count = counts.most_common(1)[0]
     setting = reason.setting(settings.motion)
-    suffix = f" ({setting} is {getattr(settings, setting):g})" if setting else ""
+    suffix = f" ({setting.replace('_', '-')} is {getattr(settings, setting):g})" if setting else ""
     return f"{count} of {total} {noun}: {reason}{suffix}"

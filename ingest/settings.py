@@ -1,323 +1,468 @@
-"""What can be set about ingest; each setting says what it means and what the paper used."""
+"""The settings of ingest, each with its meaning and the paper's value."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from graphdb.model import digest
-from ingest.errors import SettingsError
+from foundation.settings import check, invalid, setting, to_stored
 
 
 @dataclass(frozen=True, kw_only=True)
 class MiningSettings:
-    """How a video becomes tracks (Sec. 4.1, 4.3). Work pixels are those of the small frame that motion is seen in."""
+    """How a video becomes tracks (Sec. 4.1, 4.3). Work pixels: of the small frame that motion is computed on."""
 
-    track_frames: int = 30
-    """Frames from the start of a track to its end. Paper: 30; 15 in the ablation."""
+    panel: ClassVar = "Mining"
+    panel_order: ClassVar = 3
 
-    crop: int = 96
-    """Side of a stored crop, pixels. Paper: 96."""
-
-    box_share: float = 227 / 400
-    """Side of a box as a share of the frame's short side. Paper: 227 pixels of about 600×400."""
-
-    min_side: int = 96
-    """Smallest box, pixels of the frame: below `crop`, crops would be enlarged. The paper does not say."""
-
-    stride: int = 5
-    """Every how many frames a start is looked for. The paper does not say."""
-
-    max_patches: int = 8
-    """Starts of one video at most, the strongest first. Paper: about 100 (10 M patches of 100 K videos)."""
-
-    gap: int = 25
-    """Frames between two starts of a video at least. The paper does not say."""
-
-    motion: Literal["flow", "trajectories"] = "flow"
-    """How motion is told: dense flow against the camera's, or the paper's recipe of followed feature points."""
-
-    width: int = 320
-    """Long side of the frame that motion is computed on, work pixels; smaller videos are not enlarged."""
-
-    pair_seconds: float = 0.08
-    """Time between the frames that are compared: long enough to skip duplicated ones and to see slow things move."""
-
-    point_step: int = 2
-    """Distance of the points whose motion is judged, work pixels. Paper: feature points of dense trajectories."""
-
-    texture: float = 0.003
-    """Corner strength of a point at least, as a share of the frame's 99th percentile: flat regions have no flow."""
-
-    camera_distance: float = 1.0
-    """How near a corner must come to where the camera's homography puts it to count as following it, work pixels."""
-
-    round_trip: float = 0.5
-    """How near to where it was flow there and back must take a point, work pixels (and a little more on long ways)."""
-
-    same_direction: float = 0.5
-    """Cosine between the two motions that three frames show of a point at least: what moves goes on moving."""
-
-    min_speed: float = 0.04
-    """Speed of a moving point at least, camera motion taken out, in long sides of the frame a second."""
-
-    min_shift: float = 0.4
-    """Shift of a moving point between compared frames at least, work pixels: less is noise of the flow."""
-
-    min_inliers: float = 0.3
-    """Share of corners that must follow one homography, else the camera's motion is unknown."""
-
-    min_moving: float = 0.005
-    """Share of points that move at least. Paper: frames with too little motion are dropped, thresholds not given."""
-
-    max_moving: float = 0.35
-    """Share of points that move at most. Paper: frames with too much motion are dropped, thresholds not given."""
-
-    min_density: float = 0.05
-    """Share of the box's points that move at least."""
-
-    min_share: float = 0.3
-    """Share of all moving points that lie in the box at least."""
-
-    trajectory_frames: int = 15
-    """With `trajectories`: frames over which a point is followed. Paper: 15, as improved dense trajectories."""
-
-    trajectory_speed: float = 0.5
-    """With `trajectories`: motion of a moving point at least, camera motion taken out, pixels a frame on average of a
-    frame 600 pixels long. Paper: 0.5."""
-
-    trajectory_min: float = 0.25
-    """With `trajectories`: share of the points that move at least. Paper's predecessor: 0.25."""
-
-    trajectory_max: float = 0.75
-    """With `trajectories`: share of the points that move at most. Paper's predecessor: 0.75."""
-
-    cut_difference: float = 10.0
-    """Mean change between two frames at a cut at least, gray levels of 255."""
-
-    cut_ratio: float = 2.5
-    """How many times the change between the frames just before a cut is exceeded at least."""
-
-    cut_correlation: float = 0.8
-    """Correlation of the two frames at a cut at most; a change of exposure leaves it high."""
-
-    track_side: int = 180
-    """Short side of the frame that the tracker sees at most, pixels; larger ones track no better."""
-
-    min_region: float = 0.5
-    """Side of the tracked region at least, as a share of the box: the moving part, and enough around it."""
-
-    region_side: int = 32
-    """Side that the tracked region is reduced to, pixels: tracking slows with its area, and gains nothing from more."""
-
-    min_response: float = 0.2
-    """Peak of the tracker's response at least, of 1; below it the track is lost. OpenCV's own is 0.5."""
-
-    min_visible: float = 0.8
-    """Share of the tracked region that stays inside the frame at least."""
-
-    min_return: float = 0.5
-    """Overlap (IoU) of the tracked region with where tracking back from the end leads, at least."""
-
-    min_travel: float = 0.45
-    """How far from where the camera took it the tracked region must get at some time, as a share of the way that
-    `min_speed` makes, and a third of that in the last third: what only the camera moves is not what moved, but a fence
-    or a pole before it, or the wall behind it."""
-
-    attempts: int = 2
-    """Rounds of tracking: candidates take the places of starts whose tracks were lost in the round before."""
-
-    jpeg_quality: int = 95
-    """JPEG quality of crops; color is kept at full resolution."""
-
-    frames: bool = True
-    """Keep the whole frame of every start."""
-
-    frame_side: int = 256
-    """Short side of a kept frame at most, pixels."""
-
-    frame_quality: int = 90
-    """JPEG quality of kept frames."""
+    track_frames: int = setting(
+        30, "Frames from the start of a track to its end.", paper="30; 15 in the ablation", ge=1, le=1_000_000
+    )
+    crop_side: int = setting(
+        96, "Side of a stored crop.", unit="pixels", paper="96", ge=32, le=100_000, stored="crop", advanced=True
+    )
+    box_share: float = setting(
+        227 / 400,
+        "Side of a box, as a share of the frame's short side.",
+        paper="227 pixels of about 600×400",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
+    min_box_side: int = setting(
+        96,
+        "Smallest side of a box in the frame; a box smaller than the crop would be enlarged.",
+        unit="pixels",
+        ge=32,
+        le=100_000,
+        stored="min_side",
+        advanced=True,
+    )
+    stride: int = setting(5, "Frames from one candidate for a start to the next.", ge=1, le=1_000_000, advanced=True)
+    max_patches: int = setting(
+        8,
+        "Largest number of starts in a video; the strongest are kept.",
+        paper="about 100 (10 M patches of 100 K videos)",
+        ge=1,
+        le=1_000_000,
+    )
+    min_gap: int = setting(
+        25, "Smallest number of frames between two starts.", ge=1, le=1_000_000, stored="gap", advanced=True
+    )
+    motion: Literal["flow", "trajectories"] = setting(
+        "flow",
+        "How motion is found: by dense optical flow, or by trajectories of feature points.",
+        paper="trajectories",
+    )
+    work_side: int = setting(
+        320,
+        "Long side of the frame that motion is computed on; smaller videos are not enlarged.",
+        unit="pixels",
+        ge=64,
+        le=100_000,
+        stored="width",
+        advanced=True,
+    )
+    pair_seconds: float = setting(
+        0.08,
+        "Time between the frames that are compared; it skips duplicated frames and shows slow motion.",
+        unit="seconds",
+        ge=0,
+        le=1_000,
+        advanced=True,
+    )
+    point_step: int = setting(
+        2,
+        "Distance between the points whose motion is measured.",
+        unit="work pixels",
+        paper="feature points of dense trajectories",
+        ge=1,
+        le=1_000_000,
+        advanced=True,
+    )
+    min_texture: float = setting(
+        0.003,
+        "Smallest corner strength of a point, as a share of the frame's 99th percentile; flat regions have no flow.",
+        ge=0,
+        le=1,
+        stored="texture",
+        advanced=True,
+    )
+    ransac_threshold: float = setting(
+        1.0,
+        "Largest distance between a background corner and its position by the camera's homography.",
+        unit="work pixels",
+        ge=0,
+        le=1_000,
+        stored="camera_distance",
+        advanced=True,
+    )
+    max_forward_backward_error: float = setting(
+        0.5,
+        "Largest forward-backward error of a point; a fast point may have a little more.",
+        unit="work pixels",
+        ge=0,
+        le=1_000,
+        stored="round_trip",
+        advanced=True,
+    )
+    min_direction_cosine: float = setting(
+        0.5,
+        "Smallest cosine between the two motions of a point in three frames; a moving thing keeps its direction.",
+        ge=-1,
+        le=1,
+        stored="same_direction",
+        advanced=True,
+    )
+    min_speed: float = setting(
+        0.04,
+        "Smallest speed of a moving point, without the camera's motion.",
+        unit="long sides of the frame per second",
+        ge=0,
+        le=1_000,
+        advanced=True,
+    )
+    min_shift: float = setting(
+        0.4,
+        "Smallest shift of a moving point between compared frames; a smaller shift is noise of the flow.",
+        unit="work pixels",
+        ge=0,
+        le=1_000,
+        advanced=True,
+    )
+    min_inliers: float = setting(
+        0.3,
+        "Smallest share of corners that must follow one homography; with fewer, the camera's motion is unknown.",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
+    min_moving: float = setting(
+        0.005,
+        "Smallest share of points that move.",
+        paper="frames with too little motion are dropped, threshold not stated",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
+    max_moving: float = setting(
+        0.35,
+        "Largest share of points that move.",
+        paper="frames with too much motion are dropped, threshold not stated",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
+    min_density: float = setting(0.05, "Smallest share of the box's points that move.", ge=0, le=1, advanced=True)
+    min_coverage: float = setting(
+        0.3,
+        "Smallest share of all moving points that lie in the box.",
+        ge=0,
+        le=1,
+        stored="min_share",
+        advanced=True,
+    )
+    trajectory_frames: int = setting(
+        15,
+        "Frames over which a point is tracked, with --motion trajectories.",
+        paper="15, as in improved dense trajectories",
+        ge=1,
+        le=1_000_000,
+        advanced=True,
+    )
+    trajectory_speed: float = setting(
+        0.5,
+        "Smallest mean speed of a moving point, without the camera's motion, with --motion trajectories.",
+        unit="pixels per frame, in a frame 600 pixels long",
+        paper="0.5",
+        ge=0,
+        le=1_000,
+        advanced=True,
+    )
+    trajectory_min_moving: float = setting(
+        0.25,
+        "Smallest share of points that move, with --motion trajectories.",
+        paper="0.25 (Wang and Gupta, 2015)",
+        ge=0,
+        le=1,
+        stored="trajectory_min",
+        advanced=True,
+    )
+    trajectory_max_moving: float = setting(
+        0.75,
+        "Largest share of points that move, with --motion trajectories.",
+        paper="0.75 (Wang and Gupta, 2015)",
+        ge=0,
+        le=1,
+        stored="trajectory_max",
+        advanced=True,
+    )
+    cut_difference: float = setting(
+        10.0,
+        "Smallest mean difference between the two frames at a cut.",
+        unit="gray levels of 255",
+        ge=0,
+        le=1_000,
+        advanced=True,
+    )
+    cut_ratio: float = setting(
+        2.5,
+        "Smallest ratio of the difference at a cut to the differences just before it.",
+        ge=0,
+        le=1_000,
+        advanced=True,
+    )
+    cut_correlation: float = setting(
+        0.8,
+        "Largest correlation of the two frames at a cut; a change of exposure leaves it high.",
+        ge=-1,
+        le=1,
+        advanced=True,
+    )
+    track_side: int = setting(
+        180,
+        "Largest short side of the frame that the tracker sees; larger frames do not track better.",
+        unit="pixels",
+        ge=32,
+        le=100_000,
+        advanced=True,
+    )
+    min_region: float = setting(
+        0.5, "Smallest side of the tracked region, as a share of the box.", ge=0, le=1, advanced=True
+    )
+    region_side: int = setting(
+        32,
+        "Side that the tracked region is scaled down to; tracking time grows with its area.",
+        unit="pixels",
+        ge=16,
+        le=1_000,
+        advanced=True,
+    )
+    min_response: float = setting(
+        0.2,
+        "Smallest peak of the tracker's response; below it, the track is lost. OpenCV's default is 0.5.",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
+    min_visible: float = setting(
+        0.8, "Smallest share of the tracked region that stays inside the frame.", ge=0, le=1, advanced=True
+    )
+    min_return_iou: float = setting(
+        0.5,
+        "Smallest overlap (IoU) of the first region with the one that tracking back from the end gives.",
+        ge=0,
+        le=1,
+        stored="min_return",
+        advanced=True,
+    )
+    min_travel: float = setting(
+        0.45,
+        "Smallest distance that the tracked region must get from where the camera's motion alone takes it, as a share "
+        "of the way at --min-speed; a third of it in the last third of the track.",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
+    tracking_rounds: int = setting(
+        2,
+        "Rounds of tracking; each round tries new candidates in place of lost tracks.",
+        ge=1,
+        le=1_000_000,
+        stored="attempts",
+        advanced=True,
+    )
+    jpeg_quality: int = setting(
+        95, "JPEG quality of crops, with color at full resolution.", ge=1, le=100, advanced=True
+    )
+    frames: bool = setting(True, "Keep the whole frame of every start.", option=False)
+    """Set by `IngestSettings.frames`, which knows more: large graphs stop keeping them."""
+    frame_side: int = setting(
+        256, "Largest short side of a kept frame.", unit="pixels", ge=32, le=100_000, advanced=True
+    )
+    frame_quality: int = setting(90, "JPEG quality of kept frames.", ge=1, le=100, advanced=True)
 
     def __post_init__(self) -> None:
-        limits: dict[str, tuple[float, float]] = {
-            **dict.fromkeys(
-                ("track_frames", "stride", "max_patches", "gap", "point_step", "attempts", "trajectory_frames"),
-                (1, 1_000_000),
-            ),
-            **dict.fromkeys(("crop", "min_side", "track_side", "frame_side"), (32, 100_000)),
-            **dict.fromkeys(("box_share", "texture", "min_inliers", "min_moving", "max_moving"), (0, 1)),
-            **dict.fromkeys(
-                ("min_density", "min_share", "min_region", "min_response", "min_visible", "min_return", "min_travel"),
-                (0, 1),
-            ),
-            **dict.fromkeys(("trajectory_min", "trajectory_max"), (0, 1)),
-            **dict.fromkeys(
-                ("pair_seconds", "min_speed", "min_shift", "camera_distance", "round_trip", "trajectory_speed"),
-                (0, 1_000),
-            ),
-            **dict.fromkeys(("cut_difference", "cut_ratio"), (0, 1_000)),
-            **dict.fromkeys(("same_direction", "cut_correlation"), (-1, 1)),
-            **dict.fromkeys(("jpeg_quality", "frame_quality"), (1, 100)),
-            "width": (64, 100_000),
-            "region_side": (16, 1_000),
-        }
-        for name, (low, high) in limits.items():
-            value = getattr(self, name)
-            if not low <= value <= high:
-                raise SettingsError(name, value, f"from {low} to {high}")
+        check(self)
         if self.min_moving > self.max_moving:
-            raise SettingsError("min_moving", self.min_moving, f"at most max_moving ({self.max_moving})")
-        if self.trajectory_min > self.trajectory_max:
-            limit = f"at most trajectory_max ({self.trajectory_max})"
-            raise SettingsError("trajectory_min", self.trajectory_min, limit)
-        if self.motion not in ("flow", "trajectories"):
-            raise SettingsError("motion", self.motion, "flow or trajectories")
+            raise invalid("min_moving", self.min_moving, f"at most max-moving, which is {self.max_moving}")
+        if self.trajectory_min_moving > self.trajectory_max_moving:
+            allowed = f"at most trajectory-max-moving, which is {self.trajectory_max_moving}"
+            raise invalid("trajectory_min_moving", self.trajectory_min_moving, allowed)
 
     @property
     def digest(self) -> str:
-        """What `Video.mining` holds: videos mined with the same settings carry the same.
+        """The value of `Video.mining`: the same for all videos mined with the same settings.
 
-        Whether whole frames are kept is left out: it changes no track, and large graphs stop keeping them.
+        `frames` is left out: it changes no track, and large graphs stop keeping frames.
         """
-        settings = asdict(self)
+        settings = to_stored(self)
         del settings["frames"]
-        return digest("mining", json.dumps(settings, sort_keys=True))
+        return _digest("mining", json.dumps(settings, sort_keys=True))
 
 
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
     """How starts become parents, children and INTER edges (Sec. 4.2).
 
-    None: chosen for the size of the data (ingest/clustering/defaults.py).
+    None: chosen by the size of the data (ingest/clustering/defaults.py).
     """
 
-    parents: int | None = None
-    """Parent clusters that k-means looks for. Paper: 5000, of which 546 were kept."""
+    panel: ClassVar = "Clustering"
+    panel_order: ClassVar = 2
 
-    members: int | None = None
-    """Starts that a parent needs to be kept; smaller ones give no edges. Paper: 100."""
-
-    neighbors: int | None = None
-    """k of the mutual k-nearest-neighbor graph inside a parent, self not counted. Paper: 10."""
-
-    group: int = 4
-    """Starts in a child cluster, all among each other's nearest neighbors. Paper: 4."""
-
-    same_video: Literal["representative", "allow"] = "representative"
-    """`representative`: inside a parent each video competes with its lowest start id only, so an edge never
-    joins near-identical frames. `allow` is the literal paper, which says nothing of videos."""
-
-    copy_similarity: float = 0.85
-    """How alike the frames around two starts are at least, of 1, for their videos to be copies of one footage, which
-    compete as one. The paper does not say."""
-
-    seed: int = 0
-    """Seeds the k-means sample and its start."""
-
-    iterations: int = 20
-    """k-means iterations. The paper does not say."""
-
-    points: int = 64
-    """Starts a parent cluster that k-means trains on, at most. The paper does not say."""
-
-    whiten: int | None = None
-    """Dimensions that features are PCA-whitened to before they are compared; 0 compares them as they are, as the paper
-    does. None: what the extractor asks for, 0 for hog and 128 for networks."""
+    parents: int | None = setting(
+        None,
+        "Parent clusters that k-means looks for.",
+        when_unset="videos / 50, from 8 to 5,000",
+        paper="5,000, of which 546 were kept",
+        ge=1,
+    )
+    min_parent_size: int | None = setting(
+        None,
+        "Starts that a parent cluster needs to be kept; smaller ones give no edges.",
+        when_unset="starts / (4 × parents), from 12 to 100",
+        paper="100",
+        ge=1,
+        stored="members",
+    )
+    neighbors: int | None = setting(
+        None,
+        "k of the mutual k-nearest-neighbor graph inside a parent; a start is not its own neighbor.",
+        when_unset="competing starts of the parent / 3, from 4 to 10",
+        paper="10",
+        ge=1,
+    )
+    clique_size: int = setting(
+        4,
+        "Starts in a child cluster, each among the nearest neighbors of all the others.",
+        paper="4",
+        ge=2,
+        stored="group",
+        advanced=True,
+    )
+    same_video: Literal["representative", "allow"] = setting(
+        "representative",
+        "Starts of one video in one parent: representative lets only the lowest id compete, so that no edge joins "
+        "near-identical frames; allow lets all compete.",
+        paper="not stated",
+    )
+    copy_similarity: float = setting(
+        0.85,
+        "Smallest similarity of the frames around two starts for their videos to be copies, which compete as one.",
+        gt=0,
+        le=1,
+        advanced=True,
+    )
+    seed: int = setting(0, "Seed of the k-means sample and of the first centroids.", ge=0)
+    kmeans_iterations: int = setting(20, "Iterations of k-means.", ge=1, stored="iterations", advanced=True)
+    max_points_per_centroid: int = setting(
+        64, "Largest number of starts per parent cluster that k-means trains on.", ge=1, stored="points", advanced=True
+    )
+    whiten: int | None = setting(
+        None,
+        "Dimensions that PCA whitening leaves of the features; 0: no whitening.",
+        when_unset="the extractor's: 0 for hog, 128 for networks",
+        paper="not stated, so 0",
+        ge=0,
+    )
 
     def __post_init__(self) -> None:
-        limits = {"parents": 1, "members": 1, "group": 2, "iterations": 1, "points": 1, "seed": 0, "whiten": 0}
-        for name, least in limits.items():
-            value = getattr(self, name)
-            if value is not None and value < least:
-                raise SettingsError(name, value, f"{least} or more")
-        if not 0 < self.copy_similarity <= 1:
-            raise SettingsError("copy_similarity", self.copy_similarity, "above 0, to 1")
-        if self.neighbors is not None and self.neighbors < self.group - 1:
-            raise SettingsError("neighbors", self.neighbors, f"{self.group - 1} or more, as a group has {self.group}")
-        if self.same_video not in ("representative", "allow"):
-            raise SettingsError("same_video", self.same_video, "representative or allow")
+        check(self)
+        if self.neighbors is not None and self.neighbors < self.clique_size - 1:
+            allowed = f"at least {self.clique_size - 1}, as clique-size is {self.clique_size}"
+            raise invalid("neighbors", self.neighbors, allowed)
 
     @property
     def digest(self) -> str:
-        return digest("cluster", *(f"{name}={value}" for name, value in asdict(self).items()))
+        return _digest("cluster", *(f"{name}={value}" for name, value in to_stored(self).items()))
 
 
 @dataclass(frozen=True, kw_only=True)
-class IngestSettings:
-    """One run of ingest."""
+class LinkSettings:
+    """What `affinity cluster` and `affinity ingest` share."""
 
-    mining: MiningSettings = MiningSettings()
-    """How videos become tracks."""
+    panel: ClassVar = "Run"
 
-    clustering: ClusterSettings = ClusterSettings()
-    """How starts become parents, children and INTER edges."""
+    features: str = setting(
+        "hog",
+        "Extractor of the features that are clustered: hog, trunk:FILE, torchvision:NAME or timm:NAME; hog+ before a "
+        "network uses both.",
+        paper="pool5 of a context-prediction network; HOG in the ablation",
+    )
+    weights: Path | None = setting(
+        None,
+        "File with the weights of a network of torchvision or timm: safetensors, or a torch state dict.",
+        when_unset="random weights, from a fixed seed",
+    )
+    crops: Literal["gray", "color"] | None = setting(
+        None,
+        "Color of the crops that the extractor sees; gray: each crop at one mean and one contrast.",
+        when_unset="gray for networks, color for hog",
+        paper="color",
+    )
+    hold_out: float = setting(
+        0.0, "Share of the videos that a first snapshot, for training, leaves out for evaluation.", ge=0, le=0.9
+    )
+    refit: bool = setting(False, "Compute new centroids instead of using the current ones.")
+    workers: int | None = setting(None, "Worker processes.", when_unset="one per core", ge=1)
+    engine: Literal["local", "ray"] = setting("local", "Where tasks run: in processes of this machine, or on Ray.")
+    address: str | None = setting(
+        None, "Address of a running Ray cluster, as HOST:PORT.", when_unset="a new Ray on this machine"
+    )
 
-    features: str = "hog"
-    """The extractor that clustering compares by. Paper: pool5 of a context-prediction network; HOG in the ablation."""
-
-    weights: Path | None = None
-    """Weights of a network that is asked for by name. None: random ones."""
-
-    crops: Literal["gray", "color"] | None = None
-    """What the extractor sees. None: gray crops of one contrast for networks, color for hog. Paper: color."""
-
-    hold_out: float = 0.0
-    """Fraction of the videos kept out of a first snapshot, so that training on it never sees them."""
-
-    frames: bool | None = None
-    """Keep whole frames. None: as long as the graph is small."""
-
-    link: bool = True
-    """Cluster, link and publish after mining."""
-
-    remine: bool = False
-    """Mine videos again that were mined with other settings."""
-
-    refit: bool = False
-    """Make new centroids instead of using those in force."""
-
-    workers: int | None = None
-    """Worker processes. None: one a core."""
-
-    engine: Literal["local", "ray"] = "local"
-    """Where the work is done: by processes of this machine, or by Ray."""
-
-    address: str | None = None
-    """Of a running Ray cluster, as host:port. None: a Ray of our own on this machine."""
+    def __post_init__(self) -> None:
+        check(self)
 
     @property
     def extractor(self) -> ExtractorSpec:
         return ExtractorSpec(features=self.features, weights=self.weights, crops=self.crops)
 
 
+@dataclass(frozen=True, kw_only=True)
+class IngestSettings(LinkSettings):
+    """One run of ingest."""
+
+    mining: MiningSettings = field(default_factory=MiningSettings)
+    """How videos become tracks."""
+
+    clustering: ClusterSettings = field(default_factory=ClusterSettings)
+    """How starts become parents, children and INTER edges."""
+
+    frames: bool | None = setting(
+        None, "Keep whole frames beside the crops.", when_unset="on, while the graph has fewer than 100,000 patches"
+    )
+    link: bool = setting(True, "Cluster and publish a snapshot after mining.")
+    remine: bool = setting(False, "Mine videos again that were mined with other settings.")
+
+
 BESIDE = "hog+"
-"""Before the name of a network: HOG and the network side by side."""
+"""The prefix of a network's name that stands for both: HOG and the network."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractorSpec:
-    """An extractor as it was asked for: small, so that a worker that is handed it loads its own."""
+    """Names an extractor. A worker receives this small object and loads the extractor itself."""
 
     features: str = "hog"
     """One of KNOWN."""
 
     weights: Path | None = None
-    """File of a network's weights; None: random ones, from a fixed seed."""
+    """File of a network's weights; None: random weights from a fixed seed."""
 
     crops: Literal["gray", "color"] | None = None
-    """What the extractor sees; None: gray crops for networks, color for hog."""
+    """Color of the crops that the extractor sees; None: gray for networks, color for hog."""
 
     @property
     def files(self) -> list[Path]:
-        """The files of weights that whoever loads it must see."""
+        """The files of weights that loading the extractor needs."""
         kind, _, name = self.features.removeprefix(BESIDE).partition(":")
         return [Path(name)] if kind == "trunk" else [self.weights] if self.weights else []
 
     def as_json(self) -> dict[str, str | None]:
-        """What `Recipe.of` makes one of again, wherever a later command stands."""
+        """A form that `ExtractorSpec.of` reads. Its paths are absolute: a later command may run in another folder."""
         beside, kind, name = self.features.rpartition("trunk:")
         features = f"{beside}{kind}{Path(name).absolute()}" if kind else name
         weights = str(self.weights.absolute()) if self.weights else None
@@ -326,3 +471,10 @@ class ExtractorSpec:
     @classmethod
     def of(cls, kept: dict[str, Any]) -> ExtractorSpec:
         return cls(**kept | {"weights": Path(kept["weights"]) if kept.get("weights") else None})
+
+
+def _digest(*parts: str) -> str:
+    # Imported here: it imports numpy, and the help of a command has no need of that.
+    from graphdb.model import digest
+
+    return digest(*parts)

@@ -40,7 +40,7 @@ def _video(mined: MinedVideo, settings: MiningSettings) -> Video:
         frames=mined.frames,
         duration=mined.duration,
         mining=settings.digest,
-        crop=settings.crop,
+        crop=settings.crop_side,
     )
 
 

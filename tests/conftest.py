@@ -205,7 +205,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, clips: list[Path]) -> Iterat
     with neo4j(root / "neo4j") as server:
         graph = open_graph(root, server)
         try:
-            graph.run("ingest", *map(str, clips), "--hold-out", "0.25", "--parents", "4", "--members", "8")
+            graph.run("ingest", *map(str, clips), "--hold-out", "0.25", "--parents", "4", "--min-parent-size", "8")
             yield graph
         finally:
             graph.close()

@@ -6,11 +6,9 @@ import re
 import shlex
 from pathlib import Path
 
-import typer
-
 from tests.conftest import ROOT
 
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
@@ -52,22 +50,3 @@ def typed_commands(path: Path) -> list[str]:
 
 def split_command(line: str) -> list[str]:
     return [word for word in shlex.split(line, comments=True)[1:] if word != "&"]
-
-
-def commands(app: typer.Typer) -> dict[str, set[str]]:
-    """Every command and the options that it takes."""
-    found: dict[str, set[str]] = {}
-
-    def walk(command: object, name: str) -> None:
-        for child, of in getattr(command, "commands", {}).items():
-            walk(of, f"{name} {child}".strip())
-        if not hasattr(command, "commands"):
-            found[name] = {
-                option
-                for parameter in command.params  # type: ignore[attr-defined]
-                for option in [*parameter.opts, *parameter.secondary_opts]
-                if option.startswith("-")
-            }
-
-    walk(typer.main.get_command(app), "")
-    return found

@@ -59,7 +59,7 @@ def _train_main_rank(
         runtime = run.runtime(_select(RuntimeSettings, given))
         if runtime.follow and shard.world > 1:
             raise SettingsError("The ranks of a run cannot follow a snapshot that ended: leave --follow out.")
-        patience = min(FIRST_PATIENCE, runtime.patience)
+        patience = min(FIRST_PATIENCE, runtime.reconnect_seconds)
         with TripletClient(runtime.url, api_key=api_key, patience=patience) as client, client_warnings(_notify):
             settings, snapshot = run.settings(_select(TrainSettings, given), partial(find_snapshot, client), _notify)
         _check(run, settings, runtime, snapshot)
@@ -70,7 +70,7 @@ def _train_main_rank(
 
         _notify(f"Run {run.name}: {settings.objective} with {settings.trunk} on {snapshot['id']}, in {run.folder}")
         with (
-            TripletClient(runtime.url, api_key=api_key, patience=runtime.patience) as client,
+            TripletClient(runtime.url, api_key=api_key, patience=runtime.reconnect_seconds) as client,
             Progress(settings.steps) as progress,
             client_warnings(progress.notify),
             StopRequest() as stop,
@@ -91,7 +91,10 @@ def _train_other_rank(runs: Path, shard: RankShard, *, api_key: str | None) -> i
     received: tuple[str, TrainSettings, RuntimeSettings] | None = broadcast(None, shard)
     assert received is not None
     name, settings, runtime = received
-    with TripletClient(runtime.url, api_key=api_key, patience=runtime.patience) as client, StopRequest() as stop:
+    with (
+        TripletClient(runtime.url, api_key=api_key, patience=runtime.reconnect_seconds) as client,
+        StopRequest() as stop,
+    ):
         train(Run(runs / name), settings, runtime, client, NullProgress(settings.steps), stop.event, shard)
     return stop.exit_code if stop.signum else 0
 

@@ -1,4 +1,4 @@
-"""What a check is, and how one that takes long or falls over is kept from ending the doctor."""
+"""A check and its result, and how the checks run: at the same time, and a failing one does not stop the others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ State = Literal["ok", "warning", "problem"]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     state: State
@@ -24,7 +24,7 @@ Examination = Callable[[], Iterable[Check]]
 
 
 def examine(examinations: Iterable[Examination]) -> Iterator[Check]:
-    """The checks of every examination, in order; those that wait for something wait together."""
+    """Run all examinations in threads; yields their checks in order."""
     with ThreadPoolExecutor() as pool:
         for checks in pool.map(_examine, examinations):
             yield from checks
@@ -33,10 +33,10 @@ def examine(examinations: Iterable[Examination]) -> Iterator[Check]:
 def _examine(examination: Examination) -> list[Check]:
     try:
         return list(examination())
-    except Exception as error:  # whatever it is: the others still have something to say
+    except Exception as error:  # One failing check must not hide the results of the others.
         function = getattr(examination, "func", examination)
         name = function.__name__.replace("_", " ")
-        return [Check(name, "problem", f"could not be looked at: {type(error).__name__}: {error}")]
+        return [Check(name, "problem", f"could not be checked: {type(error).__name__}: {error}")]
 
 
 def counted(number: int, of: str) -> str:

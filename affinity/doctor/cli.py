@@ -1,24 +1,20 @@
-"""`affinity doctor`"""
+"""`affinity doctor`: run all checks and print what they found."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from foundation.options import Data, Json
 
 if TYPE_CHECKING:
     from affinity.doctor.check import Check, Examination
 
-Data = Annotated[Path | None, typer.Option(help="Data folder. Default: AFFINITY_DATA, else the platform's.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
-
 SIGNS = {"ok": ("✓", "green"), "warning": ("!", "yellow"), "problem": ("✗", "red")}
 
 
-def doctor(data: Data = None, json: Json = False) -> None:
-    """Look at this machine: what is there, what is missing, and what to do about it. Changes and starts nothing."""
+def doctor(*, data: Data = None, json: Json = False) -> int:
     from affinity.doctor.check import examine
 
     checks = list(examine(examinations(data)))
@@ -27,11 +23,10 @@ def doctor(data: Data = None, json: Json = False) -> None:
         from dataclasses import asdict
         from json import dumps
 
-        typer.echo(dumps({"healthy": healthy, "checks": [asdict(check) for check in checks]}))
+        print(dumps({"healthy": healthy, "checks": [asdict(check) for check in checks]}))
     else:
         show(checks)
-    if not healthy:
-        raise typer.Exit(1)
+    return 0 if healthy else 1
 
 
 def examinations(data: Path | None) -> list[Examination]:

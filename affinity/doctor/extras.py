@@ -1,4 +1,4 @@
-"""Which extra brings a module: told by the metadata of the installed package."""
+"""Which extra installs which modules, read from the metadata of the installed package."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from urllib.parse import unquote, urlsplit
 
 PACKAGE = "affinity-graph"
 EXTRAS = ("graphdb", "ingest", "api", "trainer", "networks", "ray", "tensorboard")
-"""Each is named after the room that it is for, or after what a room does with it."""
+"""Each has the name of the package that needs it, or of what the package does with it."""
 IMPORTED_AS = {
     "faiss-cpu": "faiss",
     "faiss-gpu": "faiss",
-    # Makes the driver faster from inside, and is not imported itself.
+    # Part of the driver; it is not imported by its own name.
     "neo4j-rust-ext": "neo4j",
     "opencv-contrib-python-headless": "cv2",
     "pillow": "PIL",
     "scikit-image": "skimage",
 }
-"""Modules that are called otherwise than their distribution; every other is the same but for dashes."""
+"""Modules with another name than their distribution. All others differ only in dashes and underscores."""
 
 REQUIREMENT = re.compile(r"(?P<name>[\w.-]+)(?:\[(?P<extras>[\w,-]+)\])?[^;]*;.*\bextra == ['\"](?P<extra>\w+)['\"]")
 
 
 @cache
 def modules(extra: str) -> frozenset[str]:
-    """The modules that an extra brings, those of the extras in it included."""
+    """The modules that an extra installs, with those of the extras inside it."""
     found: set[str] = set()
     for name, inner in requirements(extra):
         if name == PACKAGE:
@@ -40,10 +40,10 @@ def modules(extra: str) -> frozenset[str]:
 
 
 def requirements(extra: str) -> Iterator[tuple[str, list[str]]]:
-    """Distributions that an extra asks for, and which of their own extras."""
+    """The distributions that an extra requires, each with its own extras."""
     try:
         lines = requires(PACKAGE) or []
-    except PackageNotFoundError:  # run from a folder that nobody installed
+    except PackageNotFoundError:  # Run from a checkout that is not installed.
         return
     for line in lines:
         match = REQUIREMENT.match(line)
@@ -52,18 +52,18 @@ def requirements(extra: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def missing(extra: str) -> list[str]:
-    """The modules of an extra that are not installed; nothing is imported to know."""
+    """The modules of an extra that are not installed. Imports nothing."""
     return sorted(name for name in modules(extra) if find_spec(name) is None)
 
 
 def pip_line(extra: str) -> str:
-    """What installs an extra: from the checkout where the package is one in place, else by name."""
+    """The pip command for an extra: from the checkout of an editable install, else by the package's name."""
     folder = checkout()
     return f'pip install -e "{folder}[{extra}]"' if folder else f'pip install "{PACKAGE}[{extra}]"'
 
 
 def checkout() -> str | None:
-    """The folder that an editable install runs from."""
+    """The folder of an editable install; None for another install."""
     try:
         origin = json.loads(distribution(PACKAGE).read_text("direct_url.json") or "{}")
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Neo4j: which one, whether it answers, whether its graph belongs to the data folder. Starts nothing."""
+"""Checks of Neo4j: its version, whether it answers, whether its graph belongs to the data folder. Starts nothing."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from affinity.doctor.check import Check, gigabytes
 from affinity.doctor.extras import missing
 from affinity.doctor.machine import owner, place
 from foundation.data_folder import DataFolder
-from graphdb.errors import ForeignData, GraphdbError, StoreMismatch
+from foundation.errors import AffinityError
+from graphdb.errors import ForeignData, StoreMismatch
 from graphdb.server.configuration import is_listening
 from graphdb.server.jars import cache_folder
 from graphdb.settings import ServerSettings
@@ -20,33 +21,35 @@ if TYPE_CHECKING:
 
 
 def jars() -> Iterator[Check]:
-    """The cache that all data folders share, and what of Neo4j is in it."""
+    """The cache folder that all data folders share, and the jars of Neo4j in it."""
     folder = cache_folder().absolute()
     yield from place("cache folder", folder, "AFFINITY_CACHE")
     from graphdb.server.jars import JarFolder, read_lock
 
     wanted = read_lock()
     paths = JarFolder(folder / "jars", wanted).paths
-    whole = sum(path.is_file() and path.stat().st_size == jar.size for jar, path in zip(wanted, paths, strict=True))
+    complete = sum(path.is_file() and path.stat().st_size == jar.size for jar, path in zip(wanted, paths, strict=True))
     size = sum(jar.size for jar in wanted)
-    if whole == len(wanted):
-        yield Check("neo4j jars", "ok", f"fetched, {gigabytes(size)} in {folder / 'jars'}")
+    if complete == len(wanted):
+        yield Check("neo4j jars", "ok", f"downloaded, {gigabytes(size)} in {folder / 'jars'}")
     else:
-        yield Check("neo4j jars", "ok", f"{whole} of {len(wanted)} fetched; the first start fetches {gigabytes(size)}")
+        yield Check(
+            "neo4j jars", "ok", f"{complete} of {len(wanted)} downloaded; the first start downloads {gigabytes(size)}"
+        )
 
 
 def neo4j(folder: DataFolder) -> Iterator[Check]:
     if absent := missing("graphdb"):
         if ServerSettings.from_environment():
-            yield Check("neo4j", "ok", f"not asked: {', '.join(absent)} not installed")
+            yield Check("neo4j", "ok", f"not checked: {', '.join(absent)} not installed")
         return
     try:
-        given = ServerSettings.from_environment()
-        if given:
-            yield from reached(given, folder, "NEO4J_URI")
+        external = ServerSettings.from_environment()
+        if external:
+            yield from reached(external, folder, "NEO4J_URI")
         else:
             yield from local(folder)
-    except GraphdbError as error:
+    except AffinityError as error:
         yield problem("neo4j", error)
 
 
@@ -67,14 +70,15 @@ def local(folder: DataFolder) -> Iterator[Check]:
         yield Check("neo4j", "ok", found)
     for port, mine in ((usual.bolt, ours.bolt), (usual.http, ours.http)):
         if mine == port:
-            yield Check(f"port {port}", "ok", "our Neo4j")
+            yield Check(f"port {port}", "ok", "the local Neo4j")
         elif is_listening(port):
-            yield Check(f"port {port}", "ok", f"taken by {owner(port)}; our Neo4j takes another")
+            yield Check(f"port {port}", "ok", f"used by {owner(port)}; the local Neo4j takes another port")
         else:
             yield Check(f"port {port}", "ok", "free")
 
 
 def reached(server: Connection | ServerSettings, folder: DataFolder, which: str) -> Iterator[Check]:
+    """The checks of a server that runs."""
     from graphdb.server.handshake import require_supported_server
     from graphdb.store.graph import GraphStore
 
@@ -86,7 +90,7 @@ def reached(server: Connection | ServerSettings, folder: DataFolder, which: str)
 
 
 def belongs(store: GraphStore, folder: DataFolder) -> Check:
-    """Whether the graph is ours, and of one store with the data folder."""
+    """Whether the graph was made by us, and belongs to the data folder."""
     from graphdb.store.ownership import relation, require_own_database
 
     try:
@@ -97,14 +101,12 @@ def belongs(store: GraphStore, folder: DataFolder) -> Check:
     if found.kind == "mismatch":
         return problem("graph", StoreMismatch(folder.root, found.in_folder, store.uri, found.in_graph))
     if found.kind == "same":
-        return Check("graph", "ok", f"of the data folder's store {found.in_graph}")
+        return Check("graph", "ok", f"belongs to the data folder, store {found.in_graph}")
     id = found.in_graph or found.in_folder
-    return Check(
-        "graph", "ok", f"nothing of ours yet; the first ingest makes it store {id}" if id else "nothing of ours yet"
-    )
+    return Check("graph", "ok", f"no data yet; the first ingest makes it store {id}" if id else "no data yet")
 
 
-def problem(name: str, error: GraphdbError) -> Check:
-    """An error's first sentence is what was found, the others what to do."""
+def problem(name: str, error: AffinityError) -> Check:
+    """A check from an error: its first sentence is what was found, the rest what to do."""
     found, _, remedy = str(error).partition(". ")
     return Check(name, "problem", found, remedy)

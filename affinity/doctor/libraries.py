@@ -1,4 +1,4 @@
-"""Libraries with native code: whole, alone in their folder, and fit for one another."""
+"""Checks of libraries with native code: they load, do not share a folder, and match each other."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ ROOT = Path(__file__).parents[2]
 
 
 def libraries(*modules: str) -> Iterator[Check]:
-    """The checks of libraries that build on each other, in a process of their own.
+    """Check libraries that build on each other, in one process.
 
-    One that is not installed is no finding: its extra is not wanted here. After one that falls over, the others stay
-    unexamined.
+    A library that is not installed is not a problem: its extra is not used here. The libraries after one that fails are
+    not checked.
     """
     present = [module for module in modules if find_spec(module) is not None]
     facts, failure = probe(present) if present else ([], "")
@@ -36,17 +36,17 @@ def libraries(*modules: str) -> Iterator[Check]:
 
 
 def probe(modules: Sequence[str], seconds: float = PROBE_SECONDS) -> tuple[list[dict[str, Any]], str]:
-    """What each library says of itself, and what ended the process where it did not get to the last one."""
+    """What each library reports, and why the process ended if it did not reach the last one."""
     command = [sys.executable, "-m", "affinity.doctor.probes", *modules]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        said, errors = process.communicate(timeout=seconds)
+        output, errors = process.communicate(timeout=seconds)
         failure = how_it_ended(process.returncode, errors)
     except subprocess.TimeoutExpired:
         process.kill()
-        said, _ = process.communicate()
+        output, _ = process.communicate()
         failure = f"gave no answer within {seconds:.0f} s"
-    return [json.loads(line) for line in said.splitlines() if line.startswith("{")], failure
+    return [json.loads(line) for line in output.splitlines() if line.startswith("{")], failure
 
 
 def how_it_ended(status: int, errors: str) -> str:
@@ -56,7 +56,7 @@ def how_it_ended(status: int, errors: str) -> str:
 
 
 def providers(module: str) -> list[str]:
-    """The installed distributions that put this module there."""
+    """The installed distributions that contain this module."""
     prefix = {"cv2": "opencv-", "faiss": "faiss-"}.get(module, module)
     names = {(found.metadata["Name"] or "").lower() for found in distributions()}
     return sorted(name for name in names if name == module or (prefix != module and name.startswith(prefix)))
@@ -67,9 +67,9 @@ def opencv(facts: dict[str, Any]) -> Iterator[Check]:
     contrib = "opencv-contrib-python-headless"
     again = f"pip uninstall -y {' '.join(installed)} && pip install {contrib}"
     if len(installed) > 1:
-        yield Check("cv2", "problem", f"{' and '.join(installed)} share one folder and spoil each other", again)
+        yield Check("cv2", "problem", f"{' and '.join(installed)} share one folder and break each other", again)
     elif not facts["kcf"]:
-        yield Check("cv2", "problem", f"{facts['version']} without TrackerKCF, so no contrib build", again)
+        yield Check("cv2", "problem", f"{facts['version']} without TrackerKCF: no contrib build", again)
     else:
         yield Check("cv2", "ok", f"{facts['version']}, with KCF ({', '.join(installed)})")
 
@@ -78,7 +78,7 @@ def nearest_neighbors(facts: dict[str, Any]) -> Iterator[Check]:
     installed = providers("faiss")
     if len(installed) > 1:
         again = f"pip uninstall -y {' '.join(installed)} && pip install {installed[0]}"
-        yield Check("faiss", "problem", f"{' and '.join(installed)} share one folder and spoil each other", again)
+        yield Check("faiss", "problem", f"{' and '.join(installed)} share one folder and break each other", again)
     elif not facts["finds"]:
         again = f"pip install --force-reinstall {' '.join(installed)}"
         yield Check("faiss", "problem", f"{facts['version']} finds the wrong neighbor", again)
@@ -99,11 +99,13 @@ def accelerator(facts: dict[str, Any]) -> Check:
     if facts["mps"]:
         return Check("accelerator", "ok", "Apple GPU (MPS)")
     if facts["warnings"]:
-        remedy = "Update the NVIDIA driver, or install a torch built for its CUDA (pytorch.org has the line)"
+        remedy = "Update the NVIDIA driver, or install a torch built for its CUDA; pytorch.org has the command"
         return Check("accelerator", "warning", facts["warnings"][0], remedy)
     if which("nvidia-smi") and facts["cuda"] is None:
-        remedy = "Install a torch built with CUDA (pytorch.org has the line)"
-        return Check("accelerator", "warning", "an NVIDIA driver is here, but this torch is built without CUDA", remedy)
+        remedy = "Install a torch built with CUDA; pytorch.org has the command"
+        return Check(
+            "accelerator", "warning", "an NVIDIA driver is installed, but this torch is built without CUDA", remedy
+        )
     return Check("accelerator", "ok", "none: training runs on the CPU")
 
 

@@ -1,4 +1,4 @@
-"""What every computer has, in its own amount: Python, memory, disks, folders and ports."""
+"""Checks of the machine: Python, memory, disks, folders and ports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from graphdb.server.configuration import is_listening
 
 SMALL_MEMORY = 4e9
 LOW_DISK, NO_DISK = 5e9, 0.5e9
-"""Bytes free, below which one should look, and below which the next command may fail."""
+"""Free bytes: below the first the user should look, below the second the next command may fail."""
 SERVICE_PORT = 8477
 
 
@@ -36,13 +36,18 @@ def python() -> Iterator[Check]:
     too_old = low and sys.version_info[:2] < (int(low[1]), int(low[2]))
     too_new = high and sys.version_info[:2] >= (int(high[1]), int(high[2]))
     if too_old or too_new:
-        yield Check("python", "problem", f"{here}, but {PACKAGE} needs {wanted}", "Make an environment with such a one")
+        yield Check(
+            "python",
+            "problem",
+            f"{here}, but {PACKAGE} needs {wanted}",
+            "Make an environment with a Python of that version",
+        )
     else:
         yield Check("python", "ok", f"{here}, {sys.executable}")
 
 
 def extras() -> Iterator[Check]:
-    """What is not installed is not wanted here: a machine that only trains is a healthy one."""
+    """An extra that is not installed is not a problem: a machine may only train."""
     for extra in EXTRAS:
         absent = missing(extra)
         if not absent:
@@ -62,30 +67,30 @@ def memory() -> Iterator[Check]:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     found = f"{gigabytes(total)}, {cores} cores"
     if total < SMALL_MEMORY:
-        yield Check("memory", "warning", found, "Ingest with few --workers, train with a small --batch")
+        yield Check("memory", "warning", found, "Use few --workers to ingest, and a small --batch to train")
     else:
         yield Check("memory", "ok", found)
 
 
 def place(name: str, folder: Path, variable: str) -> Iterator[Check]:
-    """A folder that may still have to be made: can it be written, and has its disk room?"""
+    """Whether a folder can be written, and its disk has space. The folder may not exist yet."""
     nearest = next(path for path in (folder, *folder.parents) if path.exists())
     there = f"{folder}" if nearest == folder else f"{folder} (not made yet)"
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        yield Check(name, "problem", f"{there} cannot be written to", f"Choose another with {variable}")
+        yield Check(name, "problem", f"{there} cannot be written to", f"Choose another folder with {variable}")
         return
     free = shutil.disk_usage(nearest).free
     state: State = "problem" if free < NO_DISK else "warning" if free < LOW_DISK else "ok"
-    remedy = "" if state == "ok" else f"Make room there, or choose another with {variable}"
+    remedy = "" if state == "ok" else f"Free some space there, or choose another folder with {variable}"
     yield Check(name, state, f"{there}, {gigabytes(free)} free", remedy)
 
 
 def data(folder: DataFolder) -> Iterator[Check]:
     yield from place("data folder", folder.root, "--data or AFFINITY_DATA")
     with suppress(OSError):
-        yield Check("store", "ok", store_id(folder) or "none yet: nothing was ingested into this folder")
+        yield Check("store", "ok", store_id(folder) or "none yet: nothing has been ingested into this folder")
     if is_locked(folder.archive):
-        yield Check("writer", "ok", "an ingest is writing to this folder just now")
+        yield Check("writer", "ok", "an ingest is writing to this folder now")
 
 
 def store_id(folder: DataFolder) -> str | None:
@@ -100,7 +105,7 @@ def service_port() -> Iterator[Check]:
     if is_our_service(SERVICE_PORT):
         yield Check(name, "ok", "a triplet service answers")
     else:
-        found = f"taken by {owner(SERVICE_PORT)}"
+        found = f"used by {owner(SERVICE_PORT)}"
         yield Check(name, "warning", found, "Stop it, or choose another port: affinity serve --port 0")
 
 
@@ -113,7 +118,7 @@ def is_our_service(port: int) -> bool:
 
 
 def owner(port: int) -> str:
-    """Who listens there, as far as this user may know."""
+    """The process that listens on the port, if this user may see it."""
     with suppress(ImportError):
         import psutil
 

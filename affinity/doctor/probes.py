@@ -1,6 +1,6 @@
-"""What is run in a process of its own, `python -m doctor.probes NAME …`: libraries that may crash, or hang, at import.
+"""`python -m affinity.doctor.probes NAME …`: load libraries in a separate process, as they may crash or hang.
 
-Each probe prints one JSON object, a line. Nothing of ours is imported: what is found is the library's doing.
+Each probe prints one JSON object on a line. It imports none of our modules, so a failure is one of the library.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ def torch() -> Facts:
         "cuda": torch.version.cuda,
         "devices": [{"name": device.name, "memory": device.total_memory} for device in devices],
         "mps": torch.backends.mps.is_available(),
-        # An old driver is told of here, and nowhere else.
+        # Only these warnings tell of an old driver.
         "warnings": [str(warning.message).split("(Triggered")[0].strip() for warning in caught],
-        # One multiplication: a build for another card fails here.
+        # A build for another GPU fails at this addition.
         "sum": float(torch.ones(8, 8, device="cuda" if cuda else "cpu").sum()),
     }
 
@@ -37,9 +37,9 @@ def torchvision() -> Facts:
     import torch
     import torchvision
 
-    # An operator in C++: a build for another torch has none.
-    kept = torchvision.ops.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([1.0]), 0.5)
-    return {"version": torchvision.__version__, "boxes": len(kept)}
+    # An operator in C++: a build for another torch does not have it.
+    boxes = torchvision.ops.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([1.0]), 0.5)
+    return {"version": torchvision.__version__, "boxes": len(boxes)}
 
 
 def cv2() -> Facts:

@@ -34,7 +34,9 @@ DIMS, PER_VIDEO, KINDS, LATENT = 4608, 100, 3000, 6
 EXTRACTOR = "0123456789abcdef"
 MAX_SECONDS, MAX_MIB = 600.0, 4096
 """Limits for a million starts on two cores, without the page cache."""
-SETTINGS = ClusterSettings(parents=PARENTS, members=20, neighbors=10, points=16, iterations=5)
+SETTINGS = ClusterSettings(
+    parents=PARENTS, min_parent_size=20, neighbors=10, max_points_per_centroid=16, kmeans_iterations=5
+)
 
 
 def ids_of(video: str) -> list[str]:
@@ -80,7 +82,7 @@ def assigned(engine: LocalEngine, folder: Path, fit: ClusterModel, videos: int) 
             for row, (id, parent) in enumerate(zip(ids_of(video), numbers, strict=True)):
                 if parent != UNCLUSTERED:
                     members[parent].append(Member(id, video, row))
-    return {parent: sorted(of) for parent, of in sorted(members.items()) if len(of) >= (SETTINGS.members or 0)}
+    return {parent: sorted(of) for parent, of in sorted(members.items()) if len(of) >= (SETTINGS.min_parent_size or 0)}
 
 
 def linked(engine: LocalEngine, tasks: Iterable[LinkTask]) -> Iterator[InterEdges]:
@@ -114,7 +116,7 @@ def test_assigning_and_linking(tmp_path: Path) -> None:
     try:
         with timed("(written)", STARTS, seconds):
             World().write(tmp_path, videos)
-        with timed("(fit)", SETTINGS.points * PARENTS, seconds):
+        with timed("(fit)", SETTINGS.max_points_per_centroid * PARENTS, seconds):
             fit = sample_fit(tmp_path, videos)
             assert save_model(tmp_path, fit) == model_path(tmp_path, fit.id)
         cluster(tmp_path, fit, videos, seconds)

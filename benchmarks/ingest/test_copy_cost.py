@@ -22,7 +22,7 @@ def test_few_edges_join_copies(graph: Graph, tmp_path: Path) -> None:
     for original in rng.choice(np.array(videos), len(videos) // 5, replace=False):
         upload(original, tmp_path / original.name, draw(rng))
     files = [str(SAMPLES / "videos"), *map(str, sorted(tmp_path.glob("*.mp4")))]
-    unlimited = graph.json("ingest", *files, "--set", "copy_similarity=1")
+    unlimited = graph.json("ingest", *files, "--copy-similarity", "1")
     limited = graph.json("cluster")
     print(f"\nThe samples and {len(files) - 1} copies of them (seed {SEED})")
     shares = [share_of_copies(graph, summary["snapshot"]["id"]) for summary in (unlimited, limited)]

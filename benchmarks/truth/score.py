@@ -88,7 +88,7 @@ def _score_track(scene: Scene, track: MinedTrack) -> TrackScore:
 def score_points(scene: Scene, path: Path, settings: MiningSettings) -> PointCounts:
     """Detect the moving points of every tenth frame of the clip; a rejected frame has none."""
     reader = VideoReader(path)
-    scale = settings.width / WIDTH
+    scale = settings.work_side / WIDTH
     size = round(WIDTH * scale), round(HEIGHT * scale)
     shot = [GrayFrame(frame.index, frame.time, frame.scaled(*size, "gray")) for frame in reader.frames()]
     total = PointCounts()

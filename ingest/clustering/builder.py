@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
+from foundation.settings import to_stored
 from graphdb.model import LinkedParent, Snapshot, digest, parent_id
 from ingest.clustering.cluster_model import (
     ClusterModel,
@@ -76,7 +76,7 @@ class GraphBuilder:
             used = (f"{name} {value}" for name, value in beside_paper(model.settings).items())
             self._report.say("clustering: " + ", ".join(used))
             segments += self.link(model, self.assign(model, starts), starts)
-            settings |= {"features": self._extractor.name, "clustering": asdict(model.settings)}
+            settings |= {"features": self._extractor.name, "clustering": to_stored(model.settings)}
             if self._spec.crops:
                 settings["crops"] = self._spec.crops
         settings |= {"track_frames": frames}
@@ -180,14 +180,14 @@ class GraphBuilder:
             for row, id in enumerate(ids):
                 if id in numbers:
                     members[numbers[id]].append(Member(id, file, row))
-        least = model.settings.members or 1
+        least = model.settings.min_parent_size or 1
         kept = {number: sorted(of) for number, of in sorted(members.items()) if len(of) >= least}
         if not kept:
             largest = max(map(len, members.values()), default=0)
             self._report.note(
                 "There are no INTER edges, because no parent cluster is large enough: the largest of "
-                f"{len(members)} has {largest} starts, and the setting `members` requires {least}. Ingest more videos, "
-                "or lower --members."
+                f"{len(members)} has {largest} starts, and min-parent-size is {least}. Ingest more videos, "
+                "or lower --min-parent-size."
             )
         return [self._link_task(model, number, of) for number, of in kept.items()]
 

@@ -40,17 +40,17 @@ def find_child_clusters(
 ) -> ChildClusters:
     """Find the child clusters and INTER edges of one parent; `ids`, `videos` and `features` N×D are of its members.
 
-    A child cluster is a clique of `settings.group` starts in the mutual k-nearest-neighbor graph. All its pairs are
-    edges. The order of the rows, the threads and the machine do not change the result. A parent that is too small for
-    a child cluster gives an empty result.
+    A child cluster is a clique of `settings.clique_size` starts in the mutual k-nearest-neighbor graph. All its pairs
+    are edges. The order of the rows, the threads and the machine do not change the result. A parent that is too small
+    for a child cluster gives an empty result.
     """
     rows = eligible_rows(ids, videos, features, settings)
     units = _unit_rows(features, rows)
-    if len(rows) <= settings.group:
-        return _with_edges(rows, np.empty((0, settings.group), np.int64), units)
-    k = settings.neighbors or default_neighbors(len(rows), settings.group)
+    if len(rows) <= settings.clique_size:
+        return _with_edges(rows, np.empty((0, settings.clique_size), np.int64), units)
+    k = settings.neighbors or default_neighbors(len(rows), settings.clique_size)
     pairs = mutual_neighbor_pairs(nearest_neighbors(units, k))
-    return _with_edges(rows, cliques(pairs, len(rows), settings.group), units)
+    return _with_edges(rows, cliques(pairs, len(rows), settings.clique_size), units)
 
 
 def eligible_rows(

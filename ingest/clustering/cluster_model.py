@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from foundation.files import atomic_write
+from foundation.settings import from_stored, to_stored
 from graphdb.model import digest
 from ingest.clustering.kmeans import FeatureArray, fit_centroids, resolved_parents, sample
 from ingest.clustering.whitening import PCAWhitening, fit_whitening
@@ -51,8 +52,11 @@ class ClusterModel:
 
 
 def sample_starts(count: int, settings: ClusterSettings) -> NDArray[np.int64]:
-    """Choose which of `count` starts a model is fitted to, ascending: at most `settings.points` for each parent."""
-    return sample(np.arange(count), settings.points * resolved_parents(settings), settings.seed)
+    """Choose which of `count` starts a model is fitted to, ascending.
+
+    At most `settings.max_points_per_centroid` are chosen for each parent.
+    """
+    return sample(np.arange(count), settings.max_points_per_centroid * resolved_parents(settings), settings.seed)
 
 
 def fit_cluster_model(
@@ -86,7 +90,7 @@ def save_model(folder: Path, model: ClusterModel) -> Path:
     """Write the model under its id, all of the file or nothing. Raises CannotWrite."""
     path = model_path(folder, model.id)
     about = {name: getattr(model, name) for name in ("extractor", "inputs", "backend")}
-    about["settings"] = asdict(model.settings)
+    about["settings"] = to_stored(model.settings)
     whitening = model.whitening or PCAWhitening(np.empty(0, np.float32), np.empty((0, 0), np.float32))
     content = {"about": np.asarray(json.dumps(about)), "mean": whitening.mean, "matrix": whitening.matrix}
     with atomic_write(path) as file:
@@ -110,7 +114,7 @@ def load_model(folder: Path, id: str) -> ClusterModel:
 
 
 def _from_stored(centroids: NDArray[np.float32], whitening: PCAWhitening | None, about: dict[str, Any]) -> ClusterModel:
-    settings = ClusterSettings(**about["settings"])
+    settings = from_stored(ClusterSettings, about["settings"])
     return ClusterModel(centroids=centroids, whitening=whitening, **{**about, "settings": settings})
 
 

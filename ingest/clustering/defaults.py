@@ -3,7 +3,7 @@
 | setting | paper | default here |
 |---|---|---|
 | parents | 5000 | videos / 50, from 8 to 5000 |
-| members | 100 | starts / (4 × parents), from 12 to 100 |
+| min-parent-size | 100 | starts / (4 × parents), from 12 to 100 |
 | neighbors | 10 | eligible starts of the parent / 3, from 4 to 10 |
 
 These were tried on labeled sets of 250 and 630 videos. The purity of edges hardly depends on the number of parents.
@@ -18,26 +18,28 @@ from dataclasses import replace
 
 from ingest.settings import ClusterSettings
 
-PAPER = ClusterSettings(parents=5000, members=100, neighbors=10)
+PAPER = ClusterSettings(parents=5000, min_parent_size=100, neighbors=10)
 
 
 def resolve(settings: ClusterSettings, *, videos: int, starts: int, whiten: int = 0) -> ClusterSettings:
-    """Fill in the settings that are left open: parents and members by the size of the data, `whiten` by the extractor.
+    """Fill in the settings that are left open.
+
+    `parents` and `min_parent_size` follow from the size of the data, `whiten` from the extractor.
 
     `neighbors` stays open: it is chosen for each parent (`default_neighbors`).
     """
     parents = settings.parents or _clamp(videos // 50, 8, 5000)
-    members = settings.members or _clamp(starts // (4 * parents), 12, 100)
+    min_parent_size = settings.min_parent_size or _clamp(starts // (4 * parents), 12, 100)
     dims = whiten if settings.whiten is None else settings.whiten
-    return replace(settings, parents=parents, members=members, whiten=dims)
+    return replace(settings, parents=parents, min_parent_size=min_parent_size, whiten=dims)
 
 
-def default_neighbors(eligible: int, group: int = 4) -> int:
+def default_neighbors(eligible: int, clique_size: int = 4) -> int:
     """Choose k for a parent in which `eligible` starts may become neighbors.
 
     k depends on this parent only, so a new video changes no parent but those that it joins.
     """
-    return max(_clamp(eligible // 3, 4, 10), group - 1)
+    return max(_clamp(eligible // 3, 4, 10), clique_size - 1)
 
 
 def _clamp(value: int, least: int, most: int) -> int:
@@ -49,7 +51,7 @@ def beside_paper(settings: ClusterSettings) -> dict[str, str]:
     neighbors = settings.neighbors or "4 to 10, by the parent's size"
     return {
         "parents": f"{settings.parents} (paper: {PAPER.parents})",
-        "members": f"{settings.members} (paper: {PAPER.members})",
+        "min-parent-size": f"{settings.min_parent_size} (paper: {PAPER.min_parent_size})",
         "neighbors": f"{neighbors} (paper: {PAPER.neighbors})",
-        "group": f"{settings.group} (paper: {PAPER.group})",
+        "clique-size": f"{settings.clique_size} (paper: {PAPER.clique_size})",
     }

@@ -62,7 +62,8 @@ def fit_centroids(features: FeatureArray, settings: ClusterSettings) -> NDArray[
     """Compute the K×D unit centroids of N×D features, given in id order, by spherical k-means.
 
     K is `settings.parents`, or the number of usable rows where that is smaller. k-means trains on a seeded sample of
-    `settings.points` rows a centroid, on a GPU where there is one. Raises IngestError without a usable row.
+    `settings.max_points_per_centroid` rows a centroid, on a GPU where there is one. Raises IngestError
+    without a usable row.
     """
     import faiss
 
@@ -71,15 +72,15 @@ def fit_centroids(features: FeatureArray, settings: ClusterSettings) -> NDArray[
     kmeans = faiss.Kmeans(
         features.shape[1],
         num_parents,
-        niter=settings.iterations,
+        niter=settings.kmeans_iterations,
         seed=settings.seed,
         spherical=True,
         min_points_per_centroid=1,
-        max_points_per_centroid=settings.points,
+        max_points_per_centroid=settings.max_points_per_centroid,
         gpu=faiss.get_num_gpus() > 0,
     )
     with _one_thread():
-        kmeans.train(_unit_rows(features, sample(rows, settings.points * num_parents, settings.seed)))
+        kmeans.train(_unit_rows(features, sample(rows, settings.max_points_per_centroid * num_parents, settings.seed)))
     return normalize(np.asarray(kmeans.centroids, np.float32))
 
 

@@ -138,7 +138,7 @@ class SheetBuilder:
         required = self._snapshot.settings.get("clustering", {}).get("members")
         return (
             f"no parent was large enough to be linked: the largest of {len(sizes)} has {max(sizes.values())} starts, "
-            f"and the setting `members` requires {required}. Ingest more videos, or lower --members"
+            f"and min-parent-size is {required}. Ingest more videos, or lower --min-parent-size"
         )
 
     def _details(self, shown: int, total: int, what: str, legend: str) -> list[str]:

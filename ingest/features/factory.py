@@ -7,7 +7,8 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from ingest.errors import MissingPackage, SettingsError, UnknownExtractor
+from foundation.settings import invalid
+from ingest.errors import MissingPackage, UnknownExtractor
 from ingest.features.base import Extractor
 from ingest.settings import BESIDE, ExtractorSpec
 
@@ -27,12 +28,12 @@ def load_extractor(spec: ExtractorSpec) -> Extractor:
     from ingest.features.hog import HogExtractor
 
     if spec.crops not in (None, "gray", "color"):
-        raise SettingsError("crops", spec.crops, "gray or color")
+        raise invalid("crops", spec.crops, "gray or color")
     source, _, name = spec.features.partition(":")
     extractor: Extractor
     if spec.features == "hog":
         if spec.weights:
-            raise SettingsError("weights", str(spec.weights), "left out with hog, which has none")
+            raise invalid("weights", str(spec.weights), "left out with hog, which has none")
         extractor = HogExtractor()
     elif name and source.startswith(BESIDE) and source.removeprefix(BESIDE) in NETWORKS:
         hog = load_extractor(replace(spec, features="hog", weights=None))
@@ -54,7 +55,7 @@ def _load_network(source: str, name: str, weights: Path | None) -> Extractor:
     match source:
         case "trunk":
             if weights:
-                raise SettingsError("weights", str(weights), "left out with trunk:FILE, which is a file of weights")
+                raise invalid("weights", str(weights), "left out with trunk:FILE, which is a file of weights")
             return networks.trunk(Path(name))
         case "torchvision":
             return networks.of_torchvision(name, weights)

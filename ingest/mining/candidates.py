@@ -38,7 +38,7 @@ class CandidateFinder:
         self._reader = reader
         self._settings = settings
         short, long = sorted((reader.width, reader.height))
-        self._scale = min(1.0, max(settings.width / long, _MIN_SHORT_SIDE / short))
+        self._scale = min(1.0, max(settings.work_side / long, _MIN_SHORT_SIDE / short))
         self._size = (round(reader.width * self._scale), round(reader.height * self._scale))
         self._box_side = round(min(reader.width, reader.height) * settings.box_share)
         detector = FlowDetector if settings.motion == "flow" else TrajectoryDetector
@@ -96,7 +96,7 @@ class CandidateFinder:
             self.funnel.rejected[reason] += rejected
 
     def _examine(self, first: _ShotFrame) -> Candidate | Rejection:
-        if self._box_side < self._settings.min_side:
+        if self._box_side < self._settings.min_box_side:
             return Rejection.BOX_TOO_SMALL
         moving = self._detector.detect(self._shot)
         if isinstance(moving, Rejection):

@@ -53,7 +53,7 @@ def camera_homography(
 
     `tries` is the number of homographies that MAGSAC samples.
     """
-    homography, inliers = cv2.findHomography(before, after, cv2.USAC_MAGSAC, settings.camera_distance, maxIters=tries)
+    homography, inliers = cv2.findHomography(before, after, cv2.USAC_MAGSAC, settings.ransac_threshold, maxIters=tries)
     if homography is None or inliers.mean() < settings.min_inliers:
         return None
     return cast(NDArray[np.float64], homography)

@@ -51,7 +51,7 @@ class FlowDetector:
         """
         first, second, third = self._three_frames(shot)
         strength = self._sample(cast(Vectors, cv2.cornerMinEigenVal(first.gray, 3)))
-        textured = strength > self._settings.texture * np.quantile(strength, 0.99)
+        textured = strength > self._settings.min_texture * np.quantile(strength, 0.99)
         corners = textured & _strongest_in_cells(strength)
         if np.count_nonzero(corners) < _MIN_CORNERS:
             return Rejection.FEW_CORNERS
@@ -64,7 +64,7 @@ class FlowDetector:
             return Rejection.LITTLE_MOTION
         arrived = self._grid + shift
         back = _interpolate(self._calculate(second, first), arrived)
-        allowed = self._settings.round_trip**2 + _LONG_FLOW_ERROR * _squared_length(shift)
+        allowed = self._settings.max_forward_backward_error**2 + _LONG_FLOW_ERROR * _squared_length(shift)
         moving &= _squared_length(shift + back) < allowed
         if moving.mean() < self._settings.min_moving:
             return Rejection.LITTLE_MOTION
@@ -94,7 +94,7 @@ class FlowDetector:
         top, left, best = densest_window(moving.astype(np.uint8), rows, columns)
         if best < self._settings.min_density * rows * columns:
             return Rejection.SPARSE_MOTION
-        if best < self._settings.min_share * count:
+        if best < self._settings.min_coverage * count:
             return Rejection.SCATTERED_MOTION
         positions = np.argwhere(moving[top : top + rows, left : left + columns]) + np.array((top, left))
         core = core_rectangle(positions[:, ::-1] * self._step, self._step)
@@ -109,7 +109,7 @@ class FlowDetector:
     def _same_direction(self, motion: Vectors, later: Vectors) -> Mask:
         product = (motion * later).sum(axis=-1)
         lengths = np.sqrt(_squared_length(motion) * _squared_length(later))
-        return cast(Mask, product > self._settings.same_direction * lengths)
+        return cast(Mask, product > self._settings.min_direction_cosine * lengths)
 
     def _min_shift(self, first: GrayFrame, second: GrayFrame) -> float:
         """Return the shift of a moving point between two frames at least, work pixels."""

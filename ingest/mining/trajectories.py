@@ -47,9 +47,9 @@ class TrajectoryDetector:
             return tracked
         points, moving = tracked
         share = moving.mean()
-        if not share or share < self._settings.trajectory_min:
+        if not share or share < self._settings.trajectory_min_moving:
             return Rejection.LITTLE_MOTION
-        if share > self._settings.trajectory_max:
+        if share > self._settings.trajectory_max_moving:
             return Rejection.MUCH_MOTION
         return self._box(points, moving)
 
@@ -76,7 +76,7 @@ class TrajectoryDetector:
         arrived, forward = _flow(before, after, points)
         returned, backward = _flow(after, before, arrived)
         error = np.linalg.norm(returned - points, axis=1)
-        return arrived, forward & backward & (error < self._settings.round_trip)
+        return arrived, forward & backward & (error < self._settings.max_forward_backward_error)
 
     def _residual(self, points: Points, arrived: Points) -> Points | None:
         """Return each point's step minus the camera's, N×2; None where the camera's motion is unclear."""

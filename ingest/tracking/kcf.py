@@ -46,7 +46,7 @@ def track_region(
     if rejection := _check_motion(frames, np.array(path) / scale, min_distance, settings):
         return rejection
     back = _track(small[::-1], _clip(end, small[-1]), settings)
-    if isinstance(back, Rejection) or back[-1].overlap(start) < settings.min_return:
+    if isinstance(back, Rejection) or back[-1].overlap(start) < settings.min_return_iou:
         return Rejection.DRIFTED
     right, down = round((end.x - start.x) / scale), round((end.y - start.y) / scale)
     return Region(region.x + right, region.y + down, region.width, region.height)

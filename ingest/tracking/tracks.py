@@ -27,7 +27,7 @@ def track_candidates(
     """
     tracks: list[MinedTrack] = []
     untried = set(candidates)
-    for _ in range(settings.attempts):
+    for _ in range(settings.tracking_rounds):
         starts = temporal_nms(untried, [track.start.frame for track in tracks], settings)
         if not starts:
             break

@@ -15,7 +15,7 @@ from ingest.settings import MiningSettings
 def crop_jpeg(image: NDArray[np.uint8], box: Box, settings: MiningSettings) -> bytes:
     """Cut the box from an H×W×3 BGR frame and scale it to `crop`×`crop` pixels (Sec. 4.1: 227 to 96)."""
     cut = image[box.y : box.y + box.side, box.x : box.x + box.side]
-    return _encode(_resize(cut, settings.crop, settings.crop), settings.jpeg_quality, full_color=True)
+    return _encode(_resize(cut, settings.crop_side, settings.crop_side), settings.jpeg_quality, full_color=True)
 
 
 def frame_jpeg(image: NDArray[np.uint8], settings: MiningSettings) -> bytes:

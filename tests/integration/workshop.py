@@ -29,7 +29,7 @@ from tests.conftest import Graph
 T = TypeVar("T")
 R = TypeVar("R")
 
-CLUSTERING = ClusterSettings(parents=2, members=4, neighbors=6)
+CLUSTERING = ClusterSettings(parents=2, min_parent_size=4, neighbors=6)
 SHARD_BYTES = 2**17
 """Size of a shard: it holds a few videos."""
 MININGS = {"first": MiningSettings(frames=True), "again": MiningSettings(frames=True, stride=7)}

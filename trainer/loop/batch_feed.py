@@ -73,16 +73,16 @@ class BatchFeed:
             batch = objective.load(position, self.shard)
             return batch.pin() if self._pin else batch
 
-        loaders = self.runtime.loaders
+        loaders = self.runtime.loader_threads
         batches_left = (settings.steps - state.step) * settings.accumulate
         return BatchStream(load, state.schedule, threads=loaders, ahead=2 * loaders, batches=batches_left)
 
     def _wait_for_successor(self, error: ServiceError, stop: threading.Event) -> str | None:
         """Return the id of the snapshot to continue with, None if `stop` is set.
 
-        Raises the error if no successor is published within `runtime.patience` seconds.
+        Raises the error if no successor is published within `runtime.reconnect_seconds` seconds.
         """
-        deadline = time.monotonic() + self.runtime.patience
+        deadline = time.monotonic() + self.runtime.reconnect_seconds
         while not stop.is_set():
             if successor := error.problem.get("successor"):
                 return str(successor)

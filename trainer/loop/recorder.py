@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
+from foundation.settings import to_stored
 from trainer.evaluation.online import Evaluator
 from trainer.loop.state import TrainState
 from trainer.loop.step import StepHook, StepResult
@@ -96,7 +97,7 @@ class RunRecorder(Recorder):
             return None
         summary = summarize(lines, self.run.available_pairs())
         about = {"run": self.run.name, "steps": summary.steps, "pairs": summary.pairs}
-        settings = asdict(self.state.settings)
+        settings = to_stored(self.state.settings)
         save_trunk(self.state.model.exported_trunk(), self.run.trunk_file, {**about, "settings": settings})
         return summary
 

@@ -10,6 +10,7 @@ import torch
 from torch.optim import Optimizer
 
 from api.client.stream import Schedule
+from foundation.settings import from_stored, to_stored
 from trainer.loop.optimizer import build_optimizer
 from trainer.models.siamese import Model
 from trainer.objectives.registry import build_model
@@ -59,9 +60,10 @@ class TrainState:
         for error in damaged:
             notify(f"{error}. Using the checkpoint before it.")
         if content is not None:
-            expected = {**asdict(self.settings), "steps": content["settings"]["steps"]}
+            stored = from_stored(TrainSettings, content["settings"])
+            expected = {**asdict(self.settings), "steps": stored.steps}
             # A setting that is newer than the checkpoint had its default value then.
-            if differences := find_differences(asdict(TrainSettings(**content["settings"])), expected):
+            if differences := find_differences(asdict(stored), expected):
                 raise settings_differ(folder.name, differences)
             checkpoint.restore(content, self.model, self.optimizer)
             self.step = self.saved_step = content["step"]
@@ -88,7 +90,7 @@ class TrainState:
             self.optimizer,
             step=self.step,
             position=self.position,
-            settings=asdict(self.settings),
+            settings=to_stored(self.settings),
             spans=self.spans,
         )
         checkpoint.save(folder, content)

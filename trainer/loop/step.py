@@ -62,8 +62,8 @@ def train_step(
     gradients = [parameter.grad for parameter in state.model.parameters() if parameter.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
     _require_finite("gradient", norm.item(), batches[0], state)
-    if settings.clip:
-        nn.utils.clip_grads_with_norm_(state.model.parameters(), settings.clip, norm)
+    if settings.max_grad_norm:
+        nn.utils.clip_grads_with_norm_(state.model.parameters(), settings.max_grad_norm, norm)
     rate = learning_rate(settings, state.step)
     set_learning_rate(optimizer, rate)
     optimizer.step()

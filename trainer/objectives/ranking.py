@@ -63,14 +63,14 @@ class Ranking:
         a, p, _ = triplets
         dist_NM = 1 - sim_NM
         ap_dist_T = dist_NM[a, p]
-        if settings.mining == "given":
+        if settings.negative_mining == "service":
             negatives = service_negatives(triplets)
         else:
             key = settings.seed, position
-            negatives = mine_negatives(dist_NM[a], allowed_TM, settings.mining, settings.num_negatives, key)
+            negatives = mine_negatives(dist_NM[a], allowed_TM, settings.negative_mining, settings.num_negatives, key)
         an_dist_TK = dist_NM[a].gather(1, negatives.idx_TK)
         loss = triplet_margin_loss(ap_dist_T, an_dist_TK, negatives.valid_TK, settings.margin)
-        if settings.sides == "both":
+        if settings.symmetric:
             pn_dist_TK = dist_NM[p].gather(1, negatives.idx_TK)
             loss = (loss + triplet_margin_loss(ap_dist_T, pn_dist_TK, negatives.valid_TK, settings.margin)) / 2
         return loss, {"ap_dist": ap_dist_T, "an_dist": an_dist_TK[negatives.valid_TK]}
@@ -79,7 +79,7 @@ class Ranking:
         a, p, _ = triplets
         ap_sim_T = sim_NM[a, p]
         loss = infonce_loss(ap_sim_T, sim_NM[a], allowed_TM, self.settings.temperature)
-        if self.settings.sides == "both":
+        if self.settings.symmetric:
             loss = (loss + infonce_loss(ap_sim_T, sim_NM[p], allowed_TM, self.settings.temperature)) / 2
         return loss, {"ap_dist": 1 - ap_sim_T, "an_dist": 1 - sim_NM[a][allowed_TM]}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import torchvision
 from torch import Tensor, nn
 
 from foundation.files import atomic_write
+from foundation.settings import to_stored
 from trainer.errors import WeightsError
 from trainer.models.trunk import Trunk
 from trainer.models.weights import make_card, write_card
@@ -65,7 +65,7 @@ def _training_facts(name: str, network: LoadedNetwork, runs: Path) -> dict[str, 
         "run": run.name,
         "steps": network.steps,
         "pairs": dict(pairs) if len(lines) == network.steps else None,
-        "settings": asdict(network.settings),
+        "settings": to_stored(network.settings),
         # The versions of the code that trained, not of the code that exports.
         "versions": checkpoint.load(path)["versions"],
     }

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from foundation.errors import SettingsError
+from foundation.settings import from_stored
 from trainer.errors import RunError, WeightsError
 from trainer.models.siamese import Model
 from trainer.models.trunk import Trunk
@@ -80,7 +81,7 @@ def trunk_weights(model: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _load_checkpoint(name: str, content: checkpoint.Checkpoint) -> LoadedNetwork:
-    settings = TrainSettings(**content["settings"])
+    settings = from_stored(TrainSettings, content["settings"])
     try:
         model = OBJECTIVES[settings.objective].implementation_class().build(settings).eval()
     except SettingsError:
@@ -95,7 +96,7 @@ def _load_checkpoint(name: str, content: checkpoint.Checkpoint) -> LoadedNetwork
 def _load_trunk_file(path: Path) -> LoadedNetwork:
     trunk, card = load_trunk(path)
     trunk.eval()
-    settings = TrainSettings(**card["settings"])
+    settings = from_stored(TrainSettings, card["settings"])
     return LoadedNetwork(path.stem, settings, trunk, None, card["steps"], card)
 
 

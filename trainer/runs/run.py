@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from foundation.errors import SettingsError
 from foundation.files import atomic_write
+from foundation.settings import from_stored, to_stored
 from trainer.errors import RunError, TrainerError
 from trainer.objectives.registry import GRAPH, OBJECTIVES, unused_settings
 from trainer.settings import RuntimeSettings, TrainSettings
@@ -63,7 +64,7 @@ class Run:
 
     def runtime(self, given: Mapping[str, Any]) -> RuntimeSettings:
         """Combine the given runtime settings with those of the last time."""
-        return RuntimeSettings(**{**self._read().get("machine", {}), **given})
+        return replace(from_stored(RuntimeSettings, self._read().get("machine", {})), **given)
 
     def settings(
         self,
@@ -79,7 +80,7 @@ class Run:
         """
         stored = self._read()
         if stored:
-            return resume_settings(self.name, TrainSettings(**stored["settings"]), given), stored["snapshot"]
+            return resume_settings(self.name, from_stored(TrainSettings, stored["settings"]), given), stored["snapshot"]
         # Check the settings before the service is asked, so that wrong ones are refused at once.
         wanted = check_new_settings(given)
         snapshot = find_snapshot(wanted)
@@ -87,7 +88,7 @@ class Run:
 
     def write(self, settings: TrainSettings, snapshot: Snapshot, runtime: RuntimeSettings) -> None:
         """Write settings.json."""
-        content = {"settings": asdict(settings), "snapshot": snapshot, "machine": asdict(runtime)}
+        content = {"settings": to_stored(settings), "snapshot": snapshot, "machine": to_stored(runtime)}
         with atomic_write(self.settings_file) as file:
             file.write(json.dumps(content, indent=2).encode() + b"\n")
 

@@ -25,7 +25,7 @@ INGEST_KILLS, TRAIN_KILLS = 9, 11
 STEPS = 60
 CLIPS = 40
 RUN = "killed"
-LINKED = ("--parents", "2", "--members", "8", "--hold-out", "0.25")
+LINKED = ("--parents", "2", "--min-parent-size", "8", "--hold-out", "0.25")
 SMALL = ("--batch", "8", "--image-size", "32", "--head", "32,16", "--augment", "mirror,color", "--threads", "1")
 TRAIN = ("train", "--run", RUN, *SMALL, "--steps", str(STEPS), "--checkpoint-every", "5")
 
@@ -96,7 +96,7 @@ def test_twenty_kills_in_one_run_change_neither_graph_nor_weights(
     assert trained_on(runs) == trained_on(graph.folder.runs)
     with_kills.close()
     # What the kills left behind takes room, and no more than that.
-    assert supervisor.run("graph", "check", "--mend") == 0
+    assert supervisor.run("graph", "check", "--repair") == 0
     assert supervisor.run("graph", "check") == 0
     supervisor.close()
     assert supervisor.remaining_processes() == []

@@ -56,7 +56,7 @@ STAGES: dict[str, Callable[[Graph], bool]] = {
 def test_ingest(
     stage: str, number: signal.Signals, graph: Graph, clips: list[Path], wait_for: Wait, record_property: Record
 ) -> None:
-    chosen = ("ingest", *map(str, clips[:16]), "--parents", "2", "--members", "4", "--hold-out", "0.3")
+    chosen = ("ingest", *map(str, clips[:16]), "--parents", "2", "--min-parent-size", "4", "--hold-out", "0.3")
     process = graph.start(*chosen)
     # A moment after `main` has taken the signals over; until then Python itself ends.
     time.sleep(1.5)

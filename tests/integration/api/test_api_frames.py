@@ -62,7 +62,7 @@ def test_an_unknown_frame_is_a_problem(service: str) -> None:
 
 
 def test_a_snapshot_without_whole_frames_is_refused(graph: Graph, clips: list[Path]) -> None:
-    graph.run("ingest", *map(str, clips[:12]), "--no-frames", "--parents", "2", "--members", "2")
+    graph.run("ingest", *map(str, clips[:12]), "--no-frames", "--parents", "2", "--min-parent-size", "2")
     with graph.service(free_port()) as url, TripletClient(url, patience=30) as client:
         snapshot = client.snapshot()["id"]
         with pytest.raises(ServiceError, match="have no whole frame") as refused:

@@ -13,11 +13,11 @@ import pyarrow.parquet
 from api.client.http import TripletClient
 from tests.conftest import Graph, free_port
 
-INTRA = ("--format", "parquet", "--mix", "intra:1", "--pairs", "50")
+INTRA = ("--format", "parquet", "--mix", "intra:1", "--pairs-per-file", "50")
 
 
 def export(world: Graph, service: str, folder: Path, *more: str) -> dict[str, Any]:
-    return world.json("export", str(folder), "--url", service, "--pairs", "150", "--batch", "50", *more)
+    return world.json("export", str(folder), "--url", service, "--pairs-per-file", "150", "--batch", "50", *more)
 
 
 def samples(folder: Path) -> dict[str, dict[str, bytes]]:

@@ -198,7 +198,7 @@ def test_the_client_waits_for_a_slow_answer(
         assert deployment.pull(client, 0) == truth(0)
 
 
-RUNTIME = RuntimeSettings(loaders=2)
+RUNTIME = RuntimeSettings(loader_threads=2)
 NUM_BATCHES = 20
 
 

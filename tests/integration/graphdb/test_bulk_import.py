@@ -98,7 +98,7 @@ def test_an_imported_graph_equals_the_exported_one_and_ingest_continues_with_it(
         assert everything(graph) == everything(world)
         latest = graph.store.snapshot("latest")
         known, new = ([*map(str, some)] for some in (clips[:3], sorted(clips[0].parent.glob("*.mp4"))[90:93]))
-        settings = ("--parents", "4", "--members", "8", "--json")
+        settings = ("--parents", "4", "--min-parent-size", "8", "--json")
         again = json.loads(affinity(copied, "ingest", *known, *settings).stdout)
         assert (again["mined"], again["snapshot"]["id"]) == (0, latest.id), again
         more = json.loads(affinity(copied, "ingest", *new, *settings).stdout)

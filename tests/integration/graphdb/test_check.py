@@ -24,7 +24,7 @@ from graphdb.store import queries
 from tests.conftest import Graph, Wait, empty, open_graph
 from tests.integration.fingerprint import fingerprint
 
-LINKED = ("--parents", "2", "--members", "4")
+LINKED = ("--parents", "2", "--min-parent-size", "4")
 
 
 @pytest.fixture(scope="module")
@@ -431,7 +431,7 @@ def test_after_a_kill_repair_leaves_a_graph_that_ingest_continues_with(
 
 
 def test_cliques_of_another_size_are_no_problem(graph: Graph, clips: list[Path]) -> None:
-    graph.run("ingest", *map(str, clips[:30]), "--parents", "2", "--members", "4", "--set", "group=3")
+    graph.run("ingest", *map(str, clips[:30]), "--parents", "2", "--min-parent-size", "4", "--clique-size", "3")
     [row] = graph.cypher("MATCH (c:Child) RETURN count(c) AS children, max(COUNT { (c)<-[:MEMBER]-() }) AS members")
     assert row["children"] and row["members"] == 3
     assert checked(graph).found == []

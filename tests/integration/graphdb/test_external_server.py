@@ -231,12 +231,12 @@ def test_every_command_works_beside_data_of_others_and_does_not_change_it(
     monkeypatch.setenv("AFFINITY_SHARED_DATABASE", "neo4j")
     graph = Graph(DataFolder.resolve(tmp_path / "data"), external.server, None)  # type: ignore[arg-type]
     monkeypatch.setattr(Graph, "environment", graph.environment | {"AFFINITY_SHARED_DATABASE": "neo4j"})
-    ingested = graph.json("ingest", *map(str, clips[:40]), "--parents", "2", "--members", "4", "--workers", "1")
+    ingested = graph.json("ingest", *map(str, clips[:40]), "--parents", "2", "--min-parent-size", "4", "--workers", "1")
     counts = ingested["snapshot"]["counts"]
     assert counts["videos"] and counts["transitive"]
     # The setting is needed for the first use only: from then on our Store node is in the database.
     monkeypatch.setattr(Graph, "environment", graph.environment | {"AFFINITY_SHARED_DATABASE": ""})
-    graph.run("cluster", "--parents", "2", "--members", "4", "--workers", "1", "--refit")
+    graph.run("cluster", "--parents", "2", "--min-parent-size", "4", "--workers", "1", "--refit")
     status = graph.json("graph", "status")
     assert status["counts"]["videos"] == counts["videos"] and status["foreign"] is None
     assert status["counts"]["intra"] == counts["intra"]

@@ -20,7 +20,7 @@ from graphdb.store.graph import GraphStore
 from tests.conftest import Graph
 from tests.integration.fingerprint import fingerprint
 
-LINKED = ("--parents", "2", "--members", "4")
+LINKED = ("--parents", "2", "--min-parent-size", "4")
 
 
 class Disk:

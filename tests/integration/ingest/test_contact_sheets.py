@@ -156,7 +156,7 @@ def test_too_few_real_videos_to_link_are_published_and_shown(graph: Graph, bikes
 
     why = error_line(graph, "children", "--out", str(tmp_path / "children.png"))
     assert "no child cluster" in why
-    assert "--members" in why
+    assert "--min-parent-size" in why
 
 
 def test_videos_with_the_same_name_or_path_are_all_shown(graph: Graph, clips: list[Path], tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_videos_with_the_same_name_or_path_are_all_shown(graph: Graph, clips: li
         shutil.copy(clips[0 if place == "a" else 1], tmp_path / place / "0001.mp4")
     graph.run("ingest", str(tmp_path / "a"), str(tmp_path / "b"))
     shutil.copy(clips[2], tmp_path / "a" / "0001.mp4")
-    result = graph.json("ingest", str(tmp_path / "a"), "--parents", "2", "--members", "4")
+    result = graph.json("ingest", str(tmp_path / "a"), "--parents", "2", "--min-parent-size", "4")
     counts = result["snapshot"]["counts"]
     starts = graph.store.snapshot_starts(result["snapshot"]["id"])
     assert counts["videos"] == len(starts) == 3 > len({uri for uri, _ in starts.values()})

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import SAMPLES, Graph
 
-NETWORK = ("--features", "timm:test_resnet", "--parents", "2", "--members", "8", "--workers", "1")
+NETWORK = ("--features", "timm:test_resnet", "--parents", "2", "--min-parent-size", "8", "--workers", "1")
 
 
 def files(graph: Graph) -> dict[Path, int]:

@@ -15,7 +15,7 @@ from ingest.settings import MiningSettings
 from tests.conftest import Graph, Wait
 from tests.integration.fingerprint import fingerprint
 
-LINKED = ("--parents", "2", "--members", "8")
+LINKED = ("--parents", "2", "--min-parent-size", "8")
 
 
 def arguments(paths: list[Path], *options: str) -> list[str]:
@@ -28,7 +28,7 @@ def test_real_video_gives_tracks_and_a_snapshot(graph: Graph, bikes: Path) -> No
     assert result["mined"] == counts["videos"] == 1
     assert counts["intra"] == result["tracks"] > 0
     assert counts["inter"] == 0
-    assert any("--members" in note for note in result["notes"])
+    assert any("--min-parent-size" in note for note in result["notes"])
 
 
 def test_a_known_video_is_not_mined_again_and_two_equal_files_are_one_video(
@@ -86,13 +86,13 @@ def test_videos_mined_with_other_settings_are_reported_and_mined_again_with_remi
 
 
 def test_crops_of_another_size_are_an_error_before_anything_is_mined(graph: Graph, clips: list[Path]) -> None:
-    first = graph.json("ingest", str(clips[0]), "--set", "crop=64")
+    first = graph.json("ingest", str(clips[0]), "--crop-side", "64")
     assert first["snapshot"]["counts"]["patches"] > 0
     refused = graph.run("ingest", *map(str, clips[:2]), check=False)
     assert refused.returncode == 1 and "Traceback" not in refused.stderr
-    assert "sides of 64 pixels" in refused.stderr and "--set crop=64" in refused.stderr
+    assert "sides of 64 pixels" in refused.stderr and "--crop-side 64" in refused.stderr
     assert graph.store.counts()["videos"] == 1
-    assert graph.json("ingest", *map(str, clips[:2]), "--set", "crop=64")["snapshot"]["counts"]["videos"] == 2
+    assert graph.json("ingest", *map(str, clips[:2]), "--crop-side", "64")["snapshot"]["counts"]["videos"] == 2
 
 
 def test_no_link_stops_before_clustering_and_cluster_continues(graph: Graph, clips: list[Path]) -> None:

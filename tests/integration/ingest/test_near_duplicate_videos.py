@@ -44,7 +44,7 @@ def test_copies_are_joined_by_copy_and_hardly_any_edge_joins_two_of_them(
     graph: Graph, clips: list[Path], uploads: list[Path]
 ) -> None:
     videos = [str(path) for path in (*clips[:60], *uploads)]
-    without = graph.json("ingest", *videos, "--parents", "2", "--set", "copy_similarity=1")
+    without = graph.json("ingest", *videos, "--parents", "2", "--copy-similarity", "1")
     before = graph.cypher(NAMES, snapshot=without["snapshot"]["id"])
     assert not graph.cypher("MATCH ()-[copy:COPY]->() RETURN copy")
 

@@ -20,7 +20,7 @@ from tests.hiding import without
 from tests.integration.fingerprint import fingerprint
 from tests.unit.ingest.engine.test_local import length
 
-ARGUMENTS = ("--workers", "2", "--parents", "2", "--members", "4", "--neighbors", "8")
+ARGUMENTS = ("--workers", "2", "--parents", "2", "--min-parent-size", "4", "--neighbors", "8")
 
 
 def busy_workers(process: int) -> list[psutil.Process]:

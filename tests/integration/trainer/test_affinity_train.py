@@ -101,7 +101,7 @@ def test_a_trainer_waits_for_a_service_that_was_killed(world: Graph, trainer: Tr
     service = world.start("serve", "--port", str(port))
     wait_until_ready(there.url, service)
     # One loader, so that the trainer has not fetched all there is when its service goes.
-    process = there.start("waiting", *SMALL, "--steps", str(STEPS), "--loaders", "1")
+    process = there.start("waiting", *SMALL, "--steps", str(STEPS), "--loader-threads", "1")
     wait_for(lambda: there.steps("waiting") >= 1)
     service.kill()
     service.wait()
@@ -120,7 +120,17 @@ def test_a_trainer_waits_for_a_service_that_was_killed(world: Graph, trainer: Tr
 def test_a_killed_trainer_comes_back_with_its_queue_its_schedule_and_its_mined_negatives(
     trainer: Trainer, wait_for: Wait
 ) -> None:
-    ranked = ("--mining", "half", "--num-negatives", "4", "--sides", "both", "--queue", "64", "--clip", "1")
+    ranked = (
+        "--negative-mining",
+        "half",
+        "--num-negatives",
+        "4",
+        "--symmetric",
+        "--queue",
+        "64",
+        "--max-grad-norm",
+        "1",
+    )
     scheduled = ("--objective", "tracking", "--optimizer", "adamw", "--schedule", "cosine", "--warmup", "2")
     options = (*SMALL, *ranked, *scheduled, "--steps", str(STEPS))
     trainer.train("queued", *options)

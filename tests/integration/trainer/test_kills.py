@@ -37,7 +37,7 @@ class Runs:
 
     def prepare(self, clips: Sequence[Path]) -> None:
         """Make a graph of the clips, and serve it."""
-        assert self.supervisor.run("ingest", *map(str, clips), "--parents", "2", "--members", "8") == 0
+        assert self.supervisor.run("ingest", *map(str, clips), "--parents", "2", "--min-parent-size", "8") == 0
         self.supervisor.start("serve", "serve", "--port", self.port)
         wait_until_ready(f"http://127.0.0.1:{self.port}", self.supervisor._running["serve"])
 

@@ -57,7 +57,7 @@ def test_other_addresses_need_a_key(host: str, tmp_path: Path) -> None:
 def test_settings_are_read_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AFFINITY_API_KEY", "secret")
     monkeypatch.setenv("AFFINITY_CACHE_BYTES", "0")
-    settings = ServiceSettings.from_environment(tmp_path, "0.0.0.0", 80)
+    settings = ServiceSettings.from_environment(tmp_path, host="0.0.0.0", port=80)
     assert (settings.api_key, settings.cache_bytes, settings.folder.root) == ("secret", 0, tmp_path)
 
 
@@ -67,4 +67,4 @@ def test_a_cache_size_that_is_not_a_number_of_bytes_is_refused(
 ) -> None:
     monkeypatch.setenv("AFFINITY_CACHE_BYTES", size)
     with pytest.raises(SettingsError, match="AFFINITY_CACHE_BYTES"):
-        ServiceSettings.from_environment(tmp_path, "127.0.0.1", 80)
+        ServiceSettings.from_environment(tmp_path)

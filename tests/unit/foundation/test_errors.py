@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from foundation import errors as foundation
+from foundation.errors import SettingsError
 from graphdb import errors as graphdb
 from ingest import errors as ingest
 from trainer import errors as trainer
 
 ERRORS = [
-    ingest.SettingsError("stride", 0, "1 or more"),
+    SettingsError("The setting stride is 0; it must be at least 1."),
     ingest.UnreadableVideo(Path("a.mp4"), "it is empty"),
     ingest.UnknownExtractor("hug", ["hog"]),
     ingest.MissingPackage("timm", "timm:resnet18"),

@@ -1,14 +1,14 @@
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from typer.testing import CliRunner
 
+from affinity.cli import app
 from foundation.data_folder import DataFolder
 from foundation.errors import CannotWrite
-from graphdb.cli import app
 from graphdb.errors import ArchiveLocked, ExternalServer
 from graphdb.maintenance.reset import reset_folder
 
@@ -33,32 +33,42 @@ def test_a_server_that_somebody_else_runs_is_left_alone(
     command: list[str], verb: str, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEO4J_URI", "bolt://db.example:7687")
-    done = CliRunner().invoke(app, [command[0], "--data", str(folder.root), *command[1:]])
-    assert isinstance(done.exception, ExternalServer)
-    assert str(done.exception).startswith(f"NEO4J_URI names bolt://db.example:7687: that server is not ours to {verb}")
+    with pytest.raises(ExternalServer) as raised:
+        app(["graph", command[0], "--data", str(folder.root), *command[1:]])
+    assert str(raised.value).startswith(f"NEO4J_URI names bolt://db.example:7687: that server is not ours to {verb}")
     assert (folder.archive / "content").exists()
 
 
-def test_stop_says_that_nothing_ran(folder: DataFolder) -> None:
-    done = CliRunner().invoke(app, ["stop", "--data", str(folder.root)])
-    assert (done.exit_code, done.output) == (0, f"No Neo4j was running in {folder.neo4j}.\n")
+def test_stop_says_that_nothing_ran(folder: DataFolder, capsys: pytest.CaptureFixture[str]) -> None:
+    assert not app(["graph", "stop", "--data", str(folder.root)])
+    assert capsys.readouterr().out == f"No Neo4j was running in {folder.neo4j}.\n"
 
 
-def test_status_of_a_server_that_never_ran_makes_nothing(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["status", "--json", "--data", str(tmp_path)])
-    assert '"running": false' in done.output
+def test_status_of_a_server_that_never_ran_makes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    app(["graph", "status", "--json", "--data", str(tmp_path)])
+    assert '"running": false' in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
 
 
-def test_reset_asks_first(folder: DataFolder) -> None:
-    done = CliRunner().invoke(app, ["reset", "--data", str(folder.root)], input="n\n")
-    assert done.exit_code == 1
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_reset_asks_first(
+    answer: str, folder: DataFolder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO(answer))
+    assert app(["graph", "reset", "--data", str(folder.root)]) == 1
+    printed = capsys.readouterr()
+    assert printed.out == "" and "[y/N]" in printed.err
     assert (folder.archive / "content").exists()
 
 
+def test_reset_goes_on_after_a_yes(folder: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", StringIO("y\n"))
+    assert app(["graph", "reset", "--data", str(folder.root)]) == 0
+    assert not folder.archive.exists()
+
+
 def test_reset_removes_what_belongs_to_the_graph_and_keeps_the_rest(folder: DataFolder) -> None:
-    done = CliRunner().invoke(app, ["reset", "--yes", "--data", str(folder.root)])
-    assert done.exit_code == 0
+    assert app(["graph", "reset", "--yes", "--data", str(folder.root)]) == 0
     for place in (folder.archive, folder.features, folder.fits, folder.store_file, folder.neo4j / "data"):
         assert not place.exists()
     assert (folder.runs / "content").exists()

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ingest.errors import SettingsError, UnreadableVideo
+from foundation.errors import SettingsError
+from ingest.errors import UnreadableVideo
 from ingest.miner import mine_video
 from ingest.model import MinedPatch, MinedVideo
 from ingest.rejections import Funnel, Rejection
@@ -97,10 +98,10 @@ def test_every_examined_frame_is_counted_once(mined: MinedVideo) -> None:
 
 
 def test_starts_respect_gap_and_max_patches(clip: Path) -> None:
-    near = mine_video(clip, replace(SETTINGS, gap=5))
+    near = mine_video(clip, replace(SETTINGS, min_gap=5))
     starts = [track.start.frame for track in near.tracks]
     assert len(starts) > 2 and starts == sorted(starts) and min(np.diff(starts)) >= 5
-    few = mine_video(clip, replace(SETTINGS, gap=5, max_patches=2))
+    few = mine_video(clip, replace(SETTINGS, min_gap=5, max_patches=2))
     assert len(few.tracks) == 2
 
 
@@ -167,7 +168,7 @@ def picture(path: Path) -> Path:
     ("make", "explanation"),
     [
         (still, "2 of 2 frames: too little motion (min_moving is 0.005)"),
-        (tiny, "2 of 2 frames: box too small (min_side is 96)"),
+        (tiny, "2 of 2 frames: box too small (min-box-side is 96)"),
         (short, "4 of 4 frames: video ended before the track (track_frames is 30)"),
         (picture, "1 of 1 frames: video ended before the track (track_frames is 30)"),
     ],
@@ -193,7 +194,7 @@ def test_an_unreadable_file_raises(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"track_frames": 0}, {"max_moving": 1.5}, {"jpeg_quality": 0}, {"min_moving": 0.5}, {"min_side": 8}]
+    "change", [{"track_frames": 0}, {"max_moving": 1.5}, {"jpeg_quality": 0}, {"min_moving": 0.5}, {"min_box_side": 8}]
 )
 def test_a_refused_value_is_named_with_its_setting(change: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=next(iter(change))):
@@ -202,5 +203,5 @@ def test_a_refused_value_is_named_with_its_setting(change: dict[str, Any]) -> No
 
 def test_the_digest_depends_on_the_settings_that_change_tracks() -> None:
     assert replace(SETTINGS, frames=False).digest == SETTINGS.digest
-    others = {replace(SETTINGS, gap=26).digest, replace(SETTINGS, texture=0.1).digest}
+    others = {replace(SETTINGS, min_gap=26).digest, replace(SETTINGS, min_texture=0.1).digest}
     assert len(others | {SETTINGS.digest}) == 3

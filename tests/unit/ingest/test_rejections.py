@@ -13,7 +13,7 @@ SETTINGS = MiningSettings()
 def test_the_most_frequent_loss_explains_an_empty_result() -> None:
     funnel = Funnel(frames=100, examined=20, candidates=5, starts=4)
     funnel.lost.update([Rejection.LEFT_FRAME, Rejection.DRIFTED, Rejection.DRIFTED, Rejection.TRACKER_LOST])
-    assert funnel.explain(SETTINGS) == "2 of 4 starts: tracker slid off (min_return is 0.5)"
+    assert funnel.explain(SETTINGS) == "2 of 4 starts: tracker slid off (min-return-iou is 0.5)"
 
 
 def test_the_setting_of_every_rejection_exists() -> None:

@@ -3,79 +3,39 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
-from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import pytest
 from prometheus_client import Counter, Gauge, Histogram
 
-import affinity.cli
+from affinity import reference
 from api import metrics
 from api.problems import PROBLEM_TYPES
-from ingest.settings import ClusterSettings, MiningSettings
 from tests.conftest import ROOT
-from tests.documents import FENCE, PAGES, commands, names, page, rows, split_command, typed_commands
-from trainer.settings import RuntimeSettings, TrainSettings
+from tests.documents import FENCE, PAGES, names, page, rows, split_command, typed_commands
 
-COMMANDS = commands(affinity.cli.app)
+COMMANDS = reference.commands()
 ALL_STATUSES = {str(kind.status) for kind in PROBLEM_TYPES.values()}
-ROOMS = ("graphdb", "ingest", "api", "trainer")
+PACKAGES = ("affinity", "foundation", "graphdb", "ingest", "api", "trainer")
 
 
-def documented(path: Path, code: Any, left_out: Container[str] = ()) -> dict[str, str]:
-    """Name and default of the fields of `code`, from the first table of a page that has them."""
-    wanted = {field.name for field in fields(code) if field.name not in left_out}
-    found: dict[str, str] = {}
-    for row in rows(path):
-        for name in names(row[0]):
-            if (plain := name.removeprefix("--").replace("-", "_")) in wanted:
-                found.setdefault(plain, row[1].strip("`"))
-    return found
+def test_the_reference_of_settings_and_commands_is_current() -> None:
+    """`make docs` writes the tables: every setting and option, with its default, its limits and the paper's value."""
+    text = reference.PAGE.read_text()
+    assert reference.page(text) == text
+    assert set(re.findall(r"<!-- generated: (\w+) -->", text)) == {
+        *reference.SETTINGS,
+        "variables",
+        "commands",
+        "options",
+    }
 
 
-@pytest.mark.parametrize(
-    ("name", "code", "left_out"),
-    [
-        ("ingest", MiningSettings, {"frames"}),  # --frames is an option of the run
-        ("ingest", ClusterSettings, set()),
-        ("training", TrainSettings, set()),
-        ("training", RuntimeSettings, set()),
-    ],
-)
-def test_every_setting_stands_in_its_page_with_its_default(name: str, code: Any, left_out: set[str]) -> None:
-    found = documented(page(name), code, left_out)
-    wanted = {field.name: field.default for field in fields(code) if field.name not in left_out}
-    assert set(found) == set(wanted)
-    assert {key: text for key, text in found.items() if not says(text, wanted[key])} == {}
-
-
-def says(text: str, value: Any) -> bool:
-    if value is None:
-        return text in ("by the data", "by the extractor", "unset")
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return float(text.replace(",", "")) == pytest.approx(value, abs=5e-5)
-    return text == str(value)
-
-
-@pytest.mark.parametrize(
-    ("name", "of"),
-    [
-        ("ingest", ["ingest"]),
-        ("training", ["train", "export-weights"]),
-        ("evaluation", ["evaluate knn", "evaluate distances", "evaluate context"]),
-        ("operations", ["serve", "keys create", "keys list", "keys revoke"]),
-    ],
-)
-def test_every_option_of_a_command_is_explained(name: str, of: list[str]) -> None:
-    text = page(name).read_text()
-    options = {option for command in of for option in COMMANDS[command]} - {"--help", "-h"}
-    if name == "ingest":  # the tables of settings explain these
-        options = {
-            option for option in options if option[2:].replace("-", "_") not in documented(page(name), ClusterSettings)
-        }
-    assert [option for option in sorted(options) if f"`{option}" not in text and f", `{option}" not in text] == []
+def test_every_option_of_every_command_is_explained() -> None:
+    listed = {names(row[0])[0] for row in rows(reference.PAGE) if row[0].startswith("`--")}
+    negative = {f"--no-{option.removeprefix('--')}" for option in listed}
+    options = {option for taken in COMMANDS.values() for option in taken} - {"-y"}
+    assert options - listed - negative == set() and listed - options == set()
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
@@ -95,11 +55,11 @@ def test_every_command_that_a_page_shows_exists_with_these_options(path: Path) -
 
 def test_every_variable_that_the_code_reads_is_explained_and_no_other() -> None:
     variable = re.compile(r"""["']((?:AFFINITY|NEO4J)_[A-Z_]+)["']""")
-    sources = [*ROOT.glob("*.py"), *(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))]
+    sources = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if path.name != "reference.py"]
     read = {name for path in sources for name in variable.findall(path.read_text())}
     # Told to Neo4j, not read by us.
     read -= {"NEO4J_HOME", "NEO4J_CONF"}
-    explained = {name for row in rows(page("operations")) for name in names(row[0]) if name.isupper()}
+    explained = {name for row in rows(reference.PAGE) for name in names(row[0]) if name.isupper()}
     assert explained == read
 
 
@@ -122,6 +82,6 @@ def test_links_and_files_that_a_page_names_exist(path: Path) -> None:
     spelled = [
         ROOT / name
         for name in names(prose)
-        if re.fullmatch(r"(graphdb|ingest|api|trainer|docs|samples|tests)/[\w./-]*\w", name)
+        if re.fullmatch(r"(affinity|foundation|graphdb|ingest|api|trainer|docs|samples|tests)/[\w./-]*\w", name)
     ]
     assert [str(file) for file in [*linked, *spelled] if not file.exists()] == []

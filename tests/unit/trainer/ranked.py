@@ -8,7 +8,7 @@ import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tests.conftest import ROOT, SAMPLES, free_port
 from tests.unit.trainer.toy_service import ToyService
@@ -17,7 +17,7 @@ from trainer.distributed.ranks import broadcast, join_ranks
 from trainer.loop.train import train
 from trainer.runs.progress import NullProgress
 from trainer.runs.run import Run
-from trainer.settings import RuntimeSettings, TrainSettings
+from trainer.settings import ObjectiveName, RuntimeSettings, TrainSettings
 
 SETTINGS = TrainSettings(
     # On CPUs, batch normalization sees the images of its own rank only: VGG16 has none.
@@ -30,11 +30,11 @@ SETTINGS = TrainSettings(
     # 15 images a batch: two ranks cannot share them equally.
     batch=5,
     loss="infonce",
-    sides="both",
+    symmetric=True,
     queue=20,
     steps=4,
 )
-RUNTIME = RuntimeSettings(device="cpu", threads=1, loaders=1)
+RUNTIME = RuntimeSettings(device="cpu", threads=1, loader_threads=1)
 
 
 OTHERS: dict[str, dict[str, Any]] = {
@@ -47,7 +47,7 @@ OTHERS: dict[str, dict[str, Any]] = {
 """Further settings of each objective."""
 
 
-def train_steps(folder: Path, steps: int, objective: str = "transitive") -> None:
+def train_steps(folder: Path, steps: int, objective: ObjectiveName = "transitive") -> None:
     """Train the run in the folder up to this step, on the ranks of the environment."""
     settings = replace(SETTINGS, steps=steps, objective=objective, **OTHERS[objective])
     run = Run(folder)
@@ -59,7 +59,7 @@ def train_steps(folder: Path, steps: int, objective: str = "transitive") -> None
         train(run, settings, RUNTIME, ToyService(), NullProgress(steps), threading.Event(), shard)
 
 
-def train_on_ranks(folder: Path, steps: int, world: int, objective: str = "transitive") -> None:
+def train_on_ranks(folder: Path, steps: int, world: int, objective: ObjectiveName = "transitive") -> None:
     """Do the same in `world` processes."""
     port = str(free_port())
     processes = [
@@ -83,4 +83,4 @@ def train_on_ranks(folder: Path, steps: int, world: int, objective: str = "trans
 
 
 if __name__ == "__main__":
-    train_steps(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    train_steps(Path(sys.argv[1]), int(sys.argv[2]), cast(ObjectiveName, sys.argv[3]))

@@ -7,6 +7,7 @@ import platformdirs
 import pytest
 
 from foundation.errors import SettingsError
+from foundation.settings import from_stored, to_stored
 from trainer.settings import RuntimeSettings, TrainSettings, runs_folder
 
 
@@ -36,9 +37,8 @@ def test_the_defaults_are_those_of_the_paper() -> None:
         {"momentum": 1.0},
         {"objective": "guessing"},
         {"loss": "hinge"},
-        {"sides": "left"},
-        {"mining": "easy"},
-        {"mining": "hard", "loss": "infonce"},
+        {"negative_mining": "easy"},
+        {"negative_mining": "hard", "loss": "infonce"},
         {"num_negatives": 4},
         {"temperature": 0.0},
         {"queue": 64},
@@ -46,7 +46,7 @@ def test_the_defaults_are_those_of_the_paper() -> None:
         {"schedule": "linear"},
         {"lr_drop": 0},
         {"warmup": -1},
-        {"clip": -1.0},
+        {"max_grad_norm": -1.0},
         {"accumulate": 0},
     ],
     ids=str,
@@ -56,10 +56,78 @@ def test_a_value_that_cannot_be_is_refused_by_name(given: dict[str, Any]) -> Non
         TrainSettings(**given)
 
 
-@pytest.mark.parametrize("given", [{"threads": 0}, {"loaders": 0}, {"checkpoint_every": 0}], ids=str)
+@pytest.mark.parametrize("given", [{"threads": 0}, {"loader_threads": 0}, {"checkpoint_every": 0}], ids=str)
 def test_a_machine_that_cannot_be_is_refused_by_name(given: dict[str, Any]) -> None:
     with pytest.raises(SettingsError, match=next(iter(given)).replace("_", "-")):
         RuntimeSettings(**given)
+
+
+def test_settings_that_do_not_fit_together_are_refused_with_a_sentence() -> None:
+    with pytest.raises(SettingsError, match="negative-mining is 'hard'; it must be service with --loss infonce"):
+        TrainSettings(negative_mining="hard", loss="infonce")
+    with pytest.raises(SettingsError, match=r"evaluate-every is 5; it must be 0 without .* --evaluate-on"):
+        RuntimeSettings(evaluate_every=5)
+
+
+OLD = {
+    "objective": "transitive",
+    "snapshot": "latest",
+    "images": None,
+    "mix": "transitive:7,intra:2",
+    "negatives": "batch",
+    "seed": 0,
+    "steps": 200000,
+    "batch": 100,
+    "trunk": "resnet18",
+    "image_size": 96,
+    "head": "4096,1024",
+    "init": None,
+    "decode": "cpu",
+    "augment": "none",
+    "loss": "triplet",
+    "margin": 0.5,
+    "sides": "anchor",
+    "mining": "given",
+    "num_negatives": 1,
+    "temperature": 0.07,
+    "queue": 0,
+    "optimizer": "sgd",
+    "lr": 0.001,
+    "schedule": "step",
+    "lr_drop": 100000,
+    "warmup": 0,
+    "momentum": 0.9,
+    "weight_decay": 0.0005,
+    "clip": 0.0,
+    "accumulate": 1,
+}
+OLD_RUNTIME = {
+    "url": "http://127.0.0.1:8477",
+    "device": "auto",
+    "threads": None,
+    "loaders": 4,
+    "compile": False,
+    "checkpoint_every": 500,
+    "patience": 600.0,
+    "follow": False,
+    "evaluate_every": 0,
+    "evaluate_on": None,
+    "evaluate_pairs": None,
+    "hold_out": 0.25,
+    "tensorboard": False,
+}
+"""The settings as version 0.1 wrote them into runs, checkpoints and cards."""
+
+
+def test_runs_of_version_0_1_are_read_and_written_back() -> None:
+    assert list(to_stored(TrainSettings()).items()) == list(OLD.items())
+    assert list(to_stored(RuntimeSettings()).items()) == list(OLD_RUNTIME.items())
+    changed = OLD | {"sides": "both", "mining": "half", "num_negatives": 4, "clip": 1.0}
+    read = from_stored(TrainSettings, changed)
+    expected = TrainSettings(symmetric=True, negative_mining="half", num_negatives=4, max_grad_norm=1.0)
+    assert read == expected and to_stored(read) == changed
+    runtime = from_stored(RuntimeSettings, OLD_RUNTIME | {"loaders": 2, "patience": 5.0})
+    assert runtime == RuntimeSettings(loader_threads=2, reconnect_seconds=5.0)
 
 
 def test_augmentations_are_named_one_by_one() -> None:

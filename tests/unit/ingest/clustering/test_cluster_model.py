@@ -26,7 +26,7 @@ EXTRACTOR = "0123456789abcdef"
 def model(seed: int = 0) -> ClusterModel:
     features = normalize(np.random.default_rng(0).standard_normal((90, 16)).astype(np.float32))
     ids = [f"{i:016x}-00000000-0-0-96" for i in range(90)]
-    return fit_cluster_model(ids, features, EXTRACTOR, ClusterSettings(parents=4, members=12, seed=seed))
+    return fit_cluster_model(ids, features, EXTRACTOR, ClusterSettings(parents=4, min_parent_size=12, seed=seed))
 
 
 def test_the_same_input_gives_the_same_id() -> None:
@@ -41,7 +41,7 @@ def test_the_id_depends_on_settings_extractor_inputs_and_centroids() -> None:
         replace(made, extractor="f" * 16),
         replace(made, inputs="f" * 16),
         replace(made, centroids=-made.centroids),
-        replace(made, settings=replace(made.settings, members=13)),
+        replace(made, settings=replace(made.settings, min_parent_size=13)),
     ]
     assert len({made.id, *(other.id for other in others)}) == 6
 
@@ -95,7 +95,7 @@ def test_the_current_model_is_the_one_set_last(tmp_path: Path) -> None:
 
 
 def test_the_sample_of_starts_is_seeded_and_bounded_by_the_settings() -> None:
-    settings = ClusterSettings(parents=4, points=5)
+    settings = ClusterSettings(parents=4, max_points_per_centroid=5)
     assert sample_starts(9, settings).tolist() == list(range(9))
     chosen = sample_starts(1000, settings)
     assert len(set(chosen.tolist())) == 20

@@ -21,7 +21,7 @@ from ingest.errors import IngestError
 from ingest.features.base import normalize
 from ingest.settings import ClusterSettings
 
-SETTINGS = ClusterSettings(parents=5, members=12, neighbors=10)
+SETTINGS = ClusterSettings(parents=5, min_parent_size=12, neighbors=10)
 
 
 def world(starts: int, per_video: int, kinds: int = 12, seed: int = 0) -> tuple[list[str], NDArray[np.float32]]:

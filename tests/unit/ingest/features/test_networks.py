@@ -15,7 +15,8 @@ import torch
 import torchvision
 from numpy.typing import NDArray
 
-from ingest.errors import MissingPackage, SettingsError, UnknownExtractor
+from foundation.errors import SettingsError
+from ingest.errors import MissingPackage, UnknownExtractor
 from ingest.features.factory import load_extractor
 from ingest.features.grayscale import to_grayscale
 from ingest.settings import ExtractorSpec

@@ -107,7 +107,7 @@ def test_links_from_single_rows_are_bit_equal_with_one_process_and_with_two(tmp_
         write_features(tmp_path, EXTRACTOR, f"{video:016x}", rows.astype(np.float32))
     places = [(f"{video:016x}-{row:08d}-0-0-96", row) for video in range(60) for row in range(12)]
     sample = read_rows(tmp_path, EXTRACTOR, [(id.partition("-")[0], row) for id, row in places])
-    settings = ClusterSettings(parents=4, members=12, neighbors=8)
+    settings = ClusterSettings(parents=4, min_parent_size=12, neighbors=8)
     model = fit_cluster_model([id for id, _ in places], sample, EXTRACTOR, settings)
     save_model(tmp_path, model)
     numbers = assign(sample, model.centroids)

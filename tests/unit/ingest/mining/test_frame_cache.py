@@ -13,7 +13,7 @@ from ingest.model import Box, Candidate, Region
 from ingest.settings import MiningSettings
 from ingest.video.reader import VideoReader
 
-SETTINGS = MiningSettings(track_frames=9, gap=10, max_patches=2)
+SETTINGS = MiningSettings(track_frames=9, min_gap=10, max_patches=2)
 
 
 def candidate(index: int, motion: float) -> Candidate:

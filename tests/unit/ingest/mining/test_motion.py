@@ -92,7 +92,7 @@ def test_motion_in_two_places_is_scattered_if_one_box_must_contain_it() -> None:
         for step in range(3)
     ]
     assert isinstance(detect(frames), MovingBox)
-    assert detect(frames, replace(SETTINGS, min_share=0.8)) is Rejection.SCATTERED_MOTION
+    assert detect(frames, replace(SETTINGS, min_coverage=0.8)) is Rejection.SCATTERED_MOTION
 
 
 @pytest.mark.parametrize("size", [(320, 48), (48, 320), (32, 32)])

@@ -14,6 +14,7 @@ from trainer.distributed.ranks import RankShard
 from trainer.objectives.registry import OBJECTIVES, make_objective
 from trainer.runs import checkpoint
 from trainer.runs.metrics import Metrics, read_metrics
+from trainer.settings import ObjectiveName
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 
@@ -78,7 +79,7 @@ def test_multitask_ranks_on_two_as_on_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_the_inputs_of_all_ranks_are_those_of_one(objective: str) -> None:
+def test_the_inputs_of_all_ranks_are_those_of_one(objective: ObjectiveName) -> None:
     settings = replace(SETTINGS, objective=objective, **OTHERS[objective])
     load = make_objective(settings, ToyService()).load
     whole, halves = load(5, RankShard(0, 1)), [load(5, RankShard(rank, 2)) for rank in range(2)]

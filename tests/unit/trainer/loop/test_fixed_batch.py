@@ -50,12 +50,12 @@ def test_twenty_steps_of_every_objective_are_finite_and_fall(objective: str, tru
 @pytest.mark.parametrize(
     "given",
     [
-        {"sides": "both"},
-        {"mining": "random", "num_negatives": 4},
-        {"mining": "hard", "num_negatives": 2, "queue": 32},
-        {"mining": "half", "num_negatives": 4, "sides": "both"},
+        {"symmetric": True},
+        {"negative_mining": "random", "num_negatives": 4},
+        {"negative_mining": "hard", "num_negatives": 2, "queue": 32},
+        {"negative_mining": "half", "num_negatives": 4, "symmetric": True},
         {"loss": "infonce"},
-        {"loss": "infonce", "sides": "both", "queue": 32},
+        {"loss": "infonce", "symmetric": True, "queue": 32},
         {"loss": "supcon", "queue": 32},
     ],
     ids=lambda given: "-".join(map(str, given.values())),

@@ -98,7 +98,7 @@ def test_a_long_gradient_is_cut_and_a_short_one_is_not() -> None:
     state, norm = step(plain, [0])
     assert moved(state).norm().item() == pytest.approx(0.1 * norm, rel=1e-2)
     for clip, expected in ((norm / 2, norm / 2), (norm * 2, norm)):
-        state, before = step(replace(plain, clip=clip), [0])
+        state, before = step(replace(plain, max_grad_norm=clip), [0])
         assert before == pytest.approx(norm)
         assert moved(state).norm().item() == pytest.approx(0.1 * expected, rel=1e-2)
 

@@ -29,7 +29,7 @@ from trainer.settings import RuntimeSettings, TrainSettings
 pytestmark = pytest.mark.usefixtures("settled_torch")
 
 SMALL: dict[str, Any] = {"batch": 4, "image_size": 32, "head": "32,16", "lr": 0.01, "augment": "mirror,crop,color"}
-RUNTIME = RuntimeSettings(device="cpu", threads=1, loaders=2, checkpoint_every=3)
+RUNTIME = RuntimeSettings(device="cpu", threads=1, loader_threads=2, checkpoint_every=3)
 
 
 def train_run(
@@ -116,14 +116,14 @@ def test_a_run_that_grows_ends_like_one_that_was_as_long_from_the_start(tmp_path
 @pytest.mark.parametrize(
     "ranked",
     [
-        {"sides": "both", "mining": "half", "num_negatives": 4, "queue": 24},
-        {"mining": "random", "num_negatives": 2},
-        {"loss": "infonce", "sides": "both", "queue": 24},
+        {"symmetric": True, "negative_mining": "half", "num_negatives": 4, "queue": 24},
+        {"negative_mining": "random", "num_negatives": 2},
+        {"loss": "infonce", "symmetric": True, "queue": 24},
         {"loss": "supcon", "queue": 24, "objective": "tracking"},
         {"loss": "infonce", "queue": 24, "objective": "multitask"},
-        {"optimizer": "adamw", "schedule": "cosine", "warmup": 2, "clip": 1.0, "accumulate": 2},
+        {"optimizer": "adamw", "schedule": "cosine", "warmup": 2, "max_grad_norm": 1.0, "accumulate": 2},
     ],
-    ids=lambda given: given.get("loss") or given.get("mining") or given["optimizer"],
+    ids=lambda given: given.get("loss") or given.get("negative_mining") or given["optimizer"],
 )
 def test_every_loss_and_option_resumes_exactly_the_queue_included(tmp_path: Path, ranked: dict[str, Any]) -> None:
     train_run(tmp_path / "whole", 7, **ranked)
@@ -148,7 +148,7 @@ def test_the_queue_is_part_of_the_checkpoint(tmp_path: Path, objective: str) -> 
 
 def test_the_number_of_loaders_changes_nothing(tmp_path: Path) -> None:
     train_run(tmp_path / "two", 4)
-    train_run(tmp_path / "five", 4, runtime=RuntimeSettings(device="cpu", threads=1, loaders=5))
+    train_run(tmp_path / "five", 4, runtime=RuntimeSettings(device="cpu", threads=1, loader_threads=5))
 
     assert equal(tmp_path / "two", tmp_path / "five")
 

@@ -45,8 +45,8 @@ class MemoryProgress(NullProgress):
 
 def growth(folder: Path, steps: int) -> int:
     """Return the bytes by which a training grows after step SETTLED."""
-    settings = TrainSettings(**TINY, steps=steps, mining="half", num_negatives=2, queue=256)
-    runtime = RuntimeSettings(device="cpu", threads=1, loaders=2, checkpoint_every=100)
+    settings = TrainSettings(**TINY, steps=steps, negative_mining="half", num_negatives=2, queue=256)
+    runtime = RuntimeSettings(device="cpu", threads=1, loader_threads=2, checkpoint_every=100)
     progress = MemoryProgress(steps)
     with Run(folder) as run:
         run.write(settings, ToyService().description, runtime)

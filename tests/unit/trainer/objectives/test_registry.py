@@ -15,7 +15,7 @@ from trainer.distributed.ranks import RankShard
 from trainer.models.trunk import Trunk
 from trainer.objectives.registry import OBJECTIVES, unused_settings
 from trainer.runs.run import Run
-from trainer.settings import TrainSettings
+from trainer.settings import ObjectiveName, TrainSettings
 
 TRACKS_ALONE = {"id": "c3d4", "counts": {"transitive": 0, "intra": 100, "inter": 0}}
 
@@ -26,7 +26,7 @@ def settle(folder: Path, **given: Any) -> TrainSettings:
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_an_objective_has_a_model_with_a_trunk(name: str) -> None:
+def test_an_objective_has_a_model_with_a_trunk(name: ObjectiveName) -> None:
     images = str(SAMPLES / "heldout") if name == "supervised" else None
     settings = TrainSettings(objective=name, image_size=32, head="8,4", images=images, **OBJECTIVES[name].defaults)
     assert isinstance(OBJECTIVES[name].implementation_class().build(settings).trunk, Trunk)

@@ -92,7 +92,7 @@ def test_pairs_that_are_trained_on_are_not_called_held_out(
 
 
 def test_tensorboard_has_curves_spreads_and_the_hardest_triplets(tmp_path: Path, labeled: Path) -> None:
-    train_run(tmp_path / "run", 3, runtime=watched(labeled, tensorboard=True), mining="half", num_negatives=2)
+    train_run(tmp_path / "run", 3, runtime=watched(labeled, tensorboard=True), negative_mining="half", num_negatives=2)
     train_run(tmp_path / "run", 4, runtime=watched(labeled, tensorboard=True))
 
     board = EventAccumulator(str(tmp_path / "run" / "tensorboard"), size_guidance={"images": 0}).Reload()
