@@ -186,7 +186,7 @@ def neighbors(made: Made, folder: Path) -> dict[str, float]:
 def exported_weights(made: Made, file: Path) -> dict[str, str]:
     """Write weights with `affinity export-weights`; return the SHA-256 of the file and of its card."""
     made.graph.run("export-weights", "resumed", str(file), "--data", str(made.root / "data"))
-    return {path.name: sha256(path.read_bytes()).hexdigest() for path in (file, file.with_suffix(".json"))}
+    return {path.suffix: sha256(path.read_bytes()).hexdigest() for path in (file, file.with_suffix(".json"))}
 
 
 def finished_epoch(made: Made, folder: Path) -> dict[str, str]:

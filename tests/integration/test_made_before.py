@@ -118,7 +118,6 @@ def test_an_exported_graph_is_imported_and_a_video_is_forgotten(
     with neo4j(home) as server:
         graph = open_graph(root / "data", server)
         try:
-            assert read.checked(graph) == expected["check"]
             assert fingerprint(graph) == fingerprint(made.graph)
 
             forgotten = graph.json("forget", str(read.sample_clips()[0]), "--yes")
