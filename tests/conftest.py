@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +12,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
+from api import client as api_client
+from api.client import TripletClient
 from graphdb.identity import claim
 from graphdb.server import Connection, LocalServer
 from graphdb.settings import DataFolder
@@ -34,6 +38,9 @@ SETTINGS = (
 def pytest_configure() -> None:
     # A shell that puts us in the background has us ignore Ctrl-C, and every process that we start with us.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The tests start hundreds of commands: Python keeps the modules that the first one compiles.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
 
 
 @pytest.fixture(autouse=True)
@@ -53,8 +60,40 @@ def bikes() -> Path:
     return Path(spec.origin).parent / "datasets" / "data" / "bikes.mp4"
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each file of the integration tests to one worker, so that its fixtures are made once.
+
+    The other tests are dealt one by one, last, and so both workers end at about the same time.
+    """
+    for item in items:
+        file = item.path.relative_to(ROOT)
+        if "integration" in file.parts or item.path.parent == ROOT / "tests":
+            item.add_marker(pytest.mark.xdist_group(file.stem))
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """Return a folder that all workers of pytest-xdist use."""
+    own = tmp_path_factory.getbasetemp()
+    return own if worker_id == "master" else own.parent
+
+
+def once(target: Path, make: Callable[[Path], None]) -> Path:
+    """Make `target` if no other worker has made it; return it. The other workers wait."""
+    with FileLock(target.with_suffix(".lock")):
+        if not target.exists():
+            unfinished = target.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            make(unfinished)
+            unfinished.rename(target)
+    return target
+
+
 @contextmanager
 def neo4j(folder: Path) -> Iterator[Connection]:
+    """Run a Neo4j in this folder, on ports that no other worker chooses at the same moment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ports").write_text(json.dumps({"bolt": free_port(), "http": free_port()}))
     server = LocalServer(folder)
     try:
         yield server.start()
@@ -105,6 +144,11 @@ class Graph:
         )
         self._running.append(process)
         return process
+
+    def inter_segments(self) -> int:
+        """Return the number of segments of INTER edges."""
+        [row] = self.cypher("MATCH (g:Segment {kind: 'inter'}) RETURN count(g) AS count")
+        return int(row["count"])
 
     @contextmanager
     def service(self, port: int, **environment: str) -> Iterator[str]:
@@ -198,16 +242,20 @@ def clips() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory, clips: list[Path]) -> Iterator[Graph]:
-    """A published graph of sample clips, with a quarter of the videos held out of a first snapshot. To read only."""
-    root = tmp_path_factory.mktemp("world")
-    with neo4j(root / "neo4j") as server:
-        graph = open_graph(root, server)
-        try:
+def world(tmp_path_factory: pytest.TempPathFactory, shared: Path, clips: list[Path]) -> Iterator[Graph]:
+    """A published graph of sample clips, with a quarter of the videos held out of a first snapshot. To read only.
+
+    One worker makes it, each has a copy with a Neo4j of its own.
+    """
+
+    def make(root: Path) -> None:
+        with neo4j(root / "neo4j") as server, closing(open_graph(root, server)) as graph:
             graph.run("ingest", *map(str, clips), "--hold-out", "0.25", "--parents", "4", "--members", "8")
-            yield graph
-        finally:
-            graph.close()
+
+    root = tmp_path_factory.mktemp("worlds") / "world"
+    shutil.copytree(once(shared / "world", make), root)
+    with neo4j(root / "neo4j") as server, closing(open_graph(root, server)) as graph:
+        yield graph
 
 
 @pytest.fixture(scope="session")
@@ -215,6 +263,25 @@ def service(world: Graph) -> Iterator[str]:
     """A live service over `world`."""
     with world.service(free_port()) as url:
         yield url
+
+
+@pytest.fixture
+def client(service: str) -> Iterator[TripletClient]:
+    """A client of `service`."""
+    with TripletClient(service, patience=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def snapshot(world: Graph) -> str:
+    """The id of the newest snapshot of `world`."""
+    return world.store.snapshot("latest").id
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client waits a hundredth of a second before its second try."""
+    monkeypatch.setattr(api_client, "FIRST_PAUSE", 0.01)
 
 
 Wait = Callable[[Callable[[], bool]], None]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -19,12 +18,6 @@ FRAMES_OF_TRACKS = (
     "MATCH (a)-[r:INTRA]->() WHERE g.first <= r.key < g.first + g.count "
     "MATCH (a)-[:SEEN]->(f:Frame) RETURN f.id AS frame"
 )
-
-
-@pytest.fixture
-def client(service: str) -> Iterator[TripletClient]:
-    with TripletClient(service, patience=30) as client:
-        yield client
 
 
 def test_an_epoch_gives_the_frame_of_every_track_once(world: Graph, client: TripletClient) -> None:

@@ -64,12 +64,6 @@ def truth(world: Graph) -> Truth:
     return Truth(snapshot.id, {(row["a"], row["b"]) for row in inter}, end_of, group)
 
 
-@pytest.fixture
-def client(service: str) -> Iterator[TripletClient]:
-    with TripletClient(service, patience=30) as client:
-        yield client
-
-
 def pull(client: TripletClient, truth: Truth, position: int, count: int, **query: Any) -> TripletBatch:
     asked: dict[str, Any] = {"seed": 11, "mix": PAPER, "negatives": "batch"} | query
     return client.triplets(truth.id, position=position, count=count, **asked)

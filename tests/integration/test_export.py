@@ -9,17 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
-import pytest
 
 from api.client import TripletClient
 from tests.conftest import Graph, free_port
 
 INTRA = ("--format", "parquet", "--mix", "intra:1", "--pairs", "50")
-
-
-@pytest.fixture(scope="module")
-def snapshot(world: Graph) -> str:
-    return world.store.snapshot("latest").id
 
 
 def export(world: Graph, service: str, folder: Path, *more: str) -> dict[str, Any]:

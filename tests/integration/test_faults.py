@@ -22,7 +22,6 @@ import pytest
 import torch
 import urllib3
 
-from api import client
 from api.client import ServiceUnavailable, TripletClient
 from graphdb.process import ServerProcess
 from graphdb.server import LocalServer
@@ -143,9 +142,7 @@ def proxy(well: str) -> Iterator[FaultyProxy]:
         yield proxy
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "FIRST_PAUSE", 0.01)
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 # Between the client and the service

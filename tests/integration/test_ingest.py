@@ -164,15 +164,12 @@ def test_killed_at_five_moments_and_run_again_it_ends_in_the_same_graph(
     shutil.rmtree(graph.folder.root)
     graph.folder.root.mkdir()
 
-    def inter_segments() -> int:
-        return int(graph.cypher("MATCH (g:Segment {kind: 'inter'}) RETURN count(g) AS count")[0]["count"])
-
     moments = [
         lambda: graph.store.counts()["videos"] >= 1,
         lambda: graph.store.counts()["videos"] >= 30,
         lambda: any(graph.folder.features.rglob("*.npy")),
         lambda: graph.store.counts()["parents"] > 0,
-        lambda: inter_segments() > 0,
+        lambda: graph.inter_segments() > 0,
     ]
     for moment in moments:
         process = graph.start(*chosen)

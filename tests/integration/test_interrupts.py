@@ -38,16 +38,12 @@ def interrupt(process: subprocess.Popen[str], number: signal.Signals, record: Re
     return said
 
 
-def inter_segments(graph: Graph) -> int:
-    return int(graph.cypher("MATCH (g:Segment {kind: 'inter'}) RETURN count(g) AS count")[0]["count"])
-
-
 STAGES: dict[str, Callable[[Graph], bool]] = {
     "files": lambda graph: True,
     "mining": lambda graph: graph.store.counts()["videos"] > 0,
     "features": lambda graph: any(graph.folder.features.rglob("*.npy")),
     "parents": lambda graph: graph.store.counts()["parents"] > 0,
-    "children": lambda graph: inter_segments(graph) > 0,
+    "children": lambda graph: graph.inter_segments() > 0,
 }
 
 

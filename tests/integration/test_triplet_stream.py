@@ -14,18 +14,6 @@ from api.client import ServiceError, TripletClient
 from api.dataset import TripletDataset
 from api.stream import TripletStream
 from api.wire import TripletBatch
-from tests.conftest import Graph
-
-
-@pytest.fixture
-def client(service: str) -> Iterator[TripletClient]:
-    with TripletClient(service, patience=60) as client:
-        yield client
-
-
-@pytest.fixture
-def snapshot(world: Graph) -> str:
-    return world.store.snapshot("latest").id
 
 
 def pairs(batches: Iterator[TripletBatch] | list[TripletBatch], kind: str) -> Counter[tuple[str, str]]:

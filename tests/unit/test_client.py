@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api import body, client, wire
+from api import body, wire
 from api.client import AddressError, ServiceError, ServiceUnavailable, TripletClient
 
 ASK: dict[str, Any] = {"seed": 7, "mix": "transitive:7,intra:2", "negatives": "batch", "position": 90, "count": 4}
@@ -113,9 +113,7 @@ def pull(triplets: TripletClient) -> str:
     return triplets.triplets("0123456789abcdef", **ASK).digest
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "FIRST_PAUSE", 0.01)
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 def test_a_batch_arrives_as_it_was_sent() -> None:
