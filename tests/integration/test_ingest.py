@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 
@@ -133,19 +132,6 @@ def test_a_second_ingest_at_the_same_time_is_refused_with_words(
     assert second.returncode == 1
     assert "Another command is writing" in second.stderr
     first.kill()
-
-
-@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_an_interrupt_says_how_to_go_on_and_leaves_no_process(
-    name: str, status: int, graph: Graph, clips: list[Path], wait_for: Wait
-) -> None:
-    process = graph.start(*arguments(clips))
-    wait_for(lambda: graph.store.counts()["videos"] > 0)
-    process.send_signal(getattr(signal, name))
-    _, errors = process.communicate(timeout=10)
-    assert process.returncode == status, errors
-    assert "What is done is kept; the same command goes on" in errors
-    assert "Traceback" not in errors
 
 
 def kill(process: subprocess.Popen[str]) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -14,6 +15,7 @@ import pytest
 
 from graphdb.server import LocalServer
 from tests.conftest import SAMPLES, Graph, Wait, command, free_port, wait_until_ready
+from trainer import checkpoint
 from trainer.metrics import read_metrics
 
 GUARD = 15
@@ -47,17 +49,24 @@ STAGES: dict[str, Callable[[Graph], bool]] = {
 }
 
 
-@pytest.mark.parametrize("stage", STAGES)
+def handles_signals(process: subprocess.Popen[str]) -> bool:
+    """Whether `main` has begun to handle SIGTERM; Python itself handles only SIGINT."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    [caught] = [int(line.split()[1], 16) for line in status.splitlines() if line.startswith("SigCgt:")]
+    return bool(caught & 1 << signal.SIGTERM - 1)
+
+
 @both
 def test_ingest(
-    stage: str, number: signal.Signals, graph: Graph, clips: list[Path], wait_for: Wait, record_property: Record
+    number: signal.Signals, graph: Graph, clips: list[Path], wait_for: Wait, record_property: Record
 ) -> None:
+    """The same command, interrupted as it reaches each stage, goes on each time."""
     chosen = ("ingest", *map(str, clips[:16]), "--parents", "2", "--members", "4", "--hold-out", "0.3")
-    process = graph.start(*chosen)
-    # A moment after `main` has taken the signals over; until then Python itself ends.
-    time.sleep(1.5)
-    wait_for(lambda: STAGES[stage](graph) or process.poll() is not None)
-    assert GO_ON in interrupt(process, number, record_property)
+    for reached in STAGES.values():
+        process = graph.start(*chosen)
+        wait_for(partial(handles_signals, process))
+        wait_for(lambda reached=reached, process=process: reached(graph) or process.poll() is not None)  # type: ignore[misc]
+        assert GO_ON in interrupt(process, number, record_property)
     graph.run(*chosen)
     assert graph.store.snapshots()
 
@@ -71,7 +80,7 @@ def own(tmp_path: Path) -> Iterator[Path]:
 
 @both
 def test_ingest_while_neo4j_starts(
-    number: signal.Signals, own: Path, clips: list[Path], record_property: Record
+    number: signal.Signals, own: Path, clips: list[Path], wait_for: Wait, record_property: Record
 ) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NEO4J")}
     arguments = command(("ingest", str(clips[0]), "--data", str(own)))
@@ -79,7 +88,7 @@ def test_ingest_while_neo4j_starts(
     assert process.stderr is not None
     while "Starting Neo4j" not in (line := process.stderr.readline()):
         assert line, "it ended before it started Neo4j"
-    time.sleep(1)
+    wait_for(lambda: LocalServer(own / "neo4j").status().running)
     assert GO_ON in interrupt(process, number, record_property)
     assert LocalServer(own / "neo4j").status().running is False
 
@@ -110,11 +119,14 @@ def test_train_between_steps(
     process = world.start("train", "--run", "mid", "--url", service, "--data", str(tmp_path), "--batch", "16")
     wait_for(lambda: len(read_metrics(tmp_path / "runs" / "mid" / "metrics.jsonl")) > 0)
     assert "affinity train --run mid" in interrupt(process, number, record_property)
-    assert list((tmp_path / "runs" / "mid").glob("step-*.pt"))
+    content, _ = checkpoint.load_latest(tmp_path / "runs" / "mid")
+    steps = len(read_metrics(tmp_path / "runs" / "mid" / "metrics.jsonl"))
+    assert content is not None and content["step"] == steps >= 1
+    assert content["position"] == 16 * steps
 
 
 @both
-def test_evaluate(number: signal.Signals, world: Graph, record_property: Record) -> None:
+def test_evaluate(number: signal.Signals, world: Graph, wait_for: Wait, record_property: Record) -> None:
     process = world.start("evaluate", "knn", str(SAMPLES / "heldout"))
-    time.sleep(2)
+    wait_for(lambda: "libtorch" in Path(f"/proc/{process.pid}/maps").read_text())
     assert "affinity: interrupted.\n" in interrupt(process, number, record_property)
