@@ -24,9 +24,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/affinity demo $(if $(VIDEOS),--videos "$(VIDEOS)")
 
-# Each worker has two Neo4j of its own: about 3 GB of memory.
+# A worker takes a file at a time, in order, and has two Neo4j of its own: about 3 GB of memory.
 WORKERS ?= 2
-PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 ## The tests, against real local Neo4j, in two processes: make test [WORKERS=4].
 test: install

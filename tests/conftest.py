@@ -60,17 +60,6 @@ def bikes() -> Path:
     return Path(spec.origin).parent / "datasets" / "data" / "bikes.mp4"
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each file of the integration tests to one worker, so that its fixtures are made once.
-
-    The other tests are dealt one by one, last, and so both workers end at about the same time.
-    """
-    for item in items:
-        file = item.path.relative_to(ROOT)
-        if "integration" in file.parts or item.path.parent == ROOT / "tests":
-            item.add_marker(pytest.mark.xdist_group(file.stem))
-
-
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
     """Return a folder that all workers of pytest-xdist use."""
