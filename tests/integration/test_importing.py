@@ -127,6 +127,7 @@ def kill_an_import(data: Path, exported: Path, reached: Callable[[Path], bool], 
     wait_for(lambda: not importers(home))
 
 
+@pytest.mark.slow
 def test_an_import_that_is_killed_leaves_no_graph_and_nobody_at_work_and_goes_on(
     world: Graph, exported: Path, copied: Path, wait_for: Wait
 ) -> None:

@@ -295,6 +295,7 @@ def test_readers_change_their_number_while_the_graph_changes_and_read_every_pair
         story.teardown()
 
 
+@pytest.mark.slow
 def test_whatever_happens_in_whatever_order_readers_get_the_same_bytes_and_each_pair_once(
     readers: type[Readers],
 ) -> None:
