@@ -113,6 +113,7 @@ class Graph:
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`affinity …` to its end."""
+        arguments = with_one_worker(arguments)
         done = subprocess.run(command(arguments), env=self.environment, capture_output=True, text=True, timeout=900)
         assert not check or done.returncode == 0, done.stderr
         return done
@@ -125,7 +126,7 @@ class Graph:
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """`affinity …` in the background, ended with the test at the latest."""
         process = subprocess.Popen(
-            command(arguments),
+            command(with_one_worker(arguments)),
             env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -158,6 +159,15 @@ class Graph:
         for process in self._running:
             end(process)
         self.store.close()
+
+
+def with_one_worker(arguments: Sequence[str]) -> Sequence[str]:
+    """Have a command that ingests start one process for its tasks where the test names no number.
+
+    This holds only under pytest-xdist: the tests themselves then run in as many processes as there are cores.
+    """
+    ingests = arguments[0] in ("ingest", "cluster") and "--workers" not in arguments
+    return (*arguments, "--workers", "1") if ingests and "PYTEST_XDIST_WORKER" in os.environ else arguments
 
 
 def command(arguments: Sequence[str]) -> list[str]:
@@ -239,7 +249,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, shared: Path, clips: list[Pa
 
     def make(root: Path) -> None:
         with neo4j(root / "neo4j") as server, closing(open_graph(root, server)) as graph:
-            graph.run("ingest", *map(str, clips), "--hold-out", "0.25", "--parents", "4", "--members", "8")
+            settings = ("--hold-out", "0.25", "--parents", "4", "--members", "8", "--workers", "2")
+            graph.run("ingest", *map(str, clips), *settings)
 
     root = tmp_path_factory.mktemp("worlds") / "world"
     shutil.copytree(once(shared / "world", make), root)

@@ -128,6 +128,7 @@ def test_a_damaged_image_of_another_video_holds_nothing_up_and_stays_named(works
     assert finding.count == 1 and damaged["id"] in str(finding)
 
 
+@pytest.mark.slow
 def test_forgetting_that_is_killed_leaves_no_damage_and_goes_on_whoever_comes_next(workshop: Workshop) -> None:
     """Killed before each of its writes in turn, and before it deletes the old shard: another video each time."""
     published(workshop)

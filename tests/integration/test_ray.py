@@ -76,6 +76,7 @@ def machines() -> Iterator[tuple[str, Callable[[], None]]]:
         cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
+@pytest.mark.slow
 def test_a_running_cluster_is_joined_and_may_lose_a_machine(
     graph: Graph,
     scratch_server: Connection,
