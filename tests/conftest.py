@@ -41,6 +41,9 @@ def pytest_configure() -> None:
     # The tests start hundreds of commands: Python keeps the modules that the first one compiles.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # The workers of pytest-xdist are as many as the cores: a library that starts more threads only slows them.
+        os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 
 @pytest.fixture(autouse=True)

@@ -90,6 +90,7 @@ def folders(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
         LocalServer(tmp_path / folder / "neo4j").stop()
 
 
+@pytest.mark.slow
 def test_a_backup_restores_to_the_same_graph(folders: tuple[Path, Path], clips: list[Path], tmp_path: Path) -> None:
     backup, restore = blocks(page("operations"), "bash")
     mine, restored = folders

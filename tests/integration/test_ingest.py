@@ -101,22 +101,6 @@ def test_no_link_stops_before_clustering_and_cluster_goes_on(graph: Graph, clips
     assert graph.json(*arguments(clips[:40], *LINKED))["snapshot"] == linked["snapshot"]
 
 
-def test_new_videos_give_what_a_batch_with_the_same_centroids_gives(
-    graph: Graph, clips: list[Path], tmp_path: Path
-) -> None:
-    graph.run(*arguments(clips[:30], *LINKED))
-    grown = graph.json(*arguments(clips[:45], *LINKED))["snapshot"]
-    edges = set(graph.store.snapshot_inter(grown["id"]))
-    fits = tmp_path / "fits"
-    shutil.copytree(graph.folder.fits, fits)
-    graph.cypher("MATCH (n) DETACH DELETE n")
-    shutil.rmtree(graph.folder.root)
-    graph.folder.root.mkdir()
-    shutil.copytree(fits, graph.folder.fits)
-    batch = graph.json(*arguments(clips[:45], *LINKED))["snapshot"]
-    assert (batch["id"], set(graph.store.snapshot_inter(batch["id"]))) == (grown["id"], edges)
-
-
 def test_frames_are_not_kept_when_told_so(graph: Graph, clips: list[Path]) -> None:
     graph.run("ingest", str(clips[0]), "--no-frames")
     assert graph.store.counts()["frames"] == 0

@@ -34,6 +34,7 @@ def busy(process: int) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow
 def test_the_graph_is_that_of_the_local_engine_though_a_worker_is_killed(
     graph: Graph, scratch_server: Connection, clips: list[Path], tmp_path: Path, wait_for: Wait
 ) -> None:

@@ -137,7 +137,8 @@ def test_a_server_whose_file_was_lost_is_found_and_ended(server: LocalServer) ->
     assert not process.is_running()
 
 
-def test_starting_twice_at_once_gives_one_server_on_ports_that_are_free(server: LocalServer, data: Path) -> None:
+def test_starting_twice_at_once_gives_one_server_on_ports_that_are_free(data: Path) -> None:
+    server = LocalServer(data / "neo4j", console=QUIET)
     server.stop()
     before = server.ports
     with socket.socket() as somebody:
@@ -172,7 +173,8 @@ def test_reset_empties_the_graph_and_keeps_password_and_ports(server: LocalServe
     assert ask(server, "MATCH (n) RETURN count(n)") == [0]
 
 
-def test_an_interrupted_start_leaves_nothing_running(server: LocalServer, data: Path, wait_for: Any) -> None:
+def test_an_interrupted_start_leaves_nothing_running(data: Path, wait_for: Any) -> None:
+    server = LocalServer(data / "neo4j", console=QUIET)
     server.stop()
     starting = affinity(data, "start")
     wait_for(lambda: server.status().running)

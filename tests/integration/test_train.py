@@ -155,6 +155,7 @@ def test_a_killed_trainer_comes_back_under_the_other_objectives_too(
     trainer.assert_equal(objective, f"{objective}-killed", LONG)
 
 
+@pytest.mark.slow
 def test_two_ranks_train_a_run_with_the_losses_of_one_and_one_goes_on_with_it(trainer: Trainer) -> None:
     # Batch normalization sees its own rank's images only, on CPUs: VGG16 has none.
     options = (*SMALL, "--trunk", "vgg16", "--image-size", "32")
