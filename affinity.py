@@ -53,6 +53,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, interrupt)
     try:
         app()
+    except KeyboardInterrupt:
+        # Typer handles it once a command runs, but not while it builds the command from its parameters.
+        sys.exit(128 + signal.SIGINT)
     except Exception as error:
         if (status := interrupted(error)) is not None:
             sys.exit(status)
