@@ -258,6 +258,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, shared: Path, clips: list[Pa
     root = tmp_path_factory.mktemp("worlds") / "world"
     shutil.copytree(once(shared / "world", make), root)
     with neo4j(root / "neo4j") as server, closing(open_graph(root, server)) as graph:
+        graph.store.holding()  # the first time takes long on a busy machine, and a service has less patience
         yield graph
 
 
