@@ -116,8 +116,9 @@ class Graph:
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`affinity …` to its end."""
-        arguments = with_one_worker(arguments)
-        done = subprocess.run(command(arguments), env=self.environment, capture_output=True, text=True, timeout=900)
+        done = subprocess.run(
+            command(with_one_worker(arguments)), env=self.environment, capture_output=True, text=True, timeout=900
+        )
         assert not check or done.returncode == 0, done.stderr
         return done
 
