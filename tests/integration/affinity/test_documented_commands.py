@@ -25,7 +25,11 @@ def test_every_query_of_the_page_finds_something(world: Graph, query: str) -> No
 
 
 def test_the_page_names_every_label_type_and_property_that_there_is(world: Graph) -> None:
-    table = {name: set(names(row[1])) | set(names(row[2])) for row in rows(page("reference/graph-model")) for name in names(row[0])}
+    table = {
+        name: set(names(row[1])) | set(names(row[2]))
+        for row in rows(page("reference/graph-model"))
+        for name in names(row[0])
+    }
     start = table["Patch:Start"]
     known = table | {"Patch": start, "Start": start, "End": start}
     for row in world.cypher("MATCH (n) UNWIND labels(n) AS label UNWIND keys(n) AS key RETURN DISTINCT label, key"):
@@ -92,6 +96,7 @@ def folders(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
         LocalServer(tmp_path / folder / "neo4j").stop()
 
 
+@pytest.mark.slow
 def test_a_backup_restores_to_the_same_graph(folders: tuple[Path, Path], clips: list[Path], tmp_path: Path) -> None:
     backup, restore = blocks(page("how-to/back-up"), "bash")
     mine, restored = folders

@@ -115,6 +115,7 @@ def test_a_context_network_is_trained_on_frames_of_the_graph_and_measured_on_hel
     assert 0 < result["images"] <= 8 * len(videos)
 
 
+@pytest.mark.slow
 def test_what_needs_no_graph_needs_no_service(world: Graph, labeled: Path, tmp_path: Path) -> None:
     """A context network of VGG leaves the plain VGG, without batch normalization; a classifier its trunk."""
     where = ("--images", str(labeled), "--url", "http://127.0.0.1:9", "--data", str(tmp_path))

@@ -22,24 +22,15 @@ from tests.conftest import SAMPLES, Graph
 
 # The options of make.sh under their present names. Their values go into digests that the graph holds.
 MINING = (
-    *("--max-patches", "3", "--set", "crop=48", "--set", "frame_side=96", "--set", "jpeg_quality=85"),
-    *(
-        "--set",
-        "frame_quality=75",
-        "--set",
-        "round_trip=0.6",
-        "--set",
-        "camera_distance=1.2",
-        "--set",
-        "min_travel=0.4",
-    ),
+    *("--max-patches", "3", "--crop-side", "48", "--frame-side", "96", "--jpeg-quality", "85", "--frame-quality", "75"),
+    *("--max-forward-backward-error", "0.6", "--ransac-threshold", "1.2", "--min-travel", "0.4"),
 )
 CLUSTERING = (
-    *("--parents", "2", "--members", "4", "--neighbors", "5", "--hold-out", "0.25", "--set", "group=3"),
-    *("--set", "points=32", "--set", "iterations=15", "--set", "copy_similarity=0.9"),
+    *("--parents", "2", "--min-parent-size", "4", "--neighbors", "5", "--hold-out", "0.25", "--clique-size", "3"),
+    *("--max-points-per-centroid", "32", "--kmeans-iterations", "15", "--copy-similarity", "0.9"),
 )
 CHILDREN = ("show", "children", "--count", "5", "--seed", "2")
-EPOCH = ("--mix", "intra:1", "--batch", "4", "--pairs", "16", "--seed", "5")
+EPOCH = ("--mix", "intra:1", "--batch", "4", "--pairs-per-file", "16", "--seed", "5")
 
 STEPS = 14
 """Steps of the resumed run at its end. Its checkpoint is after step 8."""

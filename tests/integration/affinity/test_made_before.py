@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from graphdb.server import LocalServer
+from graphdb.server.local import LocalServer
 from tests.conftest import ROOT, SETTINGS, command, free_port, neo4j, open_graph
-from tests.integration import made_before as read
+from tests.integration.affinity import made_before as read
+from tests.integration.affinity.made_before import Made
 from tests.integration.fingerprint import fingerprint
-from tests.integration.made_before import Made
 
 FIXTURE = ROOT / "tests" / "fixtures" / "made_before"
 NEAR = 1e-3
