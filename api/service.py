@@ -18,7 +18,7 @@ from api.sampling.triplets import Query, Sample, sample
 from api.settings import ServiceSettings
 from graphdb.archive.reader import ArchiveReader
 from graphdb.archive.shards import shard_files
-from graphdb.connect import connect, reach
+from graphdb.connect import connect, open_store
 from graphdb.errors import DamagedArchive, NotFound, PatchNotFound, ShardGone
 from graphdb.model import Location, PatchDetail, Snapshot
 from graphdb.store.graph import GraphStore
@@ -49,7 +49,7 @@ class Service:
         readers = DaemonExecutor(settings.readers, lost_after=lost_after, reconnect=self.store.reconnect)
         self._windows = GraphCache(settings.cache_bytes, deadline=settings.deadline, readers=readers)
         # A connection and a thread of its own: whoever asks for readiness waits behind nobody's triplets.
-        self._probe_store = reach(settings.folder, GraphStore, timeout=READY_SECONDS)
+        self._probe_store = open_store(settings.folder, GraphStore, timeout=READY_SECONDS)
         probe = DaemonExecutor(1, lost_after=READY_SECONDS, reconnect=self._probe_store.reconnect)
         self._probe = GraphCache(0, deadline=READY_SECONDS, readers=probe)
         self._alive: dict[str, float] = {}

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from foundation.data_folder import DataFolder
-from graphdb.store.connection import SECONDS
+from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from ingest.clustering.builder import GraphBuilder, Starts
 from ingest.context import Context, open_context
 from ingest.engine.factory import open_engine
@@ -41,7 +41,7 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
         preflight(settings)
     engine = open_engine(settings, folder.root, [*paths, *settings.extractor.files])
     with open_context(folder, engine, report) as context:
-        finish_forgetting(context.within(SECONDS))
+        finish_forgetting(context.with_timeout(WHOLE_GRAPH_SECONDS))
         require_crop_size(context, settings.mining)
         new = choose(identify(files, context, summary), context, settings, summary)
         mine(new, context, settings, summary)
@@ -54,7 +54,7 @@ def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Sum
     """Cluster, link and publish the videos that were mined before."""
     summary = Summary()
     with open_context(folder, open_engine(settings, folder.root, settings.extractor.files), report) as context:
-        finish_forgetting(context.within(SECONDS))
+        finish_forgetting(context.with_timeout(WHOLE_GRAPH_SECONDS))
         publish(context, settings, summary)
     return summary
 
@@ -68,7 +68,7 @@ def preflight(settings: IngestSettings) -> None:
 
 def require_crop_size(context: Context, settings: MiningSettings) -> None:
     """Raise IngestError where the crops of the graph have another size: a batch holds one size only."""
-    if (stored := context.store.other_crop(settings.crop)) is not None:
+    if (stored := context.store.other_crop_size(settings.crop)) is not None:
         raise IngestError(
             f"The crops of this graph have sides of {stored} pixels, but the setting crop is {settings.crop}. A batch "
             f"holds crops of one size, and published crops cannot change. Use --set crop={stored}, or another data "

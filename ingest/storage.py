@@ -6,7 +6,7 @@ from graphdb.model import Location, Patch, Track, Video, end_id, frame_id, start
 from ingest.context import Context
 from ingest.model import MinedPatch, MinedTrack, MinedVideo
 from ingest.settings import MiningSettings
-from ingest.video.signatures import keep_views
+from ingest.video.signatures import save_signatures
 
 
 def store_video(mined: MinedVideo, settings: MiningSettings, context: Context) -> None:
@@ -15,7 +15,7 @@ def store_video(mined: MinedVideo, settings: MiningSettings, context: Context) -
     The signatures of the frames are written first. So every start in the graph has one; a signature without a start
     does no harm.
     """
-    keep_views(context.folder.views, mined.id, {track.start.frame: track.view for track in mined.tracks})
+    save_signatures(context.folder.views, mined.id, {track.start.frame: track.signature for track in mined.tracks})
     frames = settings.track_frames
     images: dict[str, bytes] = {}
     for track in mined.tracks:

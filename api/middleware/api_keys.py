@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from api.errors import KeyNameTaken, KeyNotFound, KeysUnreadable, KeyUnusable
-from foundation.files import alone, write_private
+from foundation.files import exclusive_lock, write_private
 
 SCOPES = ("read", "admin")
 """`read` opens snapshots, triplets and patches; `admin` opens /metrics."""
@@ -127,7 +127,7 @@ class KeyFile:
         return revoked
 
     def _changing(self) -> Any:
-        return alone(self.path.with_suffix(".lock"), 10, "changing the keys")
+        return exclusive_lock(self.path.with_suffix(".lock"), 10, "changing the keys")
 
     def _write(self, keys: Sequence[Key]) -> None:
         write_private(self.path, json.dumps({"keys": [key.as_dict() for key in keys]}, indent=1) + "\n")

@@ -35,9 +35,9 @@ from ingest.clustering.tasks import (
 )
 from ingest.context import Context
 from ingest.features.base import Extractor
-from ingest.features.extraction import DescribeTask, describe_videos, together
+from ingest.features.extraction import ExtractionTask, extract_features, portions
 from ingest.features.factory import cached_extractor
-from ingest.features.storage import features_name, features_path, read_rows
+from ingest.features.storage import features_file_name, features_path, read_rows
 from ingest.settings import ClusterSettings, ExtractorSpec
 
 T = TypeVar("T")
@@ -87,10 +87,10 @@ class GraphBuilder:
 
     def extract_features(self, starts: Starts) -> None:
         """Compute and store the features that are missing."""
-        files = {features_name(video, segment): ids for video, (segment, ids) in starts.items() if ids}
+        files = {features_file_name(video, segment): ids for video, (segment, ids) in starts.items() if ids}
         missing = {name: ids for name, ids in files.items() if not self._features_path(name).exists()}
-        tasks = map(self._extraction_task, together(missing))
-        extracted = (name for task, _ in self._map(describe_videos, tasks) for name in task.files)
+        tasks = map(self._extraction_task, portions(missing))
+        extracted = (name for task, _ in self._map(extract_features, tasks) for name in task.files)
         for _ in self._report.stage("features", extracted, len(missing)):
             pass
 
@@ -139,13 +139,13 @@ class GraphBuilder:
         rows = [(video, row) for video in sorted(starts) for row in range(len(starts[video][1]))]
         settings = resolve(self._settings, videos=len(starts), starts=len(rows), whiten=self._extractor.whiten)
         chosen = [rows[i] for i in sample_starts(len(rows), settings)]
-        wanted = [(features_name(video, starts[video][0]), row) for video, row in chosen]
+        wanted = [(features_file_name(video, starts[video][0]), row) for video, row in chosen]
         features = read_rows(self._folder.features, self._extractor.digest, wanted)
         ids = [starts[video][1][row] for video, row in rows]
         return fit_cluster_model(ids, features, self._extractor.digest, settings)
 
     def _assigned(self, model: ClusterModel, starts: Starts) -> Iterator[tuple[str, list[int]]]:
-        videos = {features_name(video, segment): video for video, (segment, _) in starts.items()}
+        videos = {features_file_name(video, segment): video for video, (segment, _) in starts.items()}
         tasks = assign_tasks(list(videos), model.id, self._folder.fits, self._folder.features, model.extractor)
         for task, numbers in self._map(assign_videos, tasks):
             yield from zip((videos[name] for name in task.names), numbers, strict=True)
@@ -168,15 +168,15 @@ class GraphBuilder:
     def _features_path(self, name: str) -> Path:
         return features_path(self._folder.features, self._extractor.digest, name)
 
-    def _extraction_task(self, portion: Mapping[str, list[str]]) -> DescribeTask:
+    def _extraction_task(self, portion: Mapping[str, list[str]]) -> ExtractionTask:
         locations = self._store.pixels([id for ids in portion.values() for id in ids])
         files = {name: [locations[id] for id in ids] for name, ids in portion.items()}
-        return DescribeTask(files, self._folder.archive, self._folder.features, self._spec, self._extractor.digest)
+        return ExtractionTask(files, self._folder.archive, self._folder.features, self._spec, self._extractor.digest)
 
     def _link_tasks(self, model: ClusterModel, numbers: Mapping[str, int], starts: Starts) -> list[LinkTask]:
         members: dict[int, list[Member]] = defaultdict(list)
         for video, (segment, ids) in starts.items():
-            file = features_name(video, segment)
+            file = features_file_name(video, segment)
             for row, id in enumerate(ids):
                 if id in numbers:
                     members[numbers[id]].append(Member(id, file, row))

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from graphdb.model import Copy, frame_number, video_of
 from ingest.model import FrameSignature
-from ingest.video.signatures import read_views, similarity
+from ingest.video.signatures import read_signatures, similarity
 
 
 def find_copies(folder: Path, edges: Iterable[tuple[str, str, float]], min_similarity: float) -> list[Copy]:
     """Find the pairs of videos, joined by `edges` (start, start, …), whose frames are similar enough.
 
     `folder` holds the signatures. Each pair comes once, the lower id first, with the largest similarity of its edges. A
-    start without a signature is no copy. Raises DamagedViews.
+    start without a signature is no copy. Raises DamagedFile.
     """
     pairs = [(a, b) for a, b, _ in edges]
     signatures = _read_signatures(folder, {start for pair in pairs for start in pair})
@@ -38,7 +38,7 @@ def _read_signatures(folder: Path, starts: Iterable[str]) -> dict[str, FrameSign
     """Read the signatures of these starts, and release those of other starts of the same videos."""
     signatures: dict[str, FrameSignature] = {}
     for video, ids in groupby(sorted(starts), key=video_of):
-        of_video = read_views(folder, video)
+        of_video = read_signatures(folder, video)
         signatures |= {id: of_video[frame].copy() for id in ids if (frame := frame_number(id)) in of_video}
     return signatures
 

@@ -13,16 +13,16 @@ from pathlib import Path
 
 from foundation.data_folder import DataFolder
 from graphdb.maintenance.compaction import compact, dead_bytes
-from graphdb.store.connection import SECONDS
+from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import VideoUsage
 from ingest.context import Context, open_context
 from ingest.engine.local import LocalEngine
 from ingest.errors import IngestError, UnreadableVideo, shown
-from ingest.features.storage import drop_features
+from ingest.features.storage import delete_features
 from ingest.report import Report, counted
 from ingest.retention.succession import publish_successor, succession_text
 from ingest.video.discovery import video_id
-from ingest.video.signatures import drop_views
+from ingest.video.signatures import delete_signatures
 
 MIN_PREFIX = 4
 """Digits that the beginning of an id must have."""
@@ -68,10 +68,10 @@ def forget(
     Raises IngestError for a name that means no video or several, ArchiveLocked, DamagedArchive, and what the graph
     raises.
     """
-    with open_context(folder, LocalEngine(workers), report, timeout=SECONDS) as context:
+    with open_context(folder, LocalEngine(workers), report, timeout=WHOLE_GRAPH_SECONDS) as context:
         known = context.store.uris()
         videos = sorted({id for name in names for id in matching_videos(name, known)})
-        if not confirm(context.store.held(videos)):
+        if not confirm(context.store.video_usage(videos)):
             return Forgotten()
         context.store.begin_forgetting(videos)
         return finish_forgetting(context)
@@ -118,8 +118,8 @@ def finish_forgetting(context: Context) -> Forgotten:
         done.snapshots[snapshot.id] = publish_successor(snapshot, context)
         store.end_snapshot(snapshot.id, done.snapshots[snapshot.id])
     for video in report.stage("forgetting", done.videos, len(done.videos)):
-        drop_features(folder.features, video)
-        drop_views(folder.views, video)
+        delete_features(folder.features, video)
+        delete_signatures(folder.views, video)
         for _ in store.delete_segments(store.edges_around(video)):
             pass
         store.delete_patches(video)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from foundation.data_folder import DataFolder
-from foundation.files import writing
+from foundation.files import wrap_os_errors
 from graphdb.connect import connect
 from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.model import Snapshot
-from graphdb.store.connection import SECONDS
+from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import RemovalStore, UnusedSegment
 from ingest.clustering.cluster_model import load_model, model_path
 from ingest.context import Context, open_context
@@ -65,9 +65,9 @@ def prune(folder: DataFolder, keep: int, dry_run: bool, workers: int | None, rep
     With `dry_run`, only plan. Raises ArchiveLocked, DamagedArchive, and what the graph raises.
     """
     if dry_run:
-        with connect(folder, RemovalStore, timeout=SECONDS) as store:
+        with connect(folder, RemovalStore, timeout=WHOLE_GRAPH_SECONDS) as store:
             return make_plan(store, folder, keep)
-    with open_context(folder, LocalEngine(workers), report, timeout=SECONDS) as context:
+    with open_context(folder, LocalEngine(workers), report, timeout=WHOLE_GRAPH_SECONDS) as context:
         finish_forgetting(context)
         plan = make_plan(context.store, folder, keep)
         return replace(plan, dead=execute(plan, context))
@@ -129,7 +129,7 @@ def execute(plan: Plan, context: Context) -> dict[str, int]:
     for fit in report.stage("fits", plan.fits, len(plan.fits)):
         for _ in store.delete_fit(fit):
             pass
-        with writing(model_path(folder.fits, fit)):
+        with wrap_os_errors(model_path(folder.fits, fit)):
             model_path(folder.fits, fit).unlink(missing_ok=True)
     store.sweep_parents()
     for path in report.stage("features", plan.features, len(plan.features)):
@@ -151,7 +151,7 @@ def find_successor(snapshot: Snapshot, kept: Sequence[Snapshot]) -> str | None:
 
 def delete_feature_file(path: Path) -> None:
     """Delete a feature file, and its folder with the last one."""
-    with writing(path):
+    with wrap_os_errors(path):
         path.unlink(missing_ok=True)
         if not any(path.parent.iterdir()):
             path.parent.rmdir()

@@ -8,7 +8,7 @@ from ingest.clustering.cluster_model import load_model
 from ingest.context import Context
 from ingest.errors import DamagedClusterModel, ExtractorChanged, IngestError
 from ingest.features.factory import cached_extractor
-from ingest.features.storage import features_name, features_path
+from ingest.features.storage import features_file_name, features_path
 from ingest.settings import ExtractorSpec
 
 
@@ -21,7 +21,7 @@ def publish_successor(snapshot: Snapshot, context: Context) -> str | None:
 
     Returns None where no track is left, or where the cluster model or the extractor is not available any more.
     """
-    rest = context.store.rest(snapshot.id)
+    rest = context.store.remaining_starts(snapshot.id)
     if not any(starts for _, starts in rest.values()):
         return None
     segments = [segment for segment, _ in rest.values()]
@@ -32,7 +32,7 @@ def publish_successor(snapshot: Snapshot, context: Context) -> str | None:
             context.report.note(f"Snapshot {snapshot.id} has ended, and nothing takes its place: {error}")
             return None
     published = segments, snapshot.frames, snapshot.fit, snapshot.settings
-    return context.store.publish(*published, recipe=snapshot.recipe, succeeds=snapshot.id).id
+    return context.store.publish(*published, recipe=snapshot.recipe, replaces=snapshot.id).id
 
 
 def _link(snapshot: Snapshot, fit: str, rest: Starts, context: Context) -> list[str]:
@@ -41,7 +41,7 @@ def _link(snapshot: Snapshot, fit: str, rest: Starts, context: Context) -> list[
     model = load_model(context.folder.fits, fit)
     spec = extractor_spec(snapshot)
     builder = GraphBuilder(context, spec, model.settings)
-    files = (features_name(video, segment) for video, (segment, ids) in rest.items() if ids)
+    files = (features_file_name(video, segment) for video, (segment, ids) in rest.items() if ids)
     if not all(features_path(features, model.extractor, name).exists() for name in files):
         require_extractor(spec, model.extractor)
         builder.extract_features(rest)

@@ -52,12 +52,12 @@ class MortalStore(RemovalStore):
 
     lives: int | None = None
 
-    def _require_room(self) -> None:
+    def _require_free_space(self) -> None:
         if self.lives is not None:
             if self.lives == 0:
                 raise Killed
             self.lives -= 1
-        super()._require_room()
+        super()._require_free_space()
 
 
 class Workshop:
@@ -146,7 +146,7 @@ class Workshop:
 
 
 def published(workshop: Workshop) -> Snapshot:
-    """Store all videos in an empty graph; publish a snapshot for training, then one of all videos; return the latter."""
+    """Store all videos in an empty graph; publish a training snapshot, then one of all videos; return the latter."""
     workshop.empty()
     workshop.add(workshop.videos)
     return workshop.publish(hold_out=0.3)

@@ -1,4 +1,4 @@
-"""What must hold of any published graph: the rules of `affinity graph check`, and what only tests can know."""
+"""Invariants of a published graph: the rules of `affinity graph check`, and those of the settings of the tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from graphdb.model import Location
 from ingest.video.crops import decode
 from tests.conftest import Graph
 
-OF_THIS_WORLD = {
+RULES_OF_WORLD = {
     "INTER joins different videos": """
         MATCH (v:Video)<-[:FROM]-(a)-[r:INTER]->(b)-[:FROM]->(v)
         RETURN count(r) AS violations""",
@@ -19,7 +19,7 @@ OF_THIS_WORLD = {
         MATCH (a:Start) WHERE NOT (a)-[:SEEN]->(:Frame)
         RETURN count(a) AS violations""",
 }
-"""What holds with the settings that the world was made with."""
+"""Rules that follow from the settings of `world`."""
 
 
 def test_the_world_has_everything(world: Graph) -> None:
@@ -28,12 +28,12 @@ def test_the_world_has_everything(world: Graph) -> None:
     assert len(world.store.snapshots()) == 2
 
 
-@pytest.mark.parametrize("rule", OF_THIS_WORLD)
-def test_no_violation(rule: str, world: Graph) -> None:
-    assert world.cypher(OF_THIS_WORLD[rule]) == [{"violations": 0}]
+@pytest.mark.parametrize("rule", RULES_OF_WORLD)
+def test_the_world_violates_no_rule(rule: str, world: Graph) -> None:
+    assert world.cypher(RULES_OF_WORLD[rule]) == [{"violations": 0}]
 
 
-def test_the_world_is_sound(world: Graph) -> None:
+def test_the_check_of_the_world_finds_no_problem(world: Graph) -> None:
     result = world.json("graph", "check")
     counts = world.store.counts()
     assert result["found"] == []

@@ -13,7 +13,7 @@ from neo4j import RoutingControl
 from api.client.http import ServiceError, TripletClient
 from graphdb.archive.shards import shard_files, shard_path
 from graphdb.errors import SnapshotGone
-from graphdb.store.connection import SECONDS
+from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import RemovalStore
 from graphdb.store.records import Row
 from ingest import context, pipeline
@@ -171,7 +171,7 @@ def test_queries_that_finish_forgetting_in_an_ingest_have_the_deadline_of_forget
     pipeline.cluster(workshop.graph.folder, IngestSettings(clustering=CLUSTERING, workers=1), workshop.report)
     found = WatchedStore.deadlines
     for name in ("edges_around", "delete_patches", "live_bytes", "shard_images", "delete_videos"):
-        assert found[name] == {SECONDS}
+        assert found[name] == {WHOLE_GRAPH_SECONDS}
     assert found["tracked_starts"] == {60.0}
     assert traces(workshop, workshop.videos[0]) == []
 

@@ -25,7 +25,7 @@ def fits(workshop: Workshop, tmp_path: Path) -> Path:
 
 
 class Step(NamedTuple):
-    """A step of a history: what is done to which share of the videos. It is killed after `lives` writes, if that is set."""
+    """A step of a history: what is done to which share of the videos. `lives`: writes until it is killed, if at all."""
 
     what: str
     share: float

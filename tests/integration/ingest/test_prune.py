@@ -116,7 +116,7 @@ def test_pruning_keeps_the_newest_snapshots_and_those_read_within_a_day_and_dele
 def test_pruning_interrupted_at_any_write_continues_and_gives_the_same_graph(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compaction, "PORTION_BYTES", PORTION)
+    monkeypatch.setattr(compaction, "BATCH_BYTES", PORTION)
     published(workshop)
     workshop.add(workshop.videos[:4], "again")
     last = workshop.publish(refit=True)
@@ -138,7 +138,7 @@ def test_pruning_interrupted_at_any_write_continues_and_gives_the_same_graph(
 def test_rewritten_shards_are_limited_in_size_and_have_new_numbers(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compaction, "PORTION_BYTES", PORTION)
+    monkeypatch.setattr(compaction, "BATCH_BYTES", PORTION)
     published(workshop)
     graph, archive = fingerprint(workshop.graph), workshop.graph.folder.archive
     before = shard_files(archive)
