@@ -6,7 +6,7 @@ from typing import Any
 import platformdirs
 import pytest
 
-from trainer.errors import SettingsError
+from foundation.errors import SettingsError
 from trainer.settings import RuntimeSettings, TrainSettings, runs_folder
 
 
