@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from affinity.doctor.extras import EXTRAS, modules, pip_line
-from foundation.errors import CLOSED, FULL
+from foundation.errors import DISK_FULL, NO_PERMISSION
 
 
 def sentence(error: Exception) -> str | None:
@@ -39,12 +39,12 @@ def broken_library(error: ImportError) -> str | None:
 
 def refusing_disk(error: OSError) -> str | None:
     where = f": {error.filename}" if error.filename else ""
-    if error.errno in FULL:
+    if error.errno in DISK_FULL:
         return (
             f"No space is left on the disk{where}. Make room where data and cache folder lie, or choose others with "
             "--data and AFFINITY_CACHE; `affinity doctor` shows what is free."
         )
-    if error.errno in CLOSED and error.filename:
+    if error.errno in NO_PERMISSION and error.filename:
         return (
             f"{error.strerror}{where}. See that this user may use it. If it lies in the data or cache folder, "
             "choose others with --data and AFFINITY_CACHE; `affinity doctor` checks both."

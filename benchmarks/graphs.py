@@ -1,4 +1,4 @@
-"""A generated graph of any size with the shape of a mined one, written by the store's own methods."""
+"""Generate a graph of any size that is shaped like a mined one, and write it with the methods of the store."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import combinations
 
 import numpy as np
 
-from graphdb.archive.shards import JPEG_START
+from graphdb.archive.jpeg import JPEG_START
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.model import InterEdges, Location, Patch, Snapshot, Track, Video, end_id, parent_id, start_id
 from tests.conftest import Graph
@@ -16,14 +16,14 @@ from tests.conftest import Graph
 FRAMES = 30
 FIT = "0123456789abcdef"
 REACH = 5
-"""Edges of a start to the next ones of its parent: 2.5 INTER a patch."""
+"""Each start has edges to the next 5 starts of its parent: 2.5 INTER edges per patch."""
 CHILDREN = ((1, 2, 3), (1, 3, 5))
-"""Children of a start, as distances to the other three: a clique each, and one child a patch."""
+"""The child clusters of each start, as distances to the three other members. Each is a clique; one per patch."""
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How large it is: `patches` starts and ends, 50 tracks a video, 500 starts a parent."""
+    """The size of a graph. `patches` counts starts and ends."""
 
     patches: int
     tracks_a_video: int = 50
@@ -43,28 +43,28 @@ class Shape:
             video = Video(id, f"file:///videos/{id}.mp4", 25.0, 640, 360, 6000, 240.0, "m", 96)
             yield video, [track(id, 90 * i, number) for i in range(self.tracks_a_video)]
 
-    def placed(self) -> dict[str, int]:
-        """The parent of every start: neighbors in a parent come from all over the videos."""
+    def assigned(self) -> dict[str, int]:
+        """Return the parent of every start. The starts of a parent come from many videos."""
         starts = [start(f"{number:016x}", 90 * i) for number in range(self.videos) for i in range(self.tracks_a_video)]
         order = np.random.default_rng(0).permutation(len(starts))
         return {starts[row]: at % self.parents for at, row in enumerate(order.tolist())}
 
-    def linked(self, placed: dict[str, int]) -> Iterator[InterEdges]:
+    def linked(self, assigned: dict[str, int]) -> Iterator[InterEdges]:
         members: list[list[str]] = [[] for _ in range(self.parents)]
-        for id, number in placed.items():
+        for id, number in assigned.items():
             members[number].append(id)
         for number, of in enumerate(members):
             yield edges(parent_id(FIT, number), sorted(of))
 
 
 def publish(graph: Graph, shape: Shape) -> Snapshot:
-    """A snapshot of a graph of this shape, children left out, without pixels."""
+    """Publish a snapshot of a graph of this shape, without child clusters and images."""
     segments = [graph.store.write_video(video, FRAMES, tracks, "000000", 1) for video, tracks in shape.mined()]
     return _publish(graph, shape, segments)
 
 
 def publish_with_pixels(graph: Graph, shape: Shape) -> Snapshot:
-    """The same, and an archive that holds as many bytes for each patch as a crop of the samples takes."""
+    """Publish as `publish` does, with an archive whose images have the sizes of those of the samples."""
     random = np.random.default_rng(0)
     segments = []
     with ArchiveWriter(graph.folder.archive, graph.store.shards) as archive:
@@ -83,9 +83,9 @@ def stored_track(track: Track, archive: ArchiveWriter, random: np.random.Generat
 
 
 def _publish(graph: Graph, shape: Shape, segments: list[str]) -> Snapshot:
-    placed = shape.placed()
-    graph.store.write_parents(FIT, placed)
-    linked = [graph.store.write_inter(replace(inter, children=())) for inter in shape.linked(placed)]
+    assigned = shape.assigned()
+    graph.store.write_parents(FIT, assigned)
+    linked = [graph.store.write_inter(replace(inter, children=())) for inter in shape.linked(assigned)]
     return graph.store.publish([*segments, *linked], FRAMES, FIT, {})
 
 
@@ -102,7 +102,7 @@ def track(video: str, frame: int, number: int) -> Track:
 
 
 def edges(parent: str, ids: list[str]) -> InterEdges:
-    """A ring: each start is joined to the next ones, and children are cliques of those."""
+    """Join each start of a ring to the next ones; the child clusters are cliques of these."""
     count = len(ids)
     pairs = {pair(ids, i, i + step) for i in range(count) for step in range(1, REACH + 1)}
     children = {
@@ -122,6 +122,6 @@ def hash_of(id: str) -> int:
 
 
 def holds_its_children(inter: InterEdges) -> bool:
-    """Whether the pairs of every child are edges, as those of a mined graph are."""
+    """Tell whether all pairs of every child cluster are edges, as in a mined graph."""
     joined = {(a, b) for a, b, _ in inter.edges}
     return all(joined.issuperset(combinations(child, 2)) for child in inter.children)

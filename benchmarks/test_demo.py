@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.memory import Watch
+from benchmarks.memory import ProcessSampler
 from tests.conftest import ROOT, SETTINGS
 
 MEBI = 2**20
@@ -18,20 +18,20 @@ BOUNDS = {"neo4j": 2048, "ingest": 512, "ingest worker": 512, "serve": 768, "tra
 """MiB that a process of each kind may take on the samples; a bench that finds more fails."""
 
 
-class Peaks(Watch):
+class Peaks(ProcessSampler):
     """The most memory that a process of each kind took, as proportional set size, while entered."""
 
     def __init__(self, data: Path) -> None:
         super().__init__()
         self.mebi: dict[str, float] = defaultdict(float)
-        self.together = 0.0
+        self.portions = 0.0
         self._data = str(data)
 
-    def look(self) -> None:
+    def sample(self) -> None:
         sizes = [size for process in psutil.process_iter() if (size := self._size(process))]
         for kind, mebi in sizes:
             self.mebi[kind] = max(self.mebi[kind], mebi)
-        self.together = max(self.together, sum(mebi for _, mebi in sizes))
+        self.portions = max(self.portions, sum(mebi for _, mebi in sizes))
 
     def _size(self, process: psutil.Process) -> tuple[str, float] | None:
         try:
@@ -65,6 +65,6 @@ def test_seconds_and_memory(tmp_path: Path) -> None:
     print("\n".join(line for line in done.stdout.splitlines() if line.startswith("  seconds")))
     for kind, mebi in sorted(peaks.mebi.items(), key=lambda item: -item[1]):
         print(f"  {kind:<16} {mebi:>7,.0f} MiB at its peak")
-    print(f"  {'all together':<16} {peaks.together:>7,.0f} MiB at their peak")
+    print(f"  {'all portions':<16} {peaks.portions:>7,.0f} MiB at their peak")
     assert {kind: mebi for kind, mebi in peaks.mebi.items() if mebi > BOUNDS.get(kind, 512)} == {}
     assert set(BOUNDS) <= set(peaks.mebi)

@@ -1,4 +1,4 @@
-"""The data folder, and where it lies."""
+"""The data folder: where it is, and what it contains."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from foundation.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class DataFolder:
-    """One store: the local server, the pixels, the views, the features, the fits and the runs."""
+    """The folder of one graph: the local server, the images, the features, the cluster models and the trained runs."""
 
     root: Path
 
     @classmethod
     def resolve(cls, data: Path | None = None) -> DataFolder:
-        """The folder of `--data`, else of AFFINITY_DATA, else the platform's; made if missing.
+        """Return the folder that `data_root` names, and make it if it is missing.
 
-        Raises SettingsError where it cannot be made.
+        Raises SettingsError if it cannot be made.
         """
         root = data_root(data)
         try:
@@ -39,6 +39,7 @@ class DataFolder:
 
     @property
     def archive(self) -> Path:
+        """The images of patches and frames."""
         return self.root / "archive"
 
     @property
@@ -47,28 +48,34 @@ class DataFolder:
 
     @property
     def fits(self) -> Path:
+        """The cluster models."""
         return self.root / "fits"
 
     @property
     def views(self) -> Path:
+        """The signatures that videos are compared by."""
         return self.root / "views"
 
     @property
     def runs(self) -> Path:
+        """The trained runs."""
         return self.root / "runs"
 
     @property
     def keys_file(self) -> Path:
-        """Digests of the keys that open the service."""
+        """Digests of the API keys of the service."""
         return self.root / "keys.json"
 
     @property
     def store_file(self) -> Path:
-        """Holds the id that the graph carries too: pixels and pointers belong together."""
+        """The store id, which the graph carries too: it shows that this folder holds the images of that graph."""
         return self.root / "store"
 
 
 def data_root(data: Path | None) -> Path:
-    """Where the data folder is, or would be made."""
+    """Return the path of the data folder, which may not exist.
+
+    It is `data` (the option --data), else AFFINITY_DATA, else the platform's data folder of the user.
+    """
     root = data or Path(os.environ.get("AFFINITY_DATA") or platformdirs.user_data_path("affinity-graph"))
     return root.expanduser().absolute()

@@ -86,7 +86,7 @@ def check(
     from graphdb.consistency.check import check
     from graphdb.consistency.report import show
 
-    findings = check(DataFolder.resolve(data), Console(stderr=True), mend=mend)
+    findings = check(DataFolder.resolve(data), Console(stderr=True), repair=mend)
     if json:
         typer.echo(dumps(findings.as_json()))
     else:
@@ -106,12 +106,12 @@ def admin(
 
     from graphdb.errors import ServerError
     from graphdb.server.local import LocalServer
-    from graphdb.server.runtime import runtime
+    from graphdb.server.runtime import java_runtime
 
-    LocalServer(folder.neo4j).require_whole()
+    LocalServer(folder.neo4j).require_complete_import()
     if not (folder.neo4j / "conf" / "neo4j.conf").exists():
         raise ServerError(f"There is no Neo4j in {folder.neo4j} yet: `affinity graph start` makes one.")
-    raise typer.Exit(runtime(Console(stderr=True)).run_admin(folder.neo4j, arguments))
+    raise typer.Exit(java_runtime(Console(stderr=True)).run_admin(folder.neo4j, arguments))
 
 
 @app.command()
@@ -128,7 +128,7 @@ def export(
     folder = DataFolder.resolve(data)
     with connect(folder, GraphStore) as store:
         written = export_graph(store, folder, target)
-        theirs = left_behind(store.holding(), written)
+        theirs = left_behind(store.contents(), written)
     nodes, relationships = sum(written.nodes.values()), sum(written.relationships.values())
     typer.echo(
         f"{nodes:,} nodes and {relationships:,} relationships are in {target}. Pixels are not: copy the archive."
@@ -180,12 +180,12 @@ def counts(connection: Connection) -> dict[str, int]:
 
 def given_status(given: ServerSettings) -> dict[str, Any]:
     """What can be known of a server that somebody else runs. Raises what `greet` raises where it does not answer."""
-    from graphdb.server.handshake import greet
+    from graphdb.server.handshake import require_supported_server
     from graphdb.store.graph import GraphStore
 
-    version = greet(given)
+    version = require_supported_server(given)
     with GraphStore(given.uri, given.user, given.password, database=given.database) as store:
-        held, id = store.holding(), store.store_id()
+        held, id = store.contents(), store.store_id()
         ours = id is not None or not held.nodes
         graph = {"database": held.database, "store": id, "counts": store.counts() if ours else None}
     place = {"running": True, "uri": given.uri, "user": given.user, "password_file": None, "browser": None}

@@ -1,11 +1,11 @@
-"""Connect to the graph of a data folder: the server that NEO4J_URI names, else the folder's own."""
+"""Connect to the graph of a data folder, on the server that NEO4J_URI names, else on the folder's own server."""
 
 from __future__ import annotations
 
 from typing import TypeVar
 
 from foundation.data_folder import DataFolder
-from graphdb.server.handshake import greet
+from graphdb.server.handshake import require_supported_server
 from graphdb.settings import Connection, ServerSettings
 from graphdb.store.graph import GraphStore
 from graphdb.store.ownership import claim, require_own_database
@@ -13,25 +13,16 @@ from graphdb.store.ownership import claim, require_own_database
 Store = TypeVar("Store", bound=GraphStore)
 
 
-def reach(folder: DataFolder, kind: type[Store], *, timeout: float = 60.0, server: Connection | None = None) -> Store:
-    """Open a store on the server of a data folder. Writes nothing, whatever the database holds.
+def connect(
+    folder: DataFolder, store_class: type[Store], *, timeout: float = 60.0, server: Connection | None = None
+) -> Store:
+    """Open a store on the graph of a data folder, ready to write to.
 
-    `timeout`: seconds that a query may take. `server`: the folder's own server, if it is already started.
-    Raises SettingsError, GraphUnavailable, GraphAccessDenied and UnsupportedServer.
+    Checks that the database belongs to Affinity Graph, creates missing constraints and indexes, and gives graph and
+    folder their common store id. The arguments are those of `open_store`. Raises what `open_store` raises, then, in
+    this order, ForeignData, GraphdbError if the constraints collide with others, and StoreMismatch.
     """
-    external = None if server else ServerSettings.from_environment()
-    address = server or external or local_server(folder)
-    greet(address)
-    home = None if external else folder.neo4j
-    return kind(address.uri, address.user, address.password, database=address.database, timeout=timeout, home=home)
-
-
-def connect(folder: DataFolder, kind: type[Store], *, timeout: float = 60.0, server: Connection | None = None) -> Store:
-    """Open the graph of a data folder, as `reach` does; then write its schema and the id that graph and folder share.
-
-    Raises what `reach` raises, then, in this order, ForeignData, SchemaCollision and StoreMismatch.
-    """
-    store = reach(folder, kind, timeout=timeout, server=server)
+    store = open_store(folder, store_class, timeout=timeout, server=server)
     try:
         require_own_database(store)
         store.ensure_schema()
@@ -42,9 +33,30 @@ def connect(folder: DataFolder, kind: type[Store], *, timeout: float = 60.0, ser
     return store
 
 
-def local_server(folder: DataFolder) -> Connection:
-    """Start the data folder's own server if it is down."""
-    # Imported here: with NEO4J_URI set, neither the Java runtime nor the resolver of the jars must be installed.
+def open_store(
+    folder: DataFolder, store_class: type[Store], *, timeout: float = 60.0, server: Connection | None = None
+) -> Store:
+    """Open a store on the server of a data folder. Writes nothing, and does not look at what the database holds.
+
+    `timeout`: the seconds that a query may take. `server`: the folder's own server, if it is already started.
+    Raises SettingsError, GraphUnavailable, GraphAccessDenied, and GraphdbError if the server is too old.
+    """
+    external = None if server else ServerSettings.from_environment()
+    address = server or external or start_local_server(folder)
+    require_supported_server(address)
+    return store_class(
+        address.uri,
+        address.user,
+        address.password,
+        database=address.database,
+        timeout=timeout,
+        local_folder=None if external else folder.neo4j,
+    )
+
+
+def start_local_server(folder: DataFolder) -> Connection:
+    """Start the data folder's own server, if it is not running."""
+    # Imported here: if NEO4J_URI is set, the Java runtime and jgo need not be installed.
     from graphdb.server.local import LocalServer
 
     return LocalServer(folder.neo4j).start()

@@ -1,4 +1,4 @@
-"""The vocabulary: what the graph holds, as frozen values. Labels and types are those of docs/design.md."""
+"""The values that the graph holds, and the ids of its nodes. docs/design.md explains the labels and types."""
 
 from __future__ import annotations
 
@@ -11,51 +11,52 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-IDS = "utf-8"
 LABELS = (
     *("Store", "Counter", "Shard", "Video", "Patch", "Start", "End", "Frame"),
     *("Parent", "Child", "Segment", "Snapshot"),
 )
-"""The labels of our nodes."""
+"""The labels of the nodes that Affinity Graph writes."""
+MAX_LABELS_SHOWN = 8
+"""Labels that an error message names."""
 
 Integers: TypeAlias = NDArray[np.int64]
 Texts: TypeAlias = NDArray[np.object_]
-"""Strings in a column."""
+"""A column of strings."""
 Ends: TypeAlias = tuple[NDArray[np.bool_], NDArray[np.bool_]]
-"""Of the two sides of INTER edges, whether the end of the start's track is meant instead of the start."""
+"""For A and for B of each INTER edge (A, B): whether the end of its track is meant instead of the start."""
 
 
 def digest(*parts: str) -> str:
-    """16 hex digits that name content: the same parts give the same name, on any machine."""
+    """Hash some strings to 16 hex digits, the same on every machine."""
     hasher = blake2b(digest_size=8)
     for part in parts:
-        hasher.update(part.encode(IDS))
+        hasher.update(part.encode())
         hasher.update(b"\0")
     return hasher.hexdigest()
 
 
 def intra_segment_id(video: str, mining: str, frames: int, lines: Iterable[str]) -> str:
-    """The id of a segment of tracks; a line reads `<start id> <end id>`."""
+    """Return the id of a segment of tracks. A line reads `<start id> <end id>`."""
     return digest("intra", video, mining, str(frames), *sorted(lines))
 
 
 def inter_segment_id(parent: str, inputs: str, lines: Iterable[str]) -> str:
-    """The id of a segment of INTER edges; a line reads `<lower id> <higher id>`."""
+    """Return the id of a segment of INTER edges. A line reads `<lower id> <higher id>`."""
     return digest("inter", parent, inputs, *sorted(lines))
 
 
 def snapshot_id(fit: str | None, frames: int, settings: Mapping[str, Any], segments: Iterable[str]) -> str:
-    """The id of a snapshot of these segments."""
+    """Return the id of a snapshot of these segments."""
     return digest("snapshot", fit or "", str(frames), settings_text(settings), *sorted(segments))
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
-    """The settings of a snapshot as the graph keeps them: JSON, the same for the same settings."""
+    """Return the settings of a snapshot as the graph stores them: JSON, equal for equal settings."""
     return json.dumps(settings, sort_keys=True)
 
 
 class Location(NamedTuple):
-    """Where the bytes of an image lie: `size` bytes from `offset` in the tar shard."""
+    """Where an image is in the archive: `size` bytes from byte `offset` of the tar shard."""
 
     shard: str
     offset: int
@@ -64,9 +65,10 @@ class Location(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """`id` is the first 16 hex digits of the BLAKE2b of the file; `mining` of the settings it was mined with last.
+    """A mined video.
 
-    `crop` is the side of its patches' images, in pixels.
+    `id` is the first 16 hex digits of the BLAKE2b hash of the file. `mining` is the digest of the settings that the
+    video was last mined with. `crop` is the side of the images of its patches, in pixels. `duration` is in seconds.
     """
 
     id: str
@@ -82,7 +84,7 @@ class Video:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A square crop of one frame; x, y and side are pixels of the frame as shown, time is in seconds."""
+    """A square crop of one frame. `x`, `y` and `side` are pixels of the frame as displayed; `time` is in seconds."""
 
     id: str
     frame: int
@@ -96,7 +98,7 @@ class Patch:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """One instance seen twice, `frames` frames apart (Sec. 4.3); `frame` is the whole frame of the start, if kept."""
+    """Two patches of one object, `frames` frames apart (Sec. 4.3). `frame` is the whole frame of the start, if kept."""
 
     start: Patch
     end: Patch
@@ -113,7 +115,7 @@ def end_id(start: str, frames: int) -> str:
 
 
 def start_of(patch: str) -> str:
-    """The id of the start that a patch is, or is the end of."""
+    """Return the id of the start of the patch's track; a start is its own."""
     return patch.partition("-e")[0]
 
 
@@ -122,12 +124,12 @@ def frame_id(video: str, frame: int) -> str:
 
 
 def video_of(patch: str) -> str:
-    """The id of the video that a patch comes from."""
+    """Return the id of the video that a patch comes from."""
     return patch.partition("-")[0]
 
 
 def frame_number(patch: str) -> int:
-    """The number of the frame that a patch starts in."""
+    """Return the number of the frame that the patch's track starts in."""
     return int(patch.split("-", 2)[1])
 
 
@@ -136,15 +138,15 @@ def parent_id(fit: str, number: int) -> str:
 
 
 Copy: TypeAlias = tuple[str, str, float]
-"""Two videos that show the same footage: lower id, higher id, and how alike they are, of 1."""
+"""Two videos that show the same footage: lower id, higher id, and their similarity, at most 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class InterEdges:
     """One version of one parent's INTER edges and child clusters (Sec. 4.2).
 
-    `edges` are (lower id, higher id, cosine similarity), sorted; `children` are four ids each, sorted.
-    `inputs` names what they were computed from: the settings and the members that competed.
+    `edges` are sorted triples (lower id, higher id, cosine similarity). `children` are sorted tuples of ids, four each
+    by default. `inputs` is the digest of what they were computed from: the settings and the starts that took part.
     """
 
     parent: str
@@ -152,16 +154,16 @@ class InterEdges:
     edges: Sequence[tuple[str, str, float]]
     children: Sequence[tuple[str, ...]]
     copies: Sequence[Copy] = ()
-    """Videos found to show the same footage on the way, sorted."""
+    """Pairs of videos that were found to show the same footage, sorted."""
 
     @property
     def segment(self) -> str:
-        """The id of the segment that holds them."""
+        """The id of the segment that holds these edges."""
         return inter_segment_id(self.parent, self.inputs, (f"{a} {b}" for a, b, _ in self.edges))
 
 
 class LinkedParent(NamedTuple):
-    """What linking one parent left in the graph: the id of the segment, and the copies found on the way."""
+    """What linking one parent wrote to the graph: the id of the segment, and the copies that were found."""
 
     segment: str
     copies: Sequence[Copy]
@@ -169,7 +171,7 @@ class LinkedParent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a snapshot holds."""
+    """The size of a snapshot."""
 
     videos: int
     patches: int
@@ -180,13 +182,13 @@ class Counts:
 
     @property
     def transitive(self) -> int:
-        """Each INTER edge joins two starts with a track each, and so derives three pairs (Sec. 5)."""
+        """Transitive pairs: each INTER edge joins two starts with a track each, which makes three pairs (Sec. 5)."""
         return 3 * self.inter
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What a trainer trains on: an immutable list of segments. Times are ISO 8601, UTC."""
+    """An immutable list of segments, which a trainer trains on. Times are ISO 8601, in UTC."""
 
     id: str
     created: str
@@ -196,26 +198,27 @@ class Snapshot:
     settings: dict[str, Any]
     counts: Counts
     recipe: dict[str, Any] | None = None
-    """How its extractor was asked for, with files of this machine: no part of its id, and nothing for strangers."""
+    """How to load its feature extractor again. It names files of this machine, so it is not part of the id, and the
+    service does not show it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segments:
-    """A snapshot's segments, in id order: segment i of a kind holds the keys first[i] … first[i] + count[i] − 1."""
+    """The segments of a snapshot, in id order. Segment i of a kind holds `count[i]` keys, from `first[i]` on."""
 
     inter_first: Integers
     inter_count: Integers
     inter_parent: Texts
-    """The id of the parent whose edges they are: the group of all that they join."""
+    """The id of the parent of each segment: the group of the patches that its edges join."""
     intra_first: Integers
     intra_count: Integers
 
 
 class Patches(NamedTuple):
-    """Patches as sampling needs them, in columns: a service reads thousands for every batch.
+    """Patches in columns, for sampling: a service reads thousands for every batch.
 
-    The image of row i lies in `shard[i]`, `size[i]` bytes from `offset[i]` on; its group decides which negatives it
-    may have (Sec. 6).
+    The image of row i is in `shard[i]`, `size[i]` bytes from byte `offset[i]`. Patches of one group are never negatives
+    of each other (Sec. 6).
     """
 
     id: Texts
@@ -225,17 +228,17 @@ class Patches(NamedTuple):
     size: Integers
 
     def at(self, rows: slice | Integers) -> Patches:
-        """These rows, in this order."""
+        """Return these rows, in this order."""
         return Patches(self.id[rows], self.group[rows], self.shard[rows], self.offset[rows], self.size[rows])
 
     @classmethod
     def joined(cls, parts: Sequence[Patches]) -> Patches:
-        """One after another."""
+        """Concatenate the rows of all parts."""
         return cls(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 class Frames(NamedTuple):
-    """Whole frames as sampling needs them, in columns: the image of row i lies where that of a patch would."""
+    """Whole frames in columns, for sampling. The image of row i is found as that of a patch."""
 
     id: Texts
     shard: Texts
@@ -243,13 +246,16 @@ class Frames(NamedTuple):
     size: Integers
 
     def at(self, rows: Integers) -> Frames:
-        """These rows, in this order."""
+        """Return these rows, in this order."""
         return Frames(self.id[rows], self.shard[rows], self.offset[rows], self.size[rows])
 
 
 @dataclass(frozen=True, slots=True)
 class InterRows:
-    """Row i answers key i: A –INTER– B, with A or the end of its track in `a`, and B or the end of its own in `b`."""
+    """INTER edges by key: row i is the edge (A, B) of key i.
+
+    `a` holds A or the end of A's track, and `b` holds B or the end of B's track.
+    """
 
     a: Patches
     b: Patches
@@ -258,7 +264,7 @@ class InterRows:
 
 @dataclass(frozen=True, slots=True)
 class IntraRows:
-    """Row i answers key i: a track, from its start to its end."""
+    """Tracks by key: row i holds the start and the end of the track of key i."""
 
     start: Patches
     end: Patches
@@ -266,7 +272,7 @@ class IntraRows:
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
-    """A patch one relationship away; `similarity` is set for INTER, `frames` for INTRA."""
+    """A patch one relationship away: `similarity` is set for INTER, `frames` for INTRA."""
 
     id: str
     similarity: float | None = None
@@ -275,7 +281,7 @@ class Neighbor:
 
 @dataclass(frozen=True, slots=True)
 class PatchDetail:
-    """A patch with what is joined to it."""
+    """A patch and its neighbors in the graph."""
 
     patch: Patch
     role: str
@@ -290,7 +296,7 @@ class PatchDetail:
 
 @dataclass(frozen=True, slots=True)
 class ShownTrack:
-    """A track with what drawing it needs of its video; `width` is that of the video's frames, in pixels."""
+    """A track, and what is needed of its video to draw it. `width` is the width of the video's frames in pixels."""
 
     track: Track
     uri: str
@@ -299,34 +305,31 @@ class ShownTrack:
 
 @dataclass(frozen=True, slots=True)
 class ChildCluster:
-    """Four starts that look alike; `similarities` are those of its INTER edges, rising."""
+    """Starts that look alike, four by default. `similarities` are those of its INTER edges, in rising order."""
 
     id: str
     members: Sequence[str]
     similarities: Sequence[float]
 
 
-NAMED = 8
-"""Labels that a sentence names."""
-
-
 @dataclass(frozen=True, slots=True)
-class Holding:
-    """What a database holds, whoever wrote it."""
+class DatabaseContents:
+    """What a database holds, written by Affinity Graph or by others."""
 
     database: str
     nodes: int
     relationships: int
     labels: list[str]
-    taken: list[str]
-    """Labels and relationship types that we write too."""
+    clashes: list[str]
+    """Labels and relationship types in it that Affinity Graph uses too."""
 
     def __str__(self) -> str:
-        named = ", ".join(f":{label}" for label in sorted(self.labels)[:NAMED])
-        labeled = f" ({named}{', …' if len(self.labels) > NAMED else ''})" if named else ""
-        nodes, relationships = number(self.nodes, "node"), number(self.relationships, "relationship")
-        return f"{nodes}{labeled} and {relationships} that Affinity Graph did not write"
+        shown = ", ".join(f":{label}" for label in sorted(self.labels)[:MAX_LABELS_SHOWN])
+        labels = f" ({shown}{', …' if len(self.labels) > MAX_LABELS_SHOWN else ''})" if shown else ""
+        nodes, relationships = count_of(self.nodes, "node"), count_of(self.relationships, "relationship")
+        return f"{nodes}{labels} and {relationships} that Affinity Graph did not write"
 
 
-def number(count: int, of: str) -> str:
-    return f"{count:,} {of}" if count == 1 else f"{count:,} {of}s"
+def count_of(count: int, noun: str) -> str:
+    """Return a number with its noun, in the plural unless it is 1."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

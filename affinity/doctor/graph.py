@@ -10,7 +10,7 @@ from affinity.doctor.extras import missing
 from affinity.doctor.machine import owner, place
 from foundation.data_folder import DataFolder
 from graphdb.errors import ForeignData, GraphdbError, StoreMismatch
-from graphdb.server.configuration import answers
+from graphdb.server.configuration import is_listening
 from graphdb.server.jars import cache_folder
 from graphdb.settings import ServerSettings
 
@@ -68,19 +68,19 @@ def local(folder: DataFolder) -> Iterator[Check]:
     for port, mine in ((usual.bolt, ours.bolt), (usual.http, ours.http)):
         if mine == port:
             yield Check(f"port {port}", "ok", "our Neo4j")
-        elif answers(port):
+        elif is_listening(port):
             yield Check(f"port {port}", "ok", f"taken by {owner(port)}; our Neo4j takes another")
         else:
             yield Check(f"port {port}", "ok", "free")
 
 
 def reached(server: Connection | ServerSettings, folder: DataFolder, which: str) -> Iterator[Check]:
-    from graphdb.server.handshake import greet
+    from graphdb.server.handshake import require_supported_server
     from graphdb.store.graph import GraphStore
 
-    version = greet(server)
+    version = require_supported_server(server)
     with GraphStore(server.uri, server.user, server.password, database=server.database, timeout=5) as store:
-        found = f"{version} {store.edition()} at {server.uri} ({which}), database {store.holding().database}"
+        found = f"{version} {store.edition()} at {server.uri} ({which}), database {store.contents().database}"
         yield Check("neo4j", "ok", found)
         yield belongs(store, folder)
 
@@ -94,9 +94,9 @@ def belongs(store: GraphStore, folder: DataFolder) -> Check:
     except ForeignData as error:
         return problem("graph", error)
     found = relation(store, folder)
-    if found.kind == "apart":
+    if found.kind == "mismatch":
         return problem("graph", StoreMismatch(folder.root, found.in_folder, store.uri, found.in_graph))
-    if found.kind == "one":
+    if found.kind == "same":
         return Check("graph", "ok", f"of the data folder's store {found.in_graph}")
     id = found.in_graph or found.in_folder
     return Check(

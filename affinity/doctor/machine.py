@@ -18,7 +18,7 @@ from affinity.doctor.check import Check, State, gigabytes
 from affinity.doctor.extras import EXTRAS, PACKAGE, missing, modules, pip_line
 from foundation.data_folder import DataFolder
 from graphdb.archive.writer import is_locked
-from graphdb.server.configuration import answers
+from graphdb.server.configuration import is_listening
 
 SMALL_MEMORY = 4e9
 LOW_DISK, NO_DISK = 5e9, 0.5e9
@@ -94,7 +94,7 @@ def store_id(folder: DataFolder) -> str | None:
 
 def service_port() -> Iterator[Check]:
     name = f"port {SERVICE_PORT}"
-    if not answers(SERVICE_PORT):
+    if not is_listening(SERVICE_PORT):
         yield Check(name, "ok", "free")
         return
     if is_our_service(SERVICE_PORT):

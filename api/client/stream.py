@@ -1,14 +1,13 @@
-"""TripletStream: one reader's batches of the order, one after another, fetched ahead. Needs what the client needs.
+"""TripletStream: an endless iterator over one reader's batches, fetched ahead. Needs what the client needs.
 
-Who reads which positions is arithmetic: reader `rank` of `world` has at step s the pairs from
-`start + (s · world + rank) · batch` on. Together the readers give every pair once, whatever the world; another world
-goes on at the first position that nobody was given.
+Reader `rank` of `world` reads at step s the pairs from position `start + (s · world + rank) · batch` on. Together the
+readers read every pair once, for any world. A changed world goes on at the first position that no reader was given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from threading import Event
 from types import TracebackType
@@ -16,41 +15,39 @@ from typing import Any, Self, TypeVar
 
 from api.client.http import TripletClient
 from api.client.prefetch import Prefetch
+from api.wire.query import DEFAULT_COUNT, DEFAULT_MIX
 from api.wire.triplets import TripletBatch
 
 T = TypeVar("T")
 
-MIX = "transitive:7,intra:2"
-"""The paper's (Sec. 6)."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Which positions a reader is given: batches of `batch` pairs, from `start` on, as number `rank` of `world`."""
+    """The positions of one reader: batches of `batch` pairs, from `start` on, as reader `rank` of `world`."""
 
-    batch: int = 100
+    batch: int = DEFAULT_COUNT
     start: int = 0
     rank: int = 0
     world: int = 1
 
     def __post_init__(self) -> None:
         if self.batch < 1 or self.start < 0 or not 0 <= self.rank < self.world:
-            raise ValueError(f"{self}: batch is at least 1, start at least 0, and rank from 0 to world − 1.")
+            raise ValueError(f"{self}: batch must be at least 1, start at least 0, and rank from 0 to world − 1.")
 
     def position(self, step: int) -> int:
-        """Of the first pair of this reader's batch at a step, counted from 0."""
+        """Return the first position of this reader's batch at a step, counted from 0."""
         return self.start + (step * self.world + self.rank) * self.batch
 
     def after(self, steps: int) -> int:
-        """The first position that nobody was given, once every reader has taken so many batches."""
+        """Return the first position that no reader was given, after every reader took `steps` batches."""
         return self.start + steps * self.world * self.batch
 
 
 class BatchStream(Iterator[T]):
     """An iterator over the results of `load(position)`, in the order of a schedule. Threads load ahead.
 
-    At most `ahead` results are loaded before they are taken; `batches` is their number in all, None without end.
-    Use it as a context manager, or close it. Iterating raises what `load` raises.
+    Up to `ahead` batches are loaded ahead. It ends after `batches` batches; None means never. Use it as a context
+    manager, or close it. Iterating raises what `load` raises; after an error, it loads the same batch again.
     """
 
     def __init__(
@@ -64,7 +61,7 @@ class BatchStream(Iterator[T]):
     ) -> None:
         self.schedule = schedule
         self.taken = 0
-        """Batches of this schedule that were taken."""
+        """How many batches of this schedule were taken."""
         self._load = load
         self._threads, self._ahead, self._batches = threads, ahead, batches
         self._prefetch: Prefetch[T] | None = None
@@ -80,7 +77,7 @@ class BatchStream(Iterator[T]):
         try:
             batch = self._prefetch.take(stop)
         except Exception:
-            self.close()  # so that the next call loads the same batch again, and skips none
+            self.close()
             raise
         if batch is not None:
             self.taken += 1
@@ -92,7 +89,7 @@ class BatchStream(Iterator[T]):
         return batch
 
     def close(self) -> None:
-        """Drop what was loaded and not taken. Iterating on loads it again."""
+        """Drop the batches that were loaded but not taken. Further iteration loads them again."""
         if self._prefetch is not None:
             self._prefetch.close()
             self._prefetch = None
@@ -107,11 +104,11 @@ class BatchStream(Iterator[T]):
 class TripletStream(BatchStream[TripletBatch]):
     """An endless iterator of batches. Use it as a context manager, or close it.
 
-    `ahead` batches at most are fetched before they are asked for, by as many threads; the client must take as many
-    requests. Iterating raises what the client raises. `snapshot` is an id: `latest` may be another one tomorrow.
+    Up to `ahead` batches are fetched ahead, by as many threads. Iterating raises what the client raises. `snapshot`
+    is an id; `latest` is refused, because it may mean another snapshot tomorrow.
 
-    After `state_dict()` and `load_state_dict()` the stream goes on where it was, in the same world or another, as long
-    as every reader had taken equally many batches; then `start` is all there is to remember.
+    After `state_dict()` and `load_state_dict()` the stream goes on where it was, in the same world or in another one,
+    if every reader took the same number of batches.
     """
 
     def __init__(
@@ -120,9 +117,9 @@ class TripletStream(BatchStream[TripletBatch]):
         snapshot: str,
         *,
         seed: int = 0,
-        mix: str = MIX,
+        mix: str = DEFAULT_MIX,
         negatives: str = "batch",
-        batch: int = 100,
+        batch: int = DEFAULT_COUNT,
         start: int = 0,
         rank: int = 0,
         world: int = 1,
@@ -136,18 +133,17 @@ class TripletStream(BatchStream[TripletBatch]):
         self._order: dict[str, Any] = {"snapshot": snapshot, "seed": seed, "mix": mix, "negatives": negatives}
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint needs to keep: the order, and where in it the next batches of all readers begin."""
+        """Return what a checkpoint keeps: the order, and the position at which the next batches begin."""
         return {**self._order, "start": self.schedule.after(self.taken)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state. Raises ValueError where it is of another order: other pairs would come, or come twice."""
+        """Go on from a state. Raises ValueError if the state is of another order, whose pairs would be others."""
         differing = {name for name, value in self._order.items() if state.get(name) != value}
         if differing:
             names = ", ".join(sorted(differing))
-            raise ValueError(f"The state is of another order ({names} differ): make the stream with {state}.")
+            raise ValueError(f"The state is of another order ({names} differ). Create the stream with {state}.")
         self.close()
-        now = self.schedule
-        self.schedule = Schedule(batch=now.batch, start=state["start"], rank=now.rank, world=now.world)
+        self.schedule = replace(self.schedule, start=state["start"])
         self.taken = 0
 
     def _fetch(self, position: int) -> TripletBatch:

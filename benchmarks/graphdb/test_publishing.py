@@ -1,6 +1,6 @@
-"""How long it takes to write a graph through the driver, by the store's own methods, and how large it gets on disk.
+"""Measure how long it takes to write a graph with the methods of the store, and its size on disk.
 
-`AFFINITY_BENCH_PATCHES` patches (20,000 where it is not set): `make bench-publishing PATCHES=1000000`.
+`AFFINITY_BENCH_PATCHES` patches (default: 20,000): `make bench-publishing PATCHES=1000000`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.graphs import FIT, FRAMES, Shape, holds_its_children
-from benchmarks.memory import processor_seconds
+from benchmarks.memory import cpu_seconds
 from foundation.data_folder import DataFolder
 from graphdb.maintenance.bulk_import import import_graph
 from graphdb.maintenance.export import export_graph
@@ -26,11 +26,11 @@ from tests.conftest import Graph, neo4j, open_graph
 
 PATCHES = int(os.environ.get("AFFINITY_BENCH_PATCHES") or 20_000)
 SECONDS = 1200.0
-"""What a million patches may take."""
+"""Limit for a million patches."""
 
 
 class Stages:
-    """How long each stage took, and what was there before and after it."""
+    """Measures each stage: its time, and what it added to the graph."""
 
     def __init__(self, graph: Graph) -> None:
         self._graph = graph
@@ -51,7 +51,7 @@ class Stages:
         )
 
     def _used(self) -> tuple[float, float]:
-        return processor_seconds(self.server), processor_seconds(psutil.Process())
+        return cpu_seconds(self.server), cpu_seconds(psutil.Process())
 
 
 def entities(graph: Graph) -> dict[str, int]:
@@ -62,7 +62,7 @@ def entities(graph: Graph) -> dict[str, int]:
 
 
 def sizes(folder: Path) -> dict[str, int]:
-    """Bytes of the store's files by what they hold."""
+    """Return the bytes of the files of the store, by what they hold."""
     kinds = {"nodestore": "nodes", "relationship": "relationships", "propertystore": "properties"}
     found: dict[str, int] = {}
     for file in (path for path in folder.rglob("*") if path.is_file()):
@@ -87,11 +87,11 @@ def test_writing_a_graph(graph: Graph, tmp_path: Path) -> None:
     with stages.stage("tracks"):
         for number, (video, tracks) in enumerate(shape.mined()):
             segments.append(graph.store.write_video(video, FRAMES, tracks, f"{number // 500:06d}", 10**9))
-    placed = shape.placed()
+    assigned = shape.assigned()
     with stages.stage("parents"):
-        graph.store.write_parents(FIT, placed)
+        graph.store.write_parents(FIT, assigned)
     with stages.stage("children"):
-        for inter in shape.linked(placed):
+        for inter in shape.linked(assigned):
             segments.append(graph.store.write_inter(inter))
     with stages.stage("snapshot"):
         snapshot = graph.store.publish(segments, FRAMES, FIT, {})
@@ -107,7 +107,7 @@ def test_writing_a_graph(graph: Graph, tmp_path: Path) -> None:
 
 
 def move(graph: Graph, root: Path, exported: Path, count: int) -> None:
-    """The same graph by Neo4j's importer: written as CSV, and loaded into another server."""
+    """Export the graph, and import it into another server."""
     other = DataFolder.resolve(root)
     shutil.copy(graph.folder.store_file, other.store_file)
     began = time.perf_counter()
@@ -129,7 +129,7 @@ def show_sizes(graph: Graph) -> None:
     there = entities(graph)
     nodes = sum(count for what, count in there.items() if what[1].islower())
     relationships = sum(there.values()) - nodes
-    LocalServer(graph.folder.neo4j).stop()  # so that all of it is in the files
+    LocalServer(graph.folder.neo4j).stop()  # so that everything is in the files
     data = graph.folder.neo4j / "data"
     found = sizes(data / "databases" / "neo4j")
     print(f"  on disk: {nodes:,} nodes, {relationships:,} relationships; " + ", ".join(

@@ -1,8 +1,8 @@
-"""How long it takes to forget a video, to prune, and to rewrite a shard, and what Neo4j needs for it.
+"""Measure the time and memory that it takes to forget a video, to prune, and to rewrite a shard.
 
-`AFFINITY_BENCH_PATCHES` patches (20,000 where it is not set): `make bench-removal PATCHES=262144`, as many as a full
-shard can hold. Images are tiny, so that a shard costs what its number of images does. Successors are of tracks alone:
-what linking costs is measured by `test_clustering.py`.
+`AFFINITY_BENCH_PATCHES` patches (default: 20,000); `make bench-removal PATCHES=262144` fills a shard. Images are tiny:
+the number of images decides the cost of a shard. The successors of snapshots have tracks only: the benchmarks of
+clustering measure the cost of clustering.
 """
 
 from __future__ import annotations
@@ -22,24 +22,25 @@ from PIL import Image
 from rich.console import Console
 
 from benchmarks.graphs import FIT, FRAMES, Shape
-from benchmarks.memory import Watch, anonymous, processor_seconds
+from benchmarks.memory import ProcessSampler, anonymous_mib, cpu_seconds
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.model import Track
 from graphdb.server.local import LocalServer
-from graphdb.store.connection import SECONDS
+from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import RemovalStore
+from ingest.context import Context
 from ingest.engine.local import LocalEngine
-from ingest.progress import Report
-from ingest.retention.forget import finish
-from ingest.retention.prune import carry_out, plan
+from ingest.report import Report
+from ingest.retention.forget import finish_forgetting
+from ingest.retention.prune import execute, make_plan
 from tests.conftest import Graph, neo4j, open_graph
 
 PATCHES = int(os.environ.get("AFFINITY_BENCH_PATCHES") or 20_000)
-A_SHARD = 2**18
-"""Images that fill a shard where each is as small as can be: a block of tar, and one for its header."""
+IMAGES_PER_SHARD = 2**18
+"""Images that fill a shard if each has the smallest size: one block of the tar file, and one for its header."""
 SECONDS_A_SHARD = 30.0
-"""What rewriting a full shard may take."""
+"""Limit for rewriting a full shard."""
 BARE = """
 UNWIND $images AS image
 CREATE (:Patch:Start {id: image.id, frame: 1, time: 0.04, x: 210, y: 120, side: 204, motion: 0.4,
@@ -54,20 +55,20 @@ def tiny_jpeg() -> bytes:
     return file.getvalue()
 
 
-class Peak(Watch):
+class Peak(ProcessSampler):
     """The peak of a process's anonymous memory in MiB, while entered."""
 
     def __init__(self, process: psutil.Process) -> None:
         super().__init__()
         self._process = process
-        self.mebi = anonymous(process)
+        self.mebi = anonymous_mib(process)
 
-    def look(self) -> None:
-        self.mebi = max(self.mebi, anonymous(self._process))
+    def sample(self) -> None:
+        self.mebi = max(self.mebi, anonymous_mib(self._process))
 
 
 class Removal:
-    """A graph with its pixels, and what was measured of the work on it."""
+    """A graph with its images, and the measurement of work on it."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -76,23 +77,23 @@ class Removal:
 
     @contextmanager
     def work(self) -> Iterator[tuple[RemovalStore, ArchiveWriter]]:
-        """What a command has."""
+        """Open the store and the archive, as a command does."""
         server, folder = self.graph.server, self.graph.folder
         with (
-            RemovalStore(server.uri, server.user, server.password, timeout=SECONDS) as store,
+            RemovalStore(server.uri, server.user, server.password, timeout=WHOLE_GRAPH_SECONDS) as store,
             ArchiveWriter(folder.archive, store.shards) as archive,
         ):
             yield store, archive
 
     @contextmanager
     def stage(self, name: str, count: int, unit: str) -> Iterator[list[float]]:
-        """Say how long it took; the seconds are in the list afterwards."""
+        """Print how long a stage took, and append the seconds to the list."""
         taken: list[float] = []
-        used, began = processor_seconds(self._server, psutil.Process()), time.perf_counter()
+        used, began = cpu_seconds(self._server, psutil.Process()), time.perf_counter()
         with Peak(self._server) as peak:
             yield taken
         taken.append(time.perf_counter() - began)
-        used = processor_seconds(self._server, psutil.Process()) - used
+        used = cpu_seconds(self._server, psutil.Process()) - used
         print(
             f"  {name:<16} {count:>8,} {unit:<13} {taken[0]:>7.2f} s (of processors {used:.2f} s)  "
             f"{count / taken[0]:>9,.0f} a second  Neo4j's peak {peak.mebi:,.0f} MiB"
@@ -108,7 +109,7 @@ def removal(tmp_path: Path) -> Iterator[Removal]:
 
 
 def fill(removal: Removal, shape: Shape) -> None:
-    """Two snapshots: the older one has every edge and track, the newer one half of the edges."""
+    """Write two snapshots: the older one has all edges and tracks, the newer one half of the edges."""
     jpeg, segments = tiny_jpeg(), []
     with removal.work() as (store, archive):
         for video, tracks in shape.mined():
@@ -119,9 +120,9 @@ def fill(removal: Removal, shape: Shape) -> None:
                 for one in tracks
             ]
             segments.append(store.write_video(video, FRAMES, stored, archive.shard, archive.end))
-        placed = shape.placed()
-        store.write_parents(FIT, placed)
-        edges = [store.write_inter(inter) for inter in shape.linked(placed)]
+        assigned = shape.assigned()
+        store.write_parents(FIT, assigned)
+        edges = [store.write_inter(inter) for inter in shape.linked(assigned)]
         for some in (edges, edges[: len(edges) // 2]):
             store.publish(segments + some, FRAMES, None, {})
 
@@ -131,19 +132,20 @@ def test_pruning_and_forgetting(removal: Removal) -> None:
     fill(removal, shape)
     print(f"\n{shape.patches:,} patches of {shape.videos:,} videos in {shape.parents:,} parents")
     with removal.work() as (store, archive), LocalEngine(1) as engine:
+        context = Context(store, folder, archive, engine, removal.report)
         before = store.counts()["inter"]
         with removal.stage("prune", before // 2, "INTER"):
-            carry_out(plan(store, folder, keep=1), store, folder, archive, removal.report)
+            execute(make_plan(store, folder, keep=1), context)
         assert before // 3 < store.counts()["inter"] < 2 * before // 3
         store.begin_forgetting([f"{0:016x}"])
         with removal.stage("forget a video", shape.patches, "patches stay"):
-            finish(store, folder, archive, engine, removal.report)
+            finish_forgetting(context)
         assert store.counts()["patches"] == shape.patches - 2 * shape.tracks_a_video
         assert dead_bytes(store) == {}
 
 
 def test_rewriting_a_shard(removal: Removal) -> None:
-    jpeg, count = tiny_jpeg(), min(PATCHES, A_SHARD)
+    jpeg, count = tiny_jpeg(), min(PATCHES, IMAGES_PER_SHARD)
     ids = [f"{number // 100:016x}-{number % 100:08d}-210-120-204" for number in range(count)]
     with removal.work() as (store, archive):
         rows = [

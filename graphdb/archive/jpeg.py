@@ -1,17 +1,17 @@
-"""As much of a JPEG as tells whether it is one, and how large."""
+"""Read the size of a JPEG from its header, without decoding it."""
 
 from __future__ import annotations
 
-START, END = b"\xff\xd8", b"\xff\xd9"
+JPEG_START, JPEG_END = b"\xff\xd8", b"\xff\xd9"
 NO_SIZE = frozenset({0xC4, 0xC8, 0xCC})
-"""Markers between those of frame headers that are none."""
+"""Markers in the range of frame headers that are no frame headers."""
 
 
-def size_of(jpeg: bytes) -> tuple[int, int] | None:
-    """Height and width by the frame header; None where the bytes are not one whole JPEG."""
-    if not (jpeg.startswith(START) and jpeg.endswith(END)):
+def image_size(jpeg: bytes) -> tuple[int, int] | None:
+    """Return height and width from the frame header; None if the bytes are not one whole JPEG."""
+    if not (jpeg.startswith(JPEG_START) and jpeg.endswith(JPEG_END)):
         return None
-    at = len(START)
+    at = len(JPEG_START)
     while at + 9 <= len(jpeg) and jpeg[at] == 0xFF:
         marker, length = jpeg[at + 1], int.from_bytes(jpeg[at + 2 : at + 4], "big")
         if 0xC0 <= marker <= 0xCF and marker not in NO_SIZE:

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Read images from the archive."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import mmap
 import threading
 from pathlib import Path
 
-from graphdb.archive.shards import JPEG_START, shard_path
+from graphdb.archive.jpeg import JPEG_START
+from graphdb.archive.shards import shard_path
 from graphdb.errors import DamagedArchive, ShardGone
 from graphdb.model import Frames, Location, Patches
 
 
 class ArchiveReader:
-    """Reads images by location; safe to share between threads."""
+    """Reads images by location. Threads may share it."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -20,12 +21,15 @@ class ArchiveReader:
         self._lock = threading.Lock()
 
     def read(self, location: Location) -> bytes:
-        """The JPEG bytes at the location. Raises DamagedArchive where there are none, ShardGone where the shard is not
-        there: ask the graph again, the image may have moved."""
+        """Return the JPEG bytes at the location.
+
+        Raises DamagedArchive if there are none, and ShardGone if the shard is missing: compaction may have moved the
+        image, so read its location from the graph again.
+        """
         return bytes(self._view(*location))
 
     def views(self, images: Patches | Frames) -> list[memoryview]:
-        """The JPEG bytes of each image, where they lie: nothing is copied. Raises as `read` does."""
+        """Return the JPEG bytes of each image without copying them. Raises what `read` raises."""
         columns = (images.shard.tolist(), images.offset.tolist(), images.size.tolist())
         return [self._view(shard, offset, size) for shard, offset, size in zip(*columns, strict=True)]
 
@@ -41,17 +45,17 @@ class ArchiveReader:
         jpeg = data[offset:end]
         if len(jpeg) != size or jpeg[:2] != JPEG_START:
             raise DamagedArchive(
-                f"No image of {size} bytes lies at byte {offset} of {shard_path(self._folder, shard)}. "
+                f"There is no image of {size} bytes at byte {offset} of {shard_path(self._folder, shard)}. "
                 "Restore the archive that belongs to this graph."
             )
         return jpeg
 
     def _map(self, shard: str) -> memoryview:
-        # A grown shard is mapped anew; the old map stays until the last one who reads from it lets go.
+        # A shard that has grown is mapped again; the old map stays until its last view is released.
         path = shard_path(self._folder, shard)
         try:
             with self._lock, path.open("rb") as file:
-                # Maps of shards that were deleted keep their room on the disk until then.
+                # A deleted shard takes space on the disk as long as it is mapped.
                 self._maps = {id: map for id, map in self._maps.items() if shard_path(self._folder, id).exists()}
                 self._maps[shard] = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
                 return self._maps[shard]

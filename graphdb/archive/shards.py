@@ -1,7 +1,8 @@
-"""Crops and frames in tar shards: one writer, many readers.
+"""The archive: images of patches and frames in tar files (shards), with one writer and many readers.
 
-A shard is an ordinary tar that `tar` and WebDataset read. The graph holds each shard's committed `end`; bytes past it
-belong to an ingest that died before its commit, and the next writer cuts them off. Readers never touch them.
+A shard is an ordinary tar file, which `tar` and WebDataset can read. The graph holds the committed `end` of each shard.
+Bytes after it were written by an ingest that died before its commit: readers never read them, and the next writer cuts
+them off.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from foundation.files import writing
+from foundation.files import wrap_os_errors
 from graphdb.errors import DamagedArchive
 
 SHARD_BYTES = 256 * 2**20
 SHARDS = f"{'[0-9]' * 6}.tar"
-"""The names of our shards: a tar that somebody else put beside them is not ours to cut."""
+"""The pattern of the names of shards. Other tar files in the folder belong to the user, and are never changed."""
 TRAILER = bytes(2 * tarfile.BLOCKSIZE)
-JPEG_START = b"\xff\xd8"
+"""Ends a tar file. Only a full shard has one."""
 
 
 def shard_name(number: int) -> str:
@@ -30,31 +31,30 @@ def shard_path(folder: Path, shard: str) -> Path:
 
 
 def shard_files(folder: Path) -> list[Path]:
-    """The shards of an archive, committed or not, in order."""
+    """Return the shards of an archive in order, committed or not."""
     return sorted(folder.glob(SHARDS))
 
 
-def refuse_damage(folder: Path, ends: Mapping[str, int]) -> None:
-    """Raises DamagedArchive where a shard is shorter than the graph says."""
+def require_committed(folder: Path, ends: Mapping[str, int]) -> None:
+    """Raise DamagedArchive if a shard is shorter than its committed end."""
     for shard, end in ends.items():
         if (size := shard_size(folder, shard)) < end:
             raise DamagedArchive(
-                f"The graph counts on {end} bytes in {shard_path(folder, shard)}, which has {size}. "
+                f"The graph needs {end} bytes of {shard_path(folder, shard)}, which has {size}. "
                 "Restore the archive folder from the backup that belongs to this graph."
             )
 
 
 def shard_size(folder: Path, shard: str) -> int:
-    """Bytes in a shard; 0 where it is missing."""
+    """Return the size of a shard in bytes; 0 if it is missing."""
     path = shard_path(folder, shard)
     return path.stat().st_size if path.exists() else 0
 
 
 def uncommitted(folder: Path, ends: Mapping[str, int]) -> dict[Path, int]:
-    """The files that a dead writer left longer than it committed them, and what of each is to stay, in bytes.
+    """Return the shard files that are longer than what was committed, and how many bytes of each to keep.
 
-    A full shard ends in a trailer, which the graph does not count; of a shard that the graph never heard of,
-    nothing stays.
+    A full shard may have a trailer after its committed end. Of a shard that the graph does not know, nothing is kept.
     """
     newest = max(ends, key=int, default="")
     kept = {shard: end if shard == newest else end + len(TRAILER) for shard, end in ends.items()}
@@ -62,19 +62,11 @@ def uncommitted(folder: Path, ends: Mapping[str, int]) -> dict[Path, int]:
     return {path: kept.get(path.stem, 0) for path, size in sizes.items() if size > kept.get(path.stem, 0)}
 
 
-def cut_uncommitted(folder: Path, ends: Mapping[str, int]) -> None:
-    """Bring the archive to what the graph has committed. Only the writer may."""
+def truncate_uncommitted(folder: Path, ends: Mapping[str, int]) -> None:
+    """Cut off what was not committed. Only the writer may call this. Raises CannotWrite."""
     for path, size in uncommitted(folder, ends).items():
-        with writing(path):
+        with wrap_os_errors(path):
             if size:
                 os.truncate(path, size)
             else:
                 path.unlink()
-
-
-def sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

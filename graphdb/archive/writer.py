@@ -1,4 +1,4 @@
-"""TODO."""
+"""Write images to the archive, as its only writer."""
 
 from __future__ import annotations
 
@@ -12,26 +12,27 @@ from types import TracebackType
 from filelock import FileLock, Timeout
 
 from foundation.errors import CannotWrite
-from foundation.files import writing
+from foundation.files import sync_folder, wrap_os_errors
 from graphdb.archive.shards import (
     SHARD_BYTES,
     TRAILER,
-    cut_uncommitted,
-    refuse_damage,
+    require_committed,
     shard_name,
     shard_path,
-    sync_folder,
+    truncate_uncommitted,
 )
 from graphdb.errors import ArchiveLocked
 from graphdb.model import Location
 
+LOCK_FILE = "writer.lock"
+
 
 class ArchiveWriter:
-    """The one writer of a data folder's archive.
+    """The only writer of a data folder's archive.
 
-    `ends` asks the graph for the committed ends of the shards; it is called once nobody else can move them. Raises
-    ArchiveLocked where another writer is at work, DamagedArchive where a shard is shorter than the graph says, and
-    CannotWrite where the disk refuses.
+    `ends` reads the committed ends of the shards from the graph. It is called after the lock is taken, when no other
+    process can change them. Raises ArchiveLocked, DamagedArchive if a shard is shorter than its committed end, and
+    CannotWrite.
     """
 
     def __init__(self, folder: Path, ends: Callable[[], Mapping[str, int]], shard_bytes: int = SHARD_BYTES) -> None:
@@ -40,8 +41,8 @@ class ArchiveWriter:
         with ExitStack() as stack:
             stack.enter_context(writer_lock(folder))
             committed = ends()
-            refuse_damage(folder, committed)
-            cut_uncommitted(folder, committed)
+            require_committed(folder, committed)
+            truncate_uncommitted(folder, committed)
             self._number = max(map(int, committed), default=0)
             self._end = committed.get(self.shard, 0)
             self._open()
@@ -49,22 +50,25 @@ class ArchiveWriter:
 
     @property
     def shard(self) -> str:
-        """The open shard."""
+        """The name of the open shard."""
         return shard_name(self._number)
 
     @property
     def end(self) -> int:
-        """The end of the open shard in bytes: what the graph commits together with the patches before it."""
+        """The end of the open shard in bytes. Commit it to the graph together with the patches before it."""
         return self._end
 
     def append(self, images: Iterable[tuple[str, bytes]]) -> list[Location]:
-        """Write images (id, JPEG bytes) together, synced to the disk, and say where each one lies."""
+        """Write images (id, JPEG bytes) to one shard, sync them to the disk, and return where each one is.
+
+        Raises CannotWrite; the shard is then as it was before.
+        """
         if self._end >= self._shard_bytes:
-            self.turn()
+            self.rotate()
         locations = []
         path = shard_path(self._folder, self.shard)
         try:
-            with writing(path), path.open("r+b") as file:
+            with wrap_os_errors(path), path.open("r+b") as file:
                 file.seek(self._end)
                 for id, jpeg in images:
                     header = tarfile.TarInfo(f"{id}.jpg")
@@ -77,17 +81,17 @@ class ArchiveWriter:
                 file.flush()
                 os.fsync(file.fileno())
         except CannotWrite:
-            # Give the room back: on a full disk, even somebody who tidies up needs some.
+            # Free the space again: on a full disk, the user needs some even to delete files.
             with suppress(OSError):
                 os.truncate(path, self._end)
             raise
         self._end = end
         return locations
 
-    def turn(self) -> None:
-        """Seal the open shard and open the next: numbers only rise."""
+    def rotate(self) -> None:
+        """Seal the open shard and open the next one. A shard number is never used again. Raises CannotWrite."""
         path = shard_path(self._folder, self.shard)
-        with writing(path), path.open("r+b") as file:
+        with wrap_os_errors(path), path.open("r+b") as file:
             file.seek(self._end)
             file.write(TRAILER)
             file.flush()
@@ -107,19 +111,22 @@ class ArchiveWriter:
 
     def _open(self) -> None:
         path = shard_path(self._folder, self.shard)
-        with writing(path):
+        with wrap_os_errors(path):
             path.touch()
             sync_folder(self._folder)
 
 
 @contextmanager
 def writer_lock(folder: Path) -> Iterator[None]:
-    """Be the one writer of the archive; its folder is made if missing. Raises ArchiveLocked, CannotWrite."""
-    lock = FileLock(folder / "writer.lock")
-    with writing(folder):
+    """Hold the lock of the archive's only writer. The folder is made if it is missing.
+
+    Raises ArchiveLocked and CannotWrite.
+    """
+    lock = FileLock(folder / LOCK_FILE)
+    with wrap_os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
-            # Whoever asks `is_locked` holds it for a moment.
+            # `is_locked` in another process holds the lock for a moment.
             lock.acquire(timeout=1)
         except Timeout:
             raise ArchiveLocked(str(folder.parent)) from None
@@ -130,14 +137,14 @@ def writer_lock(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a writer is at work, whoever it is. Looking makes no file, and changes none."""
+    """Tell whether a writer holds the lock of the archive. This makes and changes no file."""
     import fcntl
 
     try:
-        with (folder / "writer.lock").open() as file:
+        with (folder / LOCK_FILE).open() as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except OSError:
-        return False  # nobody ever wrote here, or somebody whose lock we may not look at
+        return False  # the archive was never written to, or this user may not read the lock
     return False

@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The findings of a check."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from typing import Any
 
 RESTORE = (
     "Restore graph and data folder from backups that belong together; without any, "
-    "`affinity graph reset` (where the server is the local one) and ingest the videos again."
+    "`affinity graph reset` (if the server is the local one) and ingest the videos again."
 )
-REMOVES = "--mend removes it."
-NAMED = 3
-"""Examples that a finding names."""
+REMOVES = "--repair removes it."
+MAX_EXAMPLES = 3
+"""Examples that a finding holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A rule that does not hold: how often, where for example, and what to do, or that it was mended."""
+    """A rule that is violated: how often, some examples, and what to do, unless it was repaired."""
 
     area: str
     rule: str
     count: int
     examples: Sequence[str]
-    cure: str = RESTORE
-    mended: bool = False
+    remedy: str = RESTORE
+    repaired: bool = False
 
 
 @dataclass
 class Findings:
-    """`checked` counts, by area, the things that were looked at; `notes` are for whoever reads the findings."""
+    """All findings of a check. `checked` is the number of checked things by area; `notes` are shown to the user."""
 
     checked: dict[str, int] = field(default_factory=dict)
     found: list[Finding] = field(default_factory=list)
@@ -37,25 +37,27 @@ class Findings:
 
     @property
     def sound(self) -> bool:
-        return all(finding.mended for finding in self.found)
+        """Whether no problem remains."""
+        return all(finding.repaired for finding in self.found)
 
     @property
     def damaged(self) -> bool:
-        """Whether the graph lost or gained something that no interruption explains."""
-        return any(finding.cure == RESTORE for finding in self.found)
+        """Whether something is wrong that no interruption explains."""
+        return any(finding.remedy == RESTORE for finding in self.found)
 
     def count(self, area: str, things: int) -> None:
+        """Add to the number of checked things of an area."""
         self.checked[area] = self.checked.get(area, 0) + things
 
-    def add(self, area: str, rule: str, examples: Sequence[str], cure: str = RESTORE, mended: bool = False) -> None:
-        """Note that a rule does not hold of these; of none, nothing."""
+    def add(self, area: str, rule: str, examples: Sequence[str], remedy: str = RESTORE, repaired: bool = False) -> None:
+        """Add a finding with all violations of a rule as examples; nothing if there are none."""
         if examples:
-            self.found.append(Finding(area, rule, len(examples), examples[:NAMED], cure, mended))
+            self.found.append(Finding(area, rule, len(examples), examples[:MAX_EXAMPLES], remedy, repaired))
 
-    def mark_unreliable(self, note: str, cure: str) -> None:
-        """Nothing that was found is certain: say why, and the same of what to do about each."""
+    def mark_unreliable(self, note: str, remedy: str) -> None:
+        """Note why no finding is certain, and give all findings the same remedy."""
         self.notes.append(note)
-        self.found = [replace(finding, cure=cure) for finding in self.found]
+        self.found = [replace(finding, remedy=remedy) for finding in self.found]
 
     def as_json(self) -> dict[str, Any]:
         found = [asdict(finding) for finding in self.found]

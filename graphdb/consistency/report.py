@@ -1,4 +1,4 @@
-"""A check as a person sees it: a bar while bytes are read, a short table, and a sentence for each thing found."""
+"""Show a check at a terminal: a progress bar, a table, and a sentence for each finding."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.table import Table
 from graphdb.consistency.findings import Finding, Findings
 
 
-class Meter:
-    """How many images were read, and how fast; a bar at a terminal. Use it as a context manager."""
+class ProgressMeter:
+    """Counts images and bytes that were read, with a progress bar at a terminal. Use it as a context manager."""
 
     def __init__(self, console: Console, total: int) -> None:
         self._began = time.monotonic()
@@ -30,7 +30,7 @@ class Meter:
         self._task = self._progress.add_task("images", total=total, rate="")
 
     def advance(self, images: int, size: int) -> None:
-        """Some more images were read, `size` bytes in all."""
+        """Count some more images, with `size` bytes in total."""
         self._images += images
         self._bytes += size
         self._progress.update(self._task, advance=images, rate=self.rate)
@@ -45,7 +45,7 @@ class Meter:
         seconds = max(time.monotonic() - self._began, 1e-3)
         return f"{self._images / seconds:,.0f} images/s, {self._bytes / seconds / 1e6:,.0f} MB/s"
 
-    def __enter__(self) -> Meter:
+    def __enter__(self) -> ProgressMeter:
         self._progress.start()
         return self
 
@@ -54,7 +54,7 @@ class Meter:
 
 
 def show(findings: Findings, console: Console) -> None:
-    """The table of what was checked, then what was found."""
+    """Print a table of what was checked, then the findings."""
     table = Table(box=None, pad_edge=False)
     table.add_column("checked")
     table.add_column("number", justify="right")
@@ -64,25 +64,25 @@ def show(findings: Findings, console: Console) -> None:
         number = f"{findings.checked[area]:,}" if area in findings.checked else ""
         table.add_row(area, number, f"{problems:,}" if problems else "–")
     console.print(table)
-    lines = [*findings.notes, *map(sentence, findings.found), *verdict(findings)]
+    lines = [*findings.notes, *map(sentence, findings.found), *conclusion(findings)]
     for line in lines:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def sentence(finding: Finding) -> str:
     examples = ", ".join(finding.examples) + (", …" if finding.count > len(finding.examples) else "")
-    state = "Mended." if finding.mended else finding.cure
+    state = "Repaired." if finding.repaired else finding.remedy
     cases = "1 case" if finding.count == 1 else f"{finding.count:,} cases"
     return f"{finding.rule} Not so in {cases}: {examples}. {state}"
 
 
-def verdict(findings: Findings) -> list[str]:
-    """The last line; none where nothing was looked at."""
-    left = sum(not finding.mended for finding in findings.found)
+def conclusion(findings: Findings) -> list[str]:
+    """Return the last line, if anything was checked."""
+    left = sum(not finding.repaired for finding in findings.found)
     if not findings.checked:
         return []
     if not findings.found:
         return ["Graph and data folder are sound."]
     if not left:
-        return ["All of it was mended: the rest is sound."]
+        return ["All problems were repaired: graph and data folder are sound."]
     return ["1 problem remains." if left == 1 else f"{left} problems remain."]

@@ -1,4 +1,4 @@
-"""What must hold of the graph by itself: one query a rule in `cypher/check`, its first line the rule in words."""
+"""Check the rules that the graph must satisfy: one query each in `cypher/check`, whose first line is the rule."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from graphdb.consistency.findings import REMOVES, RESTORE, Finding, Findings
 from graphdb.consistency.queries import CheckStore
 from graphdb.store import queries
 
-MOST = 1000
+MAX_COUNT = 1000
 """Violations of one rule that are counted."""
 FOLDER = "check/"
 COUNTED = {
@@ -16,41 +16,41 @@ COUNTED = {
     "clusters": ("inter", "children"),
     "snapshots": ("snapshots",),
 }
-"""By the area that a rule's name begins with: of what it looks at."""
+"""For each area, which starts the name of a rule: the things that its rules check."""
 LEFTOVER = "leftover_"
-"""How rules begin that have a query of the same ending in `cypher/sweep_*`."""
+"""Starts the names of rules about leftovers. `cypher/sweep_<rest of the name>` removes them."""
 
 
 def rules() -> list[str]:
-    """The rules by name, an area's together."""
+    """Return the names of all rules, sorted by area."""
     return [name.removeprefix(FOLDER) for name in queries.names() if name.startswith(FOLDER)]
 
 
-def words(rule: str) -> str:
-    """The rule as a sentence."""
+def rule_text(rule: str) -> str:
+    """Return the rule as a sentence."""
     return queries.text(FOLDER + rule).partition("\n")[0].removeprefix("// ")
 
 
 def check_rules(store: CheckStore, findings: Findings) -> None:
-    """Ask every rule of the graph but those about leftovers."""
+    """Check every rule except those about leftovers."""
     counts = store.counts()
     for area, things in COUNTED.items():
         findings.count(area, sum(counts[thing] for thing in things))
     for rule in rules():
         if not rule.startswith(LEFTOVER):
-            ask(rule, store, findings)
+            check_rule(rule, store, findings)
 
 
-def check_leftovers(store: CheckStore, findings: Findings, mend: bool) -> None:
-    """Nodes that an interruption left, swept where `mend` allows it."""
+def check_leftovers(store: CheckStore, findings: Findings, repair: bool) -> None:
+    """Look for nodes that an interruption left, and remove them with `repair`."""
     for rule in rules():
-        if rule.startswith(LEFTOVER) and ask(rule, store, findings, REMOVES, mend) and mend:
+        if rule.startswith(LEFTOVER) and check_rule(rule, store, findings, REMOVES, repair) and repair:
             store.sweep(rule.removeprefix(LEFTOVER))
 
 
-def ask(rule: str, store: CheckStore, findings: Findings, cure: str = RESTORE, mended: bool = False) -> int:
-    """How often a rule does not hold."""
-    count, examples = store.violations(FOLDER + rule, MOST)
+def check_rule(rule: str, store: CheckStore, findings: Findings, remedy: str = RESTORE, repaired: bool = False) -> int:
+    """Add a finding if the rule is violated, and return the number of violations."""
+    count, examples = store.violations(FOLDER + rule, MAX_COUNT)
     if count:
-        findings.found.append(Finding(rule.partition("_")[0], words(rule), count, examples, cure, mended))
+        findings.found.append(Finding(rule.partition("_")[0], rule_text(rule), count, examples, remedy, repaired))
     return count

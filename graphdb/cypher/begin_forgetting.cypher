@@ -1,4 +1,4 @@
-// From here on some videos are being forgotten, and the snapshots that use them have ended.
+// Mark videos as being forgotten, and end the snapshots that use them.
 UNWIND $videos AS id
 MATCH (v:Video {id: id})
 SET v.forgotten = coalesce(v.forgotten, datetime())

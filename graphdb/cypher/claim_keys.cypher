@@ -1,4 +1,4 @@
-// A run of consecutive keys, claimed in the transaction that writes the segment.
+// Reserve consecutive keys, in the transaction that writes the segment.
 MERGE (c:Counter {kind: $kind})
 ON CREATE SET c.next = 0
 WITH c, c.next AS first

@@ -1,4 +1,4 @@
-// How much of everything there is; answered from the count store, whatever the size.
+// The number of nodes and relationships of each kind. Neo4j reads them from its count store, whatever the size.
 RETURN COUNT { (:Video) } AS videos,
        COUNT { (:Patch) } AS patches,
        COUNT { (:Frame) } AS frames,

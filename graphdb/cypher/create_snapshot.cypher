@@ -1,4 +1,4 @@
-// A snapshot under construction: nobody sees it before it is published. One that has ended begins anew.
+// Create a snapshot, which is invisible until it is published. A snapshot that has ended is created again.
 MERGE (s:Snapshot {id: $id})
 ON CREATE SET s.created = datetime(), s.fit = $fit, s.frames = $frames, s.settings = $settings
 FOREACH (_ IN CASE WHEN s.ended IS NULL THEN [] ELSE [1] END | REMOVE s.ended, s.successor, s.published, s.place)

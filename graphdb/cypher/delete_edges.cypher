@@ -1,4 +1,4 @@
-// Delete segments of INTER edges with all that they hold, and the copies found on the way to them.
+// Delete segments of INTER edges with all that they hold, and the COPY relationships that were found with them.
 UNWIND $segments AS id
 MATCH (g:Segment {id: id, kind: 'inter'})
 CALL (g) {

@@ -1,4 +1,4 @@
-// Delete the parents of a fit that no start is in and no segment is of.
+// Delete the parents of a cluster model that have no starts and no segments.
 MATCH (p:Parent {fit: $fit})
 WHERE NOT EXISTS { (p)<-[:IN]-() } AND NOT EXISTS { (p)<-[:OF]-() }
 DETACH DELETE p

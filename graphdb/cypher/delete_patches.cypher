@@ -1,4 +1,4 @@
-// Delete a video's tracks, patches and whole frames; the video itself goes when its pixels are gone.
+// Delete a video's tracks, patches and whole frames. The video itself is deleted after its images.
 MATCH (v:Video {id: $video})
 CALL (v) {
   MATCH (v)<-[:FROM]-(p:Patch)

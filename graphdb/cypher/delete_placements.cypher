@@ -1,4 +1,4 @@
-// Take some starts out of the parents of a fit.
+// Remove some starts from the parents of a cluster model.
 MATCH (p:Parent {fit: $fit})<-[r:IN]-(:Start)
 WITH r
 LIMIT $count

@@ -1,4 +1,4 @@
-// Delete segments of tracks, and the patches and whole frames that are then of no track.
+// Delete segments of tracks, and the patches and whole frames that belong to no track then.
 UNWIND $segments AS id
 MATCH (g:Segment {id: id, kind: 'intra'})-[:OF]->(v:Video)
 CALL (g) {

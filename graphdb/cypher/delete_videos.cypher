@@ -1,4 +1,4 @@
-// Delete videos that nothing is left of.
+// Delete videos that have no patches and no segments.
 UNWIND $videos AS id
 MATCH (v:Video {id: id})
 WHERE NOT EXISTS { (v)<-[:FROM]-() } AND NOT EXISTS { (v)<-[:OF]-() }

@@ -1,4 +1,4 @@
-// The segments of INTER edges in whose parents a video had starts, and that no snapshot uses.
+// The segments of INTER edges that no snapshot uses, of the parents that a video has starts in.
 MATCH (:Video {id: $video})<-[:FROM]-(:Start)-[:IN]->(:Parent)<-[:OF]-(g:Segment {kind: 'inter'})
 WHERE NOT EXISTS { (g)<-[:USES]-() }
 RETURN DISTINCT g.id AS id, g.count AS count

@@ -1,4 +1,5 @@
-// A snapshot has ended: it names its successor, which stands where it stood if not before, and lets go of its segments.
+// End a snapshot: it names its successor, and lets go of its segments. The successor takes the snapshot's place in the
+// order of snapshots, unless it is newer.
 MATCH (s:Snapshot {id: $id})
 SET s.ended = coalesce(s.ended, datetime()), s.successor = $successor
 WITH s, coalesce(s.place, s.published) AS place

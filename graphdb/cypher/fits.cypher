@@ -1,4 +1,4 @@
-// The centroid fits that have placed starts.
+// The cluster models that have assigned starts.
 MATCH (p:Parent)
 WHERE p.fit IS NOT NULL
 RETURN DISTINCT p.fit AS fit

@@ -1,3 +1,3 @@
-// Where the image of a whole frame lies in the archive.
+// Where the image of a whole frame is in the archive.
 MATCH (f:Frame {id: $id})
 RETURN f.shard AS shard, f.offset AS offset, f.size AS size

@@ -1,4 +1,4 @@
-// What some videos have, and the snapshots that use them.
+// The numbers of starts and patches of some videos, and the snapshots that use the videos and have not ended.
 UNWIND $videos AS id
 MATCH (v:Video {id: id})
 RETURN v.id AS id, v.uri AS uri,

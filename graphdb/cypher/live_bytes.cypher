@@ -1,4 +1,4 @@
-// How much of each shard is pointed to, in bytes: images with their tar headers, in blocks of 512.
+// The bytes of each shard that are pointed to: images with their tar headers, in blocks of 512 bytes.
 CALL () {
   MATCH (p:Patch)
   RETURN p.shard AS shard, p.size AS size

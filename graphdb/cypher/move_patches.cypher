@@ -1,4 +1,4 @@
-// Patches whose images lie in another shard now.
+// Point patches to the new locations of their images.
 UNWIND $images AS image
 MATCH (p:Patch {id: image.id})
 SET p.shard = image.shard, p.offset = image.offset

@@ -1,4 +1,4 @@
-// The side of crops that are not of this one, where some video has such.
+// A size of patch images that is not this one, if some video has one.
 MATCH (v:Video)
 WHERE v.crop <> $crop
 RETURN v.crop AS crop

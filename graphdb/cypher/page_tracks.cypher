@@ -1,4 +1,4 @@
-// A page of segments of tracks in id order, with all that their ids are made of.
+// A page of segments of tracks in id order, with all that their ids are computed from.
 MATCH (g:Segment)
 WHERE g.id > $after AND g.kind = 'intra'
 WITH g

@@ -1,4 +1,4 @@
-// One patch and all that is joined to it.
+// One patch with its video, frame, parents and neighbors.
 MATCH (p:Patch {id: $id})-[:FROM]->(v:Video)
 RETURN p AS patch, p:Start AS start, v.id AS video, v.uri AS uri,
        head([(p)-[:SEEN]->(f:Frame) | f]) AS frame,

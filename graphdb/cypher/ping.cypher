@@ -1,2 +1,2 @@
-// Does the graph answer?
+// Test whether the graph answers.
 RETURN 1 AS one

@@ -1,6 +1,6 @@
-// Count the snapshot's content and publish it: from here on it never changes. It is the newest, or stands where the one
-// stood that it takes the place of.
-OPTIONAL MATCH (before:Snapshot {id: $succeeds})
+// Count the content of the snapshot, and publish it: from then on it never changes. It is the newest snapshot, or takes
+// the place of the snapshot that it replaces.
+OPTIONAL MATCH (before:Snapshot {id: $replaces})
 WITH coalesce(before.place, before.published) AS place
 MATCH (s:Snapshot {id: $id})-[:USES]->(g:Segment)
 WITH s, place,

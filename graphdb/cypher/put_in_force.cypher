@@ -1,4 +1,4 @@
-// From here on a segment holds its video's current tracks of its length; the one that did before keeps its own.
+// Make this segment the current tracks of its video and length. The segment that was current before is kept.
 MATCH (g:Segment {id: $id})-[:OF]->(v:Video)
 SET g.current = true
 WITH g, v

@@ -1,4 +1,4 @@
-// The starts of a snapshot but those of videos that are being forgotten.
+// The starts of a snapshot, without those of videos that are being forgotten.
 MATCH (:Snapshot {id: $id})-[:USES]->(g:Segment {kind: 'intra'})-[:OF]->(v:Video)
 WHERE v.forgotten IS NULL
 CALL (g) {

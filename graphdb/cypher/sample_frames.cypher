@@ -1,5 +1,5 @@
-// The whole frames that tracks start in, by the keys of the tracks. One record of columns; `i` restores the order, and
-// is left out where the frame was not kept.
+// The whole frames that tracks start in, by the keys of the tracks. The answer is one record of columns: `i` restores
+// the order, and leaves out tracks whose frame was not kept.
 UNWIND range(0, size($keys) - 1) AS i
 MATCH (a)-[r:INTRA {key: $keys[i]}]->()
 USING INDEX r:INTRA(key)

@@ -1,8 +1,8 @@
-// INTER edges by key (Sec. 5), with A or the end of its track, and B or the end of its own, as a pair has them.
-// One record of columns; `i` restores the order. What can be told from something else is not read: the id of an end is
-// its start's plus the length of the track, and the group is the parent of the edge's segment.
-// The hint: a plan made when the graph had just been written was once seen to scan all edges for each key, for as
-// long as it was kept.
+// INTER edges (A, B) by key (Sec. 5), each with A or the end of A's track, and B or the end of B's track.
+// The answer is one record of columns: `i` restores the order. What follows from other values is not read: the id of an
+// end is the id of its start plus the length of the track, and the group is the parent of the edge's segment.
+// The hint is needed because a plan that was made just after the graph was written once scanned all edges for each key,
+// and Neo4j kept using that plan.
 UNWIND range(0, size($keys) - 1) AS i
 MATCH (start)-[r:INTER {key: $keys[i]}]->(other)
 USING INDEX r:INTER(key)

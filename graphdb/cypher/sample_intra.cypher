@@ -1,6 +1,6 @@
-// Tracks by key, with the parent of the start. One record of columns; `i` restores the order.
-// The hint: a plan made when the graph had just been written was once seen to scan all edges for each key, for as
-// long as it was kept.
+// Tracks by key, with the parent of the start. The answer is one record of columns: `i` restores the order.
+// The hint is needed because a plan that was made just after the graph was written once scanned all edges for each key,
+// and Neo4j kept using that plan.
 UNWIND range(0, size($keys) - 1) AS i
 MATCH (a)-[r:INTRA {key: $keys[i]}]->(b)
 USING INDEX r:INTRA(key)

@@ -1,4 +1,4 @@
-// Every constraint and index, created once. Uniqueness makes each write idempotent and each look-up a seek.
+// Every constraint and index. Unique values make each write repeatable, and each look-up an index seek.
 CREATE CONSTRAINT store_name IF NOT EXISTS FOR (s:Store) REQUIRE s.name IS UNIQUE;
 CREATE CONSTRAINT counter_kind IF NOT EXISTS FOR (c:Counter) REQUIRE c.kind IS UNIQUE;
 CREATE CONSTRAINT shard_id IF NOT EXISTS FOR (s:Shard) REQUIRE s.id IS UNIQUE;

@@ -1,3 +1,3 @@
-// Is this segment there already?
+// Test whether a segment exists.
 MATCH (g:Segment {id: $id})
 RETURN g.id AS id

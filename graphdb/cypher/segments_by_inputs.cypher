@@ -1,4 +1,4 @@
-// The versions of INTER edges that were already computed from these inputs, and the copies found on the way.
+// The segments of INTER edges that are already computed from these inputs, and the copies that were found with them.
 UNWIND $inputs AS inputs
 MATCH (g:Segment {inputs: inputs})
 CALL (g) {

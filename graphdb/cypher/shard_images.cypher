@@ -1,4 +1,4 @@
-// All that points into a shard, in one row, as [id, offset, size].
+// Every image of a shard that is pointed to, in one row, as [id, offset, size].
 CALL () {
   MATCH (p:Patch)
   WHERE p.shard = $shard

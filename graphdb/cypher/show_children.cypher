@@ -1,4 +1,4 @@
-// The child clusters of a snapshot, a row a parent; only those with a member from one of some videos, if any are named.
+// The child clusters of a snapshot, one row per parent. If $videos is set: only those with a member from one of them.
 MATCH (:Snapshot {id: $id})-[:USES]->(g:Segment {kind: 'inter'})-[:OF]->(p:Parent)
 MATCH (g)<-[:IN]-(c:Child)
 WHERE $videos IS NULL OR EXISTS { (c)<-[:MEMBER]-(:Start)-[:FROM]->(v:Video) WHERE v.id IN $videos }

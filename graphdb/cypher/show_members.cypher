@@ -1,4 +1,4 @@
-// The four members of child clusters, and the INTER edges of the same segment that join them (Sec. 4.2).
+// The members of child clusters, and the INTER edges of the same segment between them (Sec. 4.2).
 UNWIND $children AS child
 MATCH (c:Child {id: child})-[:IN]->(g:Segment)
 WITH c, g, COLLECT { MATCH (a:Start)-[:MEMBER]->(c) RETURN a ORDER BY a.id } AS members

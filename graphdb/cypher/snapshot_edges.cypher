@@ -1,4 +1,4 @@
-// Every INTER edge of a snapshot with its similarity, and the videos that its segments took for copies, by segment.
+// Every INTER edge of a snapshot with its similarity, and the pairs of videos that are copies, one row per segment.
 MATCH (:Snapshot {id: $id})-[:USES]->(g:Segment {kind: 'inter'})
 CALL (g) {
   MATCH (a:Start)-[r:INTER]->(b:Start)

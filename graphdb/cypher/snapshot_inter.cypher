@@ -1,4 +1,4 @@
-// Every INTER edge of a snapshot, as two columns a segment.
+// Every INTER edge of a snapshot, as two columns per segment.
 MATCH (:Snapshot {id: $id})-[:USES]->(g:Segment {kind: 'inter'})
 CALL (g) {
   MATCH (a:Start)-[r:INTER]->(b:Start)

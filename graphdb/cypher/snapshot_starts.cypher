@@ -1,4 +1,4 @@
-// Every start of a snapshot, with the file its video came from.
+// Every start of a snapshot, with the URI of its video.
 MATCH (:Snapshot {id: $id})-[:USES]->(g:Segment {kind: 'intra'})-[:OF]->(v:Video)
 CALL (g) {
   MATCH (a:Start)-[r:INTRA]->(:End)

@@ -1,4 +1,4 @@
-// The published snapshots, newest first. A successor stands where what it takes the place of stood.
+// The published snapshots, newest first. A successor has the place of the snapshot that it replaced.
 MATCH (s:Snapshot)
 WHERE s.created IS NOT NULL AND s.published IS NOT NULL
 RETURN s AS snapshot

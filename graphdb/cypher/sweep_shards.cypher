@@ -1,4 +1,4 @@
-// Forget shards of the archive that nothing points into.
+// Remove shards that nothing points into.
 MATCH (s:Shard)
 WHERE s.id IN $ids
 DELETE s

@@ -1,4 +1,5 @@
-// Remove the snapshots that an interrupted ingest left unpublished: by all that it writes first, so nobody else's.
+// Remove snapshots that an interrupted ingest left unpublished. They have the properties of ours, so they do not belong
+// to others.
 MATCH (s:Snapshot)
 WHERE s.published IS NULL AND s.created IS NOT NULL AND s.settings IS NOT NULL AND s.frames IS NOT NULL
 OPTIONAL MATCH (before:Snapshot)

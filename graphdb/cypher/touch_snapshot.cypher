@@ -1,4 +1,4 @@
-// Somebody reads this snapshot: pruning leaves it alone for a day. Stamped at most once a minute.
+// Note that a snapshot is being read, at most once a minute: pruning keeps it for a day.
 MATCH (s:Snapshot {id: $id})
 WHERE s.read IS NULL OR s.read < datetime() - duration('PT1M')
 SET s.read = datetime()

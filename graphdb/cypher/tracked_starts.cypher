@@ -1,4 +1,4 @@
-// The starts of every video's current tracks of one length: what clustering works on.
+// The starts of every video's current tracks of one length: the input of clustering.
 MATCH (v:Video)<-[:OF]-(g:Segment {kind: 'intra', frames: $frames})
 WHERE g.current
 CALL (g) {

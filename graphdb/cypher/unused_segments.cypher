@@ -1,4 +1,4 @@
-// The segments that none of some snapshots uses; current tracks of a video are kept in any case.
+// The segments that none of some snapshots uses. The current tracks of a video always count as used.
 MATCH (g:Segment)
 WHERE g.kind IN ['inter', 'intra']
   AND NOT EXISTS { MATCH (g)<-[:USES]-(s:Snapshot) WHERE s.id IN $kept }

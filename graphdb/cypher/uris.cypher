@@ -1,4 +1,4 @@
-// The files that some videos came from.
+// The URIs of some videos.
 UNWIND $ids AS id
 MATCH (v:Video {id: id})
 RETURN v.uri AS uri

@@ -1,4 +1,4 @@
-// What the snapshot consists of.
+// Add segments to a snapshot.
 MATCH (s:Snapshot {id: $id})
 UNWIND $segments AS segment
 MATCH (g:Segment {id: segment})

@@ -1,4 +1,4 @@
-// Child clusters: four starts, each among the nearest neighbors of the other three (Sec. 4.2).
+// Child clusters: each start is among the nearest neighbors of the others (Sec. 4.2).
 MATCH (g:Segment {id: $segment})
 UNWIND range(0, size($children) - 1) AS i
 CREATE (c:Child {id: $segment + '-' + toString(i)})-[:IN]->(g)

@@ -1,4 +1,4 @@
-// Videos that show the same footage, each pair from the lower id to the higher.
+// Pairs of videos that show the same footage, each from the lower id to the higher.
 UNWIND $copies AS copy
 MATCH (a:Video {id: copy[0]})
 MATCH (b:Video {id: copy[1]})

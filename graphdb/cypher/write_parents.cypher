@@ -1,4 +1,4 @@
-// The k-means cluster of each start, under one centroid fit (Sec. 4.2).
+// The k-means cluster of each start, under one cluster model (Sec. 4.2).
 UNWIND $rows AS row
 MATCH (a:Patch {id: row.start})
 MERGE (p:Parent {id: row.parent})

@@ -1,3 +1,3 @@
-// The archive counts up to here.
+// Set the committed end of a shard of the archive.
 MERGE (s:Shard {id: $id})
 SET s.end = $end

@@ -1,4 +1,4 @@
-// The tracks of one video: start, end, the start's whole frame, and INTRA between the two (Sec. 4.3).
+// The tracks of one video: start, end, the start's whole frame, and INTRA between start and end (Sec. 4.3).
 MATCH (v:Video {id: $video})
 UNWIND range(0, size($tracks) - 1) AS i
 WITH v, $tracks[i] AS track, $first + i AS key

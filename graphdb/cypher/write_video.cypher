@@ -1,3 +1,3 @@
-// A video, as it was mined last.
+// A video, with the settings that it was last mined with.
 MERGE (v:Video {id: $video.id})
 SET v += $video

@@ -12,71 +12,72 @@ from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
-from foundation.files import alone
-from graphdb.errors import GraphdbError
+from foundation.errors import AffinityError
+from foundation.files import exclusive_lock
 from graphdb.server.java import Java
 from graphdb.server.process import ServerProcess
-from graphdb.server.runtime import archive_of, jar_folder
+from graphdb.server.runtime import aot_cache_file, jar_folder
 
-REHEARSAL_SECONDS = 600.0
-
-
+BUILD_SECONDS = 600.0
+"""Seconds that each step of a build may take."""
 KEPT = 2
-"""Archives kept: one for each of the last environments that ran Neo4j, 160 MB each."""
+"""Number of caches that are kept, one for each of the last environments that ran Neo4j. A cache has 160 MB."""
+SCRATCH_PREFIX = ".rehearsal-"
+"""Starts the names of temporary folders."""
 
 
 def main() -> None:
-    """Rehearse, unless somebody is at it. It is an aid: what goes wrong is tried again after a later start."""
+    """Build the cache, unless another process does. Errors are ignored: a later start of the server tries again."""
     os.nice(19)
     jars = jar_folder()
     java = Java(jars.paths)
-    archive = archive_of(java)
-    with suppress(GraphdbError), alone(archive.parent / ".rehearsal.lock", 0, "rehearsing Neo4j's start"):
-        if not archive.exists():
-            # Somebody may have touched a jar since it was fetched; one that differs goes, and is fetched again.
+    cache = aot_cache_file(java)
+    with suppress(AffinityError), exclusive_lock(cache.parent / ".rehearsal.lock", 0, "building the AOT cache"):
+        if not cache.exists():
+            # A jar may have changed since it was downloaded. It is removed then, and the next start downloads it.
             jars.verify()
-            clear(archive.parent)
-            rehearse(java, archive)
+            clean_up(cache.parent)
+            build(java, cache)
 
 
-def rehearse(java: Java, archive: Path) -> None:
-    """Write the archive, or an empty file where this machine makes none: starts are longer then, and nothing else."""
-    with TemporaryDirectory(prefix=".rehearsal-", dir=archive.parent, ignore_cleanup_errors=True) as scratch:
+def build(java: Java, cache: Path) -> None:
+    """Write the cache, or an empty file if this machine cannot make one: then all starts take longer."""
+    with TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=cache.parent, ignore_cleanup_errors=True) as scratch:
         made, record = Path(scratch) / "made", Path(scratch) / "record"
         create = java.command("-XX:AOTMode=create", f"-XX:AOTConfiguration={record}", f"-XX:AOTCache={made}")
-        with suppress(GraphdbError, subprocess.TimeoutExpired):
-            perform(replace(java, options=("-XX:AOTMode=record", f"-XX:AOTConfiguration={record}")), Path(scratch))
-            subprocess.run(create, stdin=subprocess.DEVNULL, capture_output=True, timeout=REHEARSAL_SECONDS)
+        with suppress(AffinityError, subprocess.TimeoutExpired):
+            training_run(replace(java, options=("-XX:AOTMode=record", f"-XX:AOTConfiguration={record}")), Path(scratch))
+            subprocess.run(create, stdin=subprocess.DEVNULL, capture_output=True, timeout=BUILD_SECONDS)
         made.touch()
-        made.replace(archive)
+        made.replace(cache)
 
 
-def clear(folder: Path) -> None:
-    """Make room: end and remove what a killed rehearsal left, and the oldest archives."""
-    for left in folder.glob(".rehearsal-*"):
-        ServerProcess(left / "neo4j").end(patience=0)
-        shutil.rmtree(left, ignore_errors=True)
-    archives = sorted(folder.glob("neo4j-*.aot"), key=lambda path: path.stat().st_mtime, reverse=True)
-    for outdated in archives[KEPT - 1 :]:
+def clean_up(folder: Path) -> None:
+    """End and remove what an interrupted build left, and remove the oldest caches."""
+    for leftover in folder.glob(f"{SCRATCH_PREFIX}*"):
+        ServerProcess(leftover / "neo4j").end(timeout=0)
+        shutil.rmtree(leftover, ignore_errors=True)
+    caches = sorted(folder.glob("neo4j-*.aot"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for outdated in caches[KEPT - 1 :]:
         outdated.unlink()
 
 
-def perform(java: Java, scratch: Path) -> None:
-    """Start a server in a scratch folder, ask it what every user asks, and stop it."""
+def training_run(java: Java, scratch: Path) -> None:
+    """Start a server in a temporary folder, run the first queries of every user, and stop it."""
     from graphdb.server.local import LocalServer
     from graphdb.store.graph import GraphStore
 
     server = LocalServer(scratch / "neo4j", console=Console(quiet=True), java=java)
     try:
-        there = server.start(patience=REHEARSAL_SECONDS)
-        with GraphStore(there.uri, there.user, there.password) as store:
+        connection = server.start(timeout=BUILD_SECONDS)
+        with GraphStore(connection.uri, connection.user, connection.password) as store:
             store.ensure_schema()
             store.counts()
             store.snapshots()
-        # Java writes its record as it ends.
-        server.stop(patience=REHEARSAL_SECONDS)
+        # Java writes its record when it ends.
+        server.stop(timeout=BUILD_SECONDS)
     except BaseException:
-        server.stop(patience=0)
+        server.stop(timeout=0)
         raise
 
 

@@ -1,9 +1,8 @@
-"""A whole graph as CSV that `neo4j-admin database import` reads: every node, relationship, property, label and type.
+"""Export the whole graph as CSV files that `neo4j-admin database import` can read.
 
-Of a database that holds data of others too: the nodes with a label of ours, and what joins two of them.
-
-A folder holds `nodes.<labels>.csv` and `relationships.<type>.csv`, and last `graph.json`, which says that all is there:
-the store id, and the rows of each file.
+A folder holds `nodes.<labels>.csv`, `relationships.<type>.csv`, and `graph.json` with the store id and the number of
+rows of each file. `graph.json` is written last, so its existence means that the export is complete. If the database
+holds data of others too, only nodes with a label of Affinity Graph are exported, and the relationships between them.
 """
 
 from __future__ import annotations
@@ -19,10 +18,10 @@ from typing import Any, TextIO
 from neo4j.time import DateTime
 
 from foundation.data_folder import DataFolder
-from foundation.files import atomic_write, writing
+from foundation.files import atomic_write, wrap_os_errors
 from graphdb.archive.writer import writer_lock
-from graphdb.errors import CannotExport
-from graphdb.model import LABELS, Holding
+from graphdb.errors import GraphdbError
+from graphdb.model import LABELS, DatabaseContents
 from graphdb.store.graph import GraphStore
 from graphdb.store.records import Entity, Kind, PropertyTypes
 
@@ -35,13 +34,13 @@ TYPES = {
     "STRING NOT NULL": "string",
     "ZONED DATETIME NOT NULL": "datetime",
 }
-"""What the importer calls the types of values that a graph of ours has."""
-BUFFER = 1 << 20
+"""The types of values in the graph, and how the importer calls them."""
+BUFFER_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an export holds: rows by file."""
+    """The content of `graph.json`: the store id, and the number of rows of each file."""
 
     format: int
     store: str
@@ -50,34 +49,39 @@ class Manifest:
 
 
 def export_graph(store: GraphStore, folder: DataFolder, target: Path) -> Manifest:
-    """Write the graph to a folder that is empty, or made here.
+    """Write the graph to a folder, which is made if it is missing, and must be empty.
 
-    Raises ArchiveLocked while somebody writes to the data folder, CannotExport, CannotWrite and GraphUnavailable.
+    Raises ArchiveLocked while another command writes to the data folder, CannotWrite, GraphUnavailable, and
+    GraphdbError if the folder is not empty.
     """
     with writer_lock(folder.archive):
-        with writing(target):
+        with wrap_os_errors(target):
             target.mkdir(parents=True, exist_ok=True)
             if any(target.iterdir()):
-                raise CannotExport(target, "it is not empty. Name a new folder")
-        nodes = Tables(target, "nodes", [":ID"], store.node_types()).write(store.nodes())
+                raise cannot_export(target, "it is not empty. Name a new folder")
+        nodes = CsvFiles(target, "nodes", [":ID"], store.node_types()).write(store.nodes())
         ends = [":START_ID", ":END_ID"]
-        relationships = Tables(target, "relationships", ends, store.relationship_types()).write(store.relationships())
+        relationships = CsvFiles(target, "relationships", ends, store.relationship_types()).write(store.relationships())
         manifest = Manifest(FORMAT, store.store_id() or "", nodes, relationships)
         with atomic_write(target / MANIFEST) as file:
             file.write(json.dumps(asdict(manifest), indent=2).encode())
     return manifest
 
 
-def left_behind(held: Holding, written: Manifest) -> str:
-    """What a database holds beside the graph that was exported, in words; nothing where that is all."""
-    nodes = held.nodes - sum(written.nodes.values())
-    relationships = held.relationships - sum(written.relationships.values())
-    theirs = sorted(set(held.labels) - set(LABELS))
-    return str(Holding(held.database, nodes, relationships, theirs, [])) if nodes or relationships else ""
+def cannot_export(folder: Path, reason: str) -> GraphdbError:
+    return GraphdbError(f"The graph cannot be exported to {folder}: {reason}.")
 
 
-class Tables:
-    """A file for each kind of node, or of relationship; `ids` are the heads of the columns before the properties."""
+def left_behind(contents: DatabaseContents, written: Manifest) -> str:
+    """Describe what the database holds besides the exported graph; an empty string if there is nothing."""
+    nodes = contents.nodes - sum(written.nodes.values())
+    relationships = contents.relationships - sum(written.relationships.values())
+    theirs = sorted(set(contents.labels) - set(LABELS))
+    return str(DatabaseContents(contents.database, nodes, relationships, theirs, [])) if nodes or relationships else ""
+
+
+class CsvFiles:
+    """One CSV file for each kind of node, or of relationship. `ids` are the headers of the columns of ids."""
 
     def __init__(self, target: Path, prefix: str, ids: Sequence[str], types: Iterable[PropertyTypes]) -> None:
         self._target = target
@@ -86,24 +90,24 @@ class Tables:
         self._columns: dict[Kind, dict[str, str]] = defaultdict(dict)
         for kind, name, of in types:
             if len(of) > 1 or (of and of[0] not in TYPES):
-                raise CannotExport(target, f"{'+'.join(kind)}.{name} has values of the types {', '.join(of)}")
+                raise cannot_export(target, f"{'+'.join(kind)}.{name} has values of the types {', '.join(of)}")
             if of:
                 self._columns[kind][name] = TYPES[of[0]]
 
     def write(self, rows: Iterable[Entity]) -> dict[str, int]:
-        """The number of rows of each file, by its name."""
+        """Write the rows, and return the number of rows of each file, by its name."""
         counts: dict[Kind, int] = defaultdict(int)
-        with writing(self._target), ExitStack() as stack:
+        with wrap_os_errors(self._target), ExitStack() as stack:
             files: dict[Kind, TextIO] = {}
             for kind, ids, properties in rows:
                 if kind not in files:
                     files[kind] = stack.enter_context(self._open(kind))
-                files[kind].write(line(ids, [properties.get(name) for name in self._columns[kind]]))
+                files[kind].write(csv_line(ids, [properties.get(name) for name in self._columns[kind]]))
                 counts[kind] += 1
         return {self._name(kind): count for kind, count in sorted(counts.items())}
 
     def _open(self, kind: Kind) -> TextIO:
-        file = (self._target / self._name(kind)).open("w", BUFFER, encoding="utf-8")
+        file = (self._target / self._name(kind)).open("w", BUFFER_BYTES, encoding="utf-8")
         file.write(",".join([*self._ids, *(f"{name}:{of}" for name, of in self._columns[kind].items())]) + "\n")
         return file
 
@@ -111,12 +115,12 @@ class Tables:
         return f"{self._prefix}.{'+'.join(kind)}.csv"
 
 
-def line(ids: Sequence[str], values: Sequence[Any]) -> str:
-    return ",".join([*(id.rpartition(":")[2] for id in ids), *map(cell, values)]) + "\n"
+def csv_line(ids: Sequence[str], values: Sequence[Any]) -> str:
+    return ",".join([*(id.rpartition(":")[2] for id in ids), *map(csv_value, values)]) + "\n"
 
 
-def cell(value: Any) -> str:
-    """A value as the importer reads it back; nothing for a property that is not there."""
+def csv_value(value: Any) -> str:
+    """Return a value as the importer reads it; an empty string if the node does not have the property."""
     if isinstance(value, str):
         return '"' + value.replace('"', '""') + '"'
     if value is None:

@@ -1,4 +1,4 @@
-"""What the local Neo4j is told: memory, ports, and the file it reads."""
+"""The configuration of the local Neo4j: its ports, its memory, and the file neo4j.conf."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 MEBI = 2**20
-OPENED = tuple(
+ADD_OPENS = tuple(
     f"--add-opens=java.base/{package}=ALL-UNNAMED"
     for package in ("java.nio", "java.io", "sun.nio.ch", "java.util.concurrent")
 )
-"""Packages of Java that Neo4j reaches into; it does not start, or import, without them."""
+"""Java options that open internal packages to Neo4j: without them it can neither start nor import."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Where a server listens, on loopback only."""
+    """The ports of a server, which listens on the loopback address only."""
 
     bolt: int = 7687
     http: int = 7474
 
     @classmethod
     def free(cls) -> Ports:
-        """Neo4j's own ports where nobody uses them, else any that are free."""
-        usual = cls()
-        return cls(_free_port(usual.bolt), _free_port(usual.http))
+        """Choose Neo4j's default ports if they are free, else any that are free."""
+        default = cls()
+        return cls(_free_port(default.bolt), _free_port(default.http))
 
     @property
     def uri(self) -> str:
@@ -51,12 +51,12 @@ def _free_port(wanted: int) -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on this port of the loopback address."""
-    if answers(port):
-        # BSD and macOS let two sockets share a port where one of them listens on all addresses.
+    """Tell whether a server can listen on this port of the loopback address."""
+    if is_listening(port):
+        # BSD and macOS let two sockets share a port if one of them listens on all addresses.
         return False
     with socket.socket() as listener:
-        # As Java does it: a port whose last connections linger is free.
+        # As Java does: a port counts as free while its last connections are still closing.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listener.bind((HOST, port))
@@ -65,7 +65,8 @@ def is_free(port: int) -> bool:
     return True
 
 
-def answers(port: int) -> bool:
+def is_listening(port: int) -> bool:
+    """Tell whether a server accepts connections on this port of the loopback address."""
     with socket.socket() as client:
         client.settimeout(1)
         return client.connect_ex((HOST, port)) == 0
@@ -73,20 +74,20 @@ def answers(port: int) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """MiB that the server may use."""
+    """The memory that the server may use, in MiB."""
 
     heap: int
     page_cache: int
 
     @classmethod
-    def of_machine(cls) -> Memory:
-        return cls.sized(machine_memory())
+    def for_machine(cls) -> Memory:
+        return cls.share_of(machine_memory())
 
     @classmethod
-    def sized(cls, total: int) -> Memory:
-        """A small share of `total` bytes: the server has the machine's other work beside it.
+    def share_of(cls, total: int) -> Memory:
+        """Take a small share of `total` bytes: the machine does other work too.
 
-        24 GiB give a heap of 1 GiB and 512 MiB of page cache.
+        24 GiB give a heap of 1 GiB and a page cache of 512 MiB.
         """
         mebi = total // MEBI
         return cls(heap=_clamp(mebi // 24, 512, 4096), page_cache=_clamp(mebi // 48, 128, 4096))
@@ -97,7 +98,7 @@ def _clamp(value: int, low: int, high: int) -> int:
 
 
 def machine_memory() -> int:
-    """Bytes of memory that this process may use: the machine's, or its container's where that is less."""
+    """Return the bytes of memory that this process may use: all of the machine, or less in a container."""
     import psutil
 
     limits = [int(psutil.virtual_memory().total)]
@@ -105,44 +106,44 @@ def machine_memory() -> int:
         try:
             limits.append(int(Path(path).read_text()))
         except (OSError, ValueError):
-            continue  # another system, another cgroup version, or "max"
+            continue  # not Linux, another version of cgroups, or "max"
     return min(limits)
 
 
 def neo4j_conf(ports: Ports, memory: Memory) -> str:
-    """neo4j.conf of a server on these ports. The server's heap and Java options are on its command line (`java.py`)."""
+    """Return the text of neo4j.conf. The heap and the Java options are on the command line (`java.py`)."""
     settings = {
         "server.default_listen_address": HOST,
         "server.default_advertised_address": HOST,
         "server.bolt.listen_address": f"{HOST}:{ports.bolt}",
-        # The Browser dials what is advertised: without the port it would try 7687.
+        # Neo4j Browser connects to the advertised address: without the port it would try 7687.
         "server.bolt.advertised_address": f"{HOST}:{ports.bolt}",
         "server.http.listen_address": f"{HOST}:{ports.http}",
         "server.http.advertised_address": f"{HOST}:{ports.http}",
         "server.https.enabled": "false",
         "server.memory.pagecache.size": f"{memory.page_cache}m",
-        # A data folder costs what it holds, not 256 MiB for each database's first log.
+        # Otherwise Neo4j would reserve 256 MiB for the first log of each database.
         "db.tx_log.preallocate": "false",
         "db.tx_log.rotation.retention_policy": "256M size",
-        # A start has tens of INTER and MEMBER: grouped by type, its one track is found without walking over them all.
+        # A start has tens of INTER and MEMBER. Grouped by type, its one INTRA is found without reading the others.
         "db.relationship_grouping_threshold": "8",
-        # Nothing leaves the machine, and nothing listens but Bolt and HTTP.
+        # Neo4j sends nothing to other machines, and only Bolt and HTTP listen.
         "dbms.usage_report.enabled": "false",
         "client.allow_telemetry": "false",
         "dbms.fleet_manager.enabled": "false",
         "server.fleet_discovery.enabled": "false",
         "server.http.x_forward.enabled": "false",
-        # LOAD CSV would otherwise read this very folder.
+        # Otherwise LOAD CSV could read the files of this folder.
         "dbms.security.allow_csv_import_from_file_urls": "false",
-        # Network threads linger for ten seconds after the last connection is closed; the store is clean before.
+        # Otherwise network threads wait for ten seconds after the last connection is closed; the store is clean before.
         "internal.server.bolt.thread_pool_shutdown_wait_time": "0s",
         "internal.server.bolt.connection_shutdown_wait_time": "0s",
         "internal.dbms.bolt.netty_server_shutdown_quiet_period_duration": "0s",
         "internal.dbms.bolt.netty_server_shutdown_timeout": "1s",
-        # The guide of the Browser comes from this machine.
+        # Neo4j Browser may load guides from this machine only.
         "browser.remote_content_hostname_whitelist": f"localhost,{HOST}",
     }
     head = "# Written at every start by `affinity graph start`; changes here are lost.\n"
-    # The server gets these on its command line; Neo4j's own tools, run on this folder, read them here.
-    tools = "".join(f"server.jvm.additional={option}\n" for option in OPENED)
+    # The server gets these on its command line; Neo4j's tools read them here.
+    tools = "".join(f"server.jvm.additional={option}\n" for option in ADD_OPENS)
     return head + "".join(f"{name}={value}\n" for name, value in settings.items()) + tools

@@ -1,4 +1,4 @@
-"""Ask a server whether it is up, and who it is."""
+"""Ask a server for its product and version."""
 
 from __future__ import annotations
 
@@ -6,89 +6,83 @@ import logging
 import re
 from typing import TYPE_CHECKING
 
-from graphdb.errors import GraphAccessDenied, GraphUnavailable, UnsupportedServer
+from graphdb.errors import GraphAccessDenied, GraphdbError, GraphUnavailable, root_cause
 
 if TYPE_CHECKING:
     from graphdb.settings import Connection, ServerSettings
 
 MINIMUM = (5, 23)
-"""The oldest Neo4j whose Cypher has all that ours uses; last came the scope of a subquery, `CALL (g) { … }`."""
+"""The oldest Neo4j that understands every query of the project. The newest syntax used is `CALL (g) { … }`."""
 CONNECT_SECONDS = 5.0
-PATIENCE = 10.0
-"""Seconds until a server that takes the connection must have said who it is."""
+ANSWER_SECONDS = 10.0
+"""Seconds that a server may take to answer once it has accepted the connection."""
 
 
-def agent(uri: str, user: str, password: str, database: str | None = None) -> str | None:
-    """What a server that answers a query calls itself, `Neo4j/<version>`; None where it does not answer (yet)."""
+def server_agent(uri: str, user: str, password: str, database: str | None = None) -> str | None:
+    """Return what a server calls itself, such as `Neo4j/2026.09.0`; None if it does not answer a query (yet)."""
     from neo4j.exceptions import DriverError, Neo4jError
 
     try:
-        return _ask(uri, user, password, database)
+        return _query_agent(uri, user, password, database)
     except (DriverError, Neo4jError, OSError, ValueError):
         return None
 
 
-def greet(server: Connection | ServerSettings) -> str:
-    """The version of the Neo4j that answers, after checking that it is new enough.
+def require_supported_server(server: Connection | ServerSettings) -> str:
+    """Return the version of the Neo4j that answers, if it is new enough.
 
-    Raises GraphUnavailable, GraphAccessDenied and UnsupportedServer, within some ten seconds.
+    Takes at most about ten seconds. Raises GraphUnavailable, GraphAccessDenied, and GraphdbError for a server that is
+    no Neo4j or too old.
     """
     from neo4j.exceptions import ConnectionAcquisitionTimeoutError, DriverError, Neo4jError, UnsupportedServerProduct
 
     try:
-        name = _ask(server.uri, server.user, server.password, server.database)
+        agent = _query_agent(server.uri, server.user, server.password, server.database)
     except UnsupportedServerProduct as error:
-        raise UnsupportedServer(server.uri, "something that does not speak Neo4j's Bolt", needed()) from error
+        raise unsupported(server.uri, "something that does not speak Neo4j's Bolt") from error
     except ConnectionAcquisitionTimeoutError as error:
-        raise GraphUnavailable(server.uri, f"it took the connection, then said nothing for {PATIENCE:.0f} s") from error
+        reason = f"it accepted the connection, but sent nothing for {ANSWER_SECONDS:.0f} s"
+        raise GraphUnavailable(server.uri, reason) from error
     except Neo4jError as error:
         failure = GraphUnavailable if error.is_retryable() else GraphAccessDenied
         raise failure(server.uri, error.message or str(error)) from error
     except (DriverError, OSError, ValueError) as error:
-        raise GraphUnavailable(server.uri, root_of(error)) from error
-    return supported(server.uri, name)
+        raise GraphUnavailable(server.uri, root_cause(error)) from error
+    return supported_version(server.uri, agent)
 
 
-def supported(uri: str, agent: str) -> str:
-    """The version in what a server calls itself. Raises UnsupportedServer where it is too old, or no Neo4j."""
-    # Others that speak Bolt say that they are "compatible"; their Cypher is not.
-    named = re.fullmatch(r"Neo4j/v?((\d+)\.(\d+)\S*)", agent)
-    if named is None:
-        raise UnsupportedServer(uri, f"a server that calls itself {agent!r}", needed())
-    if (int(named[2]), int(named[3])) < MINIMUM:
-        raise UnsupportedServer(uri, f"Neo4j {named[1]}", needed())
-    return named[1]
+def supported_version(uri: str, agent: str) -> str:
+    """Return the version in what a server calls itself. Raises GraphdbError if it is no Neo4j, or too old."""
+    # Other databases that speak Bolt call themselves "compatible", but their Cypher is not.
+    match = re.fullmatch(r"Neo4j/v?((\d+)\.(\d+)\S*)", agent)
+    if match is None:
+        raise unsupported(uri, f"a server that calls itself {agent!r}")
+    if (int(match[2]), int(match[3])) < MINIMUM:
+        raise unsupported(uri, f"Neo4j {match[1]}")
+    return match[1]
 
 
-def needed() -> str:
+def unsupported(uri: str, found: str) -> GraphdbError:
+    return GraphdbError(
+        f"At {uri} is {found}; Affinity Graph needs Neo4j {minimum_version()} or newer. "
+        "Name another server with NEO4J_URI, or unset it to use the local one."
+    )
+
+
+def minimum_version() -> str:
     return ".".join(map(str, MINIMUM))
 
 
-def root_of(error: BaseException) -> str:
-    """What lies at the bottom of an error of the driver, whose own text names addresses in many words."""
-    while below := _below(error):
-        error = below
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
-
-
-def _below(error: BaseException) -> BaseException | None:
-    if isinstance(error, BaseExceptionGroup):
-        return error.exceptions[0]
-    return error.__cause__ or error.__context__
-
-
-def _ask(uri: str, user: str, password: str, database: str | None) -> str:
+def _query_agent(uri: str, user: str, password: str, database: str | None) -> str:
     from neo4j import GraphDatabase
 
-    # The driver would report on stderr each refused connection to a server that is starting.
+    # While a server starts, the driver would log every refused connection to stderr.
     logging.getLogger("neo4j.pool").setLevel(logging.CRITICAL)
     with GraphDatabase.driver(
         uri,
         auth=(user, password),
         connection_timeout=CONNECT_SECONDS,
-        connection_acquisition_timeout=PATIENCE,
+        connection_acquisition_timeout=ANSWER_SECONDS,
         max_transaction_retry_time=0,
     ) as driver:
         return driver.execute_query("RETURN 1", database_=database).summary.server.agent

@@ -1,6 +1,6 @@
-"""The jars that make up the local Neo4j: named by a lock, fetched once a user, verified before use.
+"""Download and verify the jars of the local Neo4j, once per user.
 
-`jars.lock` holds a line a jar, in class path order: SHA-256, bytes, and the coordinate
+`jars.lock` has one line per jar, in the order of the class path: the SHA-256, the size in bytes, and the coordinate
 `group:artifact:version[:classifier]`.
 """
 
@@ -21,17 +21,20 @@ import platformdirs
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from foundation.errors import CLOSED, FULL
-from foundation.files import alone
-from graphdb.errors import JarMismatch, JarsUnavailable, reason
+from foundation.errors import DISK_FULL, NO_PERMISSION
+from foundation.files import exclusive_lock
+from graphdb.errors import JarError, root_cause
 
 LOCK = Path(__file__).with_name("jars.lock")
 DOWNLOADS = 6
-"""Jars fetched at a time: most are small, and each costs a round trip or two."""
-WAITS = (1, 4, 0)
-"""Seconds to wait after each attempt that failed."""
+"""Number of downloads at a time: most jars are small, and each costs a round trip or two."""
+RETRY_WAITS = (1, 4, 0)
+"""Seconds to wait after each failed attempt."""
 FETCH_SECONDS = 3600.0
-"""How long to wait for another process that is fetching the same jars over a slow line."""
+"""Seconds to wait for another process that downloads the same jars, perhaps over a slow line."""
+
+Fetch = Callable[["Jar", Path], Path]
+"""Downloads a jar into a folder, and returns the path of the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,18 +58,18 @@ class Jar:
 
 
 def read_lock(path: Path = LOCK) -> list[Jar]:
-    """The jars in class path order."""
+    """Return the jars in the order of the class path."""
     lines = (line.split() for line in path.read_text().splitlines())
     return [Jar(sha256, int(size), *coordinate.split(":")) for sha256, size, coordinate in lines]
 
 
 def cache_folder() -> Path:
-    """What every data folder shares: AFFINITY_CACHE, else the platform's cache folder of the user."""
+    """Return the folder that all data folders share: AFFINITY_CACHE, else the platform's cache folder of the user."""
     return Path(os.environ.get("AFFINITY_CACHE") or platformdirs.user_cache_path("affinity-graph")).expanduser()
 
 
 class JarFolder:
-    """The jars on disk. A jar that carries its final name has been verified."""
+    """The jars on disk. A jar gets its final name only after it was verified."""
 
     def __init__(self, folder: Path, jars: Sequence[Jar]) -> None:
         self.folder = folder
@@ -76,31 +79,31 @@ class JarFolder:
     def paths(self) -> list[Path]:
         return [self.folder / jar.name for jar in self.jars]
 
-    def complete(self, fetch: Callable[[Jar, Path], Path], console: Console) -> list[Path]:
-        """The class path, after fetching what is missing.
+    def complete(self, fetch: Fetch, console: Console) -> list[Path]:
+        """Download the jars that are missing, and return the class path.
 
-        `fetch` puts a jar into a folder and names the file. Raises JarsUnavailable and JarMismatch; what was verified
-        before stays, so a download that was cut goes on where it stopped.
+        An interrupted download continues with the next call: jars that were verified before stay. Raises JarError and
+        LockTimeout.
         """
-        with alone(self.folder / ".lock", FETCH_SECONDS, "fetching Neo4j"):
-            missing = [jar for jar in self.jars if not self._is_there(jar)]
+        with exclusive_lock(self.folder / ".lock", FETCH_SECONDS, "fetching Neo4j"):
+            missing = [jar for jar in self.jars if not self._is_complete(jar)]
             if missing:
                 self._fetch(missing, fetch, console)
         return self.paths
 
     def verify(self) -> None:
-        """Read every jar again. Raises JarMismatch, and removes the jar, where it is not the lock's."""
+        """Read every jar again. Raises JarError, and removes the jar, if its content is not what the lock says."""
         for jar, path in zip(self.jars, self.paths, strict=True):
             verify(jar, path)
 
-    def _is_there(self, jar: Jar) -> bool:
+    def _is_complete(self, jar: Jar) -> bool:
         path = self.folder / jar.name
         return path.is_file() and path.stat().st_size == jar.size
 
-    def _fetch(self, missing: list[Jar], fetch: Callable[[Jar, Path], Path], console: Console) -> None:
-        # Whoever holds the lock owns the folder, so what an interrupted download left behind can go.
-        for left in self.folder.glob(".fetch-*"):
-            shutil.rmtree(left, ignore_errors=True)
+    def _fetch(self, missing: list[Jar], fetch: Fetch, console: Console) -> None:
+        # This process holds the lock, so these were left by an interrupted download.
+        for leftover in self.folder.glob(".fetch-*"):
+            shutil.rmtree(leftover, ignore_errors=True)
         with (
             TemporaryDirectory(prefix=".fetch-", dir=self.folder, ignore_cleanup_errors=True) as scratch,
             progress(sum(jar.size for jar in missing), console) as advance,
@@ -113,7 +116,7 @@ class JarFolder:
                 pool.shutdown(cancel_futures=True)
                 raise
 
-    def _fetch_one(self, jar: Jar, fetch: Callable[[Jar, Path], Path], scratch: Path) -> Jar:
+    def _fetch_one(self, jar: Jar, fetch: Fetch, scratch: Path) -> Jar:
         path = fetch(jar, scratch)
         verify(jar, path)
         path.replace(self.folder / jar.name)
@@ -122,7 +125,7 @@ class JarFolder:
 
 @contextmanager
 def progress(total: int, console: Console) -> Iterator[Callable[[int], object]]:
-    """A bar over `total` bytes, and the function that moves it."""
+    """Show a progress bar over `total` bytes, and yield the function that advances it."""
     console.print(f"Fetching Neo4j ({total / 1e6:.0f} MB, once) …", highlight=False)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
@@ -131,11 +134,14 @@ def progress(total: int, console: Console) -> Iterator[Callable[[int], object]]:
 
 
 def verify(jar: Jar, path: Path) -> None:
-    """Raises JarMismatch, and removes the file, where its bytes are not the lock's."""
+    """Raise JarError, and remove the file, if its SHA-256 is not that of the lock."""
     found = sha256(path)
     if found != jar.sha256:
         path.unlink()
-        raise JarMismatch(jar.coordinate, jar.sha256, found)
+        raise JarError(
+            f"{jar.coordinate} was refused and removed: its SHA-256 is {found}, the lock says {jar.sha256}. Run the "
+            "command again; if the same happens, something between this machine and the registry changes files."
+        )
 
 
 def sha256(path: Path) -> str:
@@ -143,22 +149,28 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def from_registry(jar: Jar, folder: Path) -> Path:
-    """Fetch a jar into a folder, by jgo, which knows where jars are published. Raises JarsUnavailable."""
-    import requests
+def unavailable(jar: Jar, reason: str) -> JarError:
+    return JarError(
+        f"Neo4j's {jar.coordinate} could not be downloaded: {reason}. What was downloaded before stays: check the "
+        "network and run the command again, or name your own server with NEO4J_URI."
+    )
+
+
+def fetch_from_registry(jar: Jar, folder: Path) -> Path:
+    """Download a jar into a folder with jgo, which knows where jars are published. Raises JarError."""
     from jgo.maven import MavenContext
 
-    # No local repository beside the folder: every jar is fetched, then verified.
+    # Without local repositories, every jar is downloaded into the folder, and then verified.
     context = MavenContext(repo_cache=folder, local_repos=[], timeout=30)
     artifact = context.project(jar.group, jar.artifact).at_version(jar.version).artifact(classifier=jar.classifier)
-    for wait in WAITS:
+    for wait in RETRY_WAITS:
         try:
             return artifact.resolve()
-        except (requests.RequestException, RuntimeError, OSError) as error:
-            if isinstance(error, OSError) and error.errno in (*FULL, *CLOSED):
-                raise  # no fault of the network: it stays so, however often we ask
+        except (RuntimeError, OSError) as error:  # jgo's own, and those of the HTTP library, which are OSErrors
+            if isinstance(error, OSError) and error.errno in (*DISK_FULL, *NO_PERMISSION):
+                raise  # not a fault of the network: another attempt would fail too
             failure = error
-            if half := artifact.cached_path:
-                half.unlink(missing_ok=True)
+            if partial := artifact.cached_path:
+                partial.unlink(missing_ok=True)
             time.sleep(wait)
-    raise JarsUnavailable(jar.coordinate, reason(failure)) from failure
+    raise unavailable(jar, root_cause(failure)) from failure

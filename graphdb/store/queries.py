@@ -1,4 +1,4 @@
-"""The Cypher of the project: one query a file in `cypher/`, as it pastes into Neo4j Browser."""
+"""Load the Cypher queries of the project: one file each in `cypher/`, which can be pasted into Neo4j Browser."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from pathlib import Path
 
 from neo4j import Query
 
-FOLDER = Path(__file__).parent / "cypher"
+FOLDER = Path(__file__).parents[1] / "cypher"
 
 
 @cache
 def text(name: str) -> str:
-    """The query in `cypher/<name>.cypher`."""
+    """Return the query in `cypher/<name>.cypher`."""
     return (FOLDER / f"{name}.cypher").read_text()
 
 
 def query(name: str, timeout: float | None = None) -> Query:
-    """The query with a deadline in seconds, tagged with its name for `SHOW TRANSACTIONS` and the query log."""
+    """Return the query with a timeout in seconds, and with its name for `SHOW TRANSACTIONS` and the query log."""
     return Query(text(name), metadata={"query": name}, timeout=timeout)
 
 
 def statements(name: str) -> list[str]:
-    """The statements of a file that holds several, such as `schema`."""
+    """Return the statements of a file that holds several, such as `schema`."""
     lines = (line for line in text(name).splitlines() if not line.startswith("//"))
     return [statement.strip() for statement in "\n".join(lines).split(";") if statement.strip()]
 
 
 def names() -> list[str]:
-    """Every query there is."""
+    """Return the name of every query."""
     return sorted(path.relative_to(FOLDER).with_suffix("").as_posix() for path in FOLDER.rglob("*.cypher"))

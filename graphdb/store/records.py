@@ -1,4 +1,4 @@
-"""Between the rows that the driver returns and the values of `model.py`."""
+"""Convert between the rows of the Neo4j driver and the values of `model.py`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Row = dict[str, Any]
 Kind = tuple[str, ...]
 """The labels of a node, or the type of a relationship."""
 Entity = tuple[Kind, Sequence[str], Row]
-"""A node by its id, or a relationship by those of its ends; with its properties."""
+"""A node with its id, or a relationship with the ids of its two nodes; and the properties."""
 PropertyTypes = tuple[Kind, str, Sequence[str]]
 """A property of a kind, and the types of its values."""
 
@@ -49,7 +49,7 @@ def track_row(track: Track) -> Row:
 
 
 def patch_row(patch: Patch) -> Row:
-    """A patch as flat properties: Neo4j keeps no maps inside a node."""
+    """Return a patch as flat properties: a node in Neo4j cannot hold a map."""
     row: Row = asdict(patch)
     row.update(row.pop("location")._asdict())
     return row
@@ -83,32 +83,35 @@ def snapshot_of(properties: Mapping[str, Any]) -> Snapshot:
     )
 
 
-def answered(positions: Sequence[int], count: int, kind: str) -> Integers:
-    """The key that each row answers: `collect` promises no order. Raises KeyError where a key has no row."""
+def key_positions(positions: Sequence[int], count: int, kind: str) -> Integers:
+    """Return the position of each row's key among the `count` keys of the query: `collect` promises no order.
+
+    Raises KeyError if a key has no row.
+    """
     if len(positions) != count:
         raise KeyError(f"{count - len(positions)} of {count} {kind} keys are not in the graph")
     return np.array(positions, np.int64)
 
 
 def texts(values: Sequence[str]) -> Texts:
-    """A column of strings."""
+    """Return a column of strings."""
     return np.array(values, object)
 
 
 def patches(row: Row, name: str, ids: Sequence[str], groups: Texts) -> Patches:
-    """The patches of one column of a sampling query. Raises KeyError where one is gone.
+    """Return the patches of one column of a sampling query. Raises KeyError if one is not in the graph.
 
-    `collect` leaves out what is null: a column that is short would hand out the pixels of others.
+    `collect` leaves out nulls, so a column that is too short would assign images to the wrong patches.
     """
     shards, offsets, sizes = row[f"{name}_shard"], row[f"{name}_offset"], row[f"{name}_size"]
     if not len(shards) == len(offsets) == len(sizes) == len(ids):
         raise KeyError(f"{len(ids) - len(shards)} of {len(ids)} patches are not in the graph")
-    # A few shards hold them all: one string each.
+    # All images are in a few shards: `intern` keeps one string for each.
     shard = texts(list(map(intern, shards)))
     return Patches(texts(ids), groups, shard, np.array(offsets, np.int64), np.array(sizes, np.int64))
 
 
 def frames(row: Row) -> Frames:
-    """The frames of a sampling query, in the order of its rows."""
+    """Return the frames of a sampling query, in the order of its rows."""
     shard = texts(list(map(intern, row["shard"])))
     return Frames(texts(row["id"]), shard, np.array(row["offset"], np.int64), np.array(row["size"], np.int64))

@@ -1,54 +1,71 @@
-"""The constraints and indexes: there before anything is written, all of them or none."""
+"""Create the constraints and indexes of `cypher/schema.cypher`, and compare them with those of a database."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 from neo4j import ManagedTransaction
 
 from graphdb.store import queries
 
-Target = tuple[tuple[str, ...], tuple[str, ...], bool]
-"""Labels or types, properties, and whether their values are unique."""
+STATEMENT = re.compile(
+    r"CREATE (?P<kind>CONSTRAINT|INDEX) (?P<name>\w+) IF NOT EXISTS FOR .*?\w:(?P<label>\w+).* "
+    r"(?:ON|REQUIRE) (?P<properties>.*)"
+)
+"""A statement of `cypher/schema.cypher`."""
 
-STATEMENT = re.compile(r"CREATE (CONSTRAINT|INDEX) (\w+) IF NOT EXISTS FOR .*?\w:(\w+).* (?:ON|REQUIRE) (.*)")
+
+class Target(NamedTuple):
+    """What an index is on."""
+
+    labels: tuple[str, ...]
+    """Labels of nodes, or types of relationships."""
+    properties: tuple[str, ...]
+    unique: bool
 
 
+@cache
 def wanted() -> dict[str, Target]:
-    """By its name, what every index of ours is on."""
-    found = (STATEMENT.fullmatch(statement) for statement in queries.statements("schema"))
-    return {
-        match[2]: ((match[3],), tuple(re.findall(r"\w\.(\w+)", match[4])), match[1] == "CONSTRAINT")
-        for match in found
-        if match is not None
-    }
+    """Return the target of every index of Affinity Graph, by its name. A constraint is an index with unique values."""
+    return dict(map(_parse, queries.statements("schema")))
+
+
+def _parse(statement: str) -> tuple[str, Target]:
+    match = STATEMENT.fullmatch(statement)
+    if match is None:
+        raise ValueError(f"schema.cypher holds a statement of another form: {statement}")
+    properties = tuple(re.findall(r"\w\.(\w+)", match["properties"]))
+    return match["name"], Target((match["label"],), properties, match["kind"] == "CONSTRAINT")
 
 
 def targets(rows: Iterable[Mapping[str, Any]]) -> dict[str, Target]:
-    """By its name, what every index of a database is on, from the rows of `indexes`."""
+    """Return the target of every index of a database, by its name, from the rows of the query `indexes`."""
     return {
-        row["name"]: (tuple(row["labelsOrTypes"] or ()), tuple(row["properties"] or ()), row["unique"]) for row in rows
+        row["name"]: Target(tuple(row["labelsOrTypes"] or ()), tuple(row["properties"] or ()), row["unique"])
+        for row in rows
     }
 
 
-def missing(there: Mapping[str, Target]) -> list[str]:
-    """The names of ours that nothing there stands for, under whatever name."""
-    served = set(there.values())
-    return sorted(name for name, target in wanted().items() if target not in served)
+def missing(existing: Mapping[str, Target]) -> list[str]:
+    """Return the names of the wanted indexes whose target has no index. The index may have another name."""
+    return sorted(name for name, target in wanted().items() if target not in existing.values())
 
 
-def taken(there: Mapping[str, Target]) -> str | None:
-    """An index of somebody else that has the name of one of ours: IF NOT EXISTS would be silent about it."""
+def name_collision(existing: Mapping[str, Target]) -> str | None:
+    """Describe an existing index that has the name of a wanted one, and another target.
+
+    IF NOT EXISTS would skip the wanted index without an error.
+    """
     for name, target in wanted().items():
-        if there.get(name, target) != target:
-            labels, properties = (", ".join(names) for names in there[name][:2])
-            return f"{name} is on {labels} ({properties})"
+        if (found := existing.get(name, target)) != target:
+            return f"{name} is on {', '.join(found.labels)} ({', '.join(found.properties)})"
     return None
 
 
 def create(tx: ManagedTransaction) -> None:
-    """Create what is missing; the transaction takes back all of it where anything fails."""
+    """Create what is missing. If one statement fails, the transaction undoes the others."""
     for statement in queries.statements("schema"):
         tx.run(statement).consume()

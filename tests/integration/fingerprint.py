@@ -1,4 +1,4 @@
-"""A graph as a value: what must be the same after any interruption, and after any order of work."""
+"""Compare two graphs: their fingerprints must be equal after any interruption, and after any order of work."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from graphdb.archive.reader import ArchiveReader
 from graphdb.model import Location
 from tests.conftest import Graph
 
-WHEREABOUTS = {"key", "first", "shard", "offset", "created", "published", "place", "read"}
-"""Keys, archive positions and times may differ; all else may not."""
+IGNORED = {"key", "first", "shard", "offset", "created", "published", "place", "read"}
+"""Keys, positions in the archive and times may differ; nothing else may."""
 BOOKKEEPING = {"Counter", "Shard", "Store"}
+"""Labels of nodes that may differ."""
 
 
 def fingerprint(graph: Graph) -> tuple[set[Any], set[Any]]:
-    """All nodes, patches and frames with their pixels, and all relationships."""
+    """Return all nodes, with the hashes of their images, and all relationships."""
     reader = ArchiveReader(graph.folder.archive)
     nodes = set()
     for row in graph.cypher("MATCH (n) RETURN labels(n) AS labels, properties(n) AS properties"):
         if BOOKKEEPING.isdisjoint(row["labels"]):
-            nodes.add((*sorted(row["labels"]), kept(row["properties"]), pixels(reader, row["properties"])))
+            nodes.add((*sorted(row["labels"]), kept(row["properties"]), image_hash(reader, row["properties"])))
     relationships = {
         (row["type"], row["a"], row["b"], kept(row["properties"]))
         for row in graph.cypher(
@@ -31,10 +32,10 @@ def fingerprint(graph: Graph) -> tuple[set[Any], set[Any]]:
 
 
 def kept(properties: dict[str, Any]) -> tuple[tuple[str, Any], ...]:
-    return tuple(sorted((name, value) for name, value in properties.items() if name not in WHEREABOUTS))
+    return tuple(sorted((name, value) for name, value in properties.items() if name not in IGNORED))
 
 
-def pixels(reader: ArchiveReader, properties: dict[str, Any]) -> str | None:
+def image_hash(reader: ArchiveReader, properties: dict[str, Any]) -> str | None:
     if "shard" not in properties:
         return None
     location = Location(properties["shard"], properties["offset"], properties["size"])

@@ -1,4 +1,4 @@
-"""One full run, supervised: what dies is started again by the command that started it, as any shell loop would."""
+"""Kill processes of a full run, and start each one again with the command that started it."""
 
 from __future__ import annotations
 
@@ -22,33 +22,34 @@ from tests.conftest import end
 POLL_SECONDS = 0.02
 DYING = """
 import os, signal, sys
-import affinity
-from graphdb.removing import RemovalStore
+from affinity.cli import main
+from graphdb.store.deletion import RemovalStore
 
 moment = sys.argv.pop(1)
-left = int(moment) if moment.isdigit() else -1
+writes_left = int(moment) if moment.isdigit() else -1
 
 def die():
     os.kill(os.getpid(), signal.SIGKILL)
 
 def write(self):
-    global left
-    if left == 0:
+    global writes_left
+    if writes_left == 0:
         die()
-    left -= 1
+    writes_left -= 1
 
-RemovalStore._require_room = write
-if left < 0:
+RemovalStore._require_free_space = write
+if writes_left < 0:
     sys.addaudithook(lambda event, args: die() if event == "os.remove" and str(args[0]).endswith(moment) else None)
-affinity.main()
+main()
 """
+"""A program that kills itself with SIGKILL: before the write with a number, or before it deletes a file with a name."""
 WORKS_FOR = {"worker": "ingest"}
-"""Targets that are processes of another command."""
+"""Targets that are child processes of another command."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """`target` is killed `delay` seconds after the stage has come as far as `progress`, from 0 to 1."""
+    """Kill `target`, `delay` seconds after the stage has reached `progress`, from 0 to 1."""
 
     progress: float
     target: str
@@ -56,7 +57,7 @@ class Kill:
 
 
 def plan(seed: int, count: int, targets: tuple[str, ...]) -> list[Kill]:
-    """Kills at random moments of a stage, in order."""
+    """Draw kills at random moments of a stage, in order."""
     draw = random.Random(f"{seed} {targets}")
     moments = sorted(draw.random() * 0.95 for _ in range(count))
     return [Kill(moment, draw.choice(targets), draw.random() * 0.4) for moment in moments]
@@ -64,21 +65,21 @@ def plan(seed: int, count: int, targets: tuple[str, ...]) -> list[Kill]:
 
 @dataclass
 class Supervisor:
-    """Keeps the commands of a run alive in a data folder with a Neo4j of its own, and kills what it is told to."""
+    """Restarts the commands of a run that die, in a data folder with its own Neo4j, and kills processes."""
 
     data: Path
     environment: dict[str, str]
     log: Path
-    said: list[str] = field(default_factory=list)
-    """What was killed, in order."""
+    kills: list[str] = field(default_factory=list)
+    """The targets that were killed, in order."""
     seen: set[psutil.Process] = field(default_factory=set)
-    """Every process of the commands that was ever looked at, workers included."""
+    """Every process of the commands that was ever seen, with worker processes."""
     restarts: int = 0
     _running: dict[str, subprocess.Popen[str]] = field(default_factory=dict)
     _commands: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def start(self, name: str, *arguments: str) -> None:
-        """`affinity …` under a name, from now on kept alive until it ends well."""
+        """Start `affinity …` under a name. It is restarted until it succeeds."""
         self._commands[name] = arguments
         with self.log.open("ab") as log:
             log.write(f"\n$ affinity {' '.join(arguments)}\n".encode())
@@ -87,24 +88,24 @@ class Supervisor:
                 self._command(arguments), env=self.environment, stdout=log, stderr=log, text=True
             )
 
-    def tend(self) -> None:
-        """Start again what has died, Neo4j first."""
+    def restart_dead(self) -> None:
+        """Restart the commands that have died, after Neo4j."""
         for name, process in list(self._running.items()):
-            if process.poll() is not None and (name in self._lasting or process.returncode != 0):
+            if process.poll() is not None and (name in self._endless or process.returncode != 0):
                 self.restarts += 1
                 self.revive_neo4j()
                 self.start(name, *self._commands[name])
         self.revive_neo4j()
 
-    _lasting = ("serve",)
-    """Commands that never end by themselves."""
+    _endless = ("serve",)
+    """Commands that do not end by themselves."""
 
     def revive_neo4j(self) -> None:
         if ServerProcess(self.data / "neo4j").find() is None:
             assert self.run("graph", "start") == 0
 
     def run(self, *arguments: str) -> int:
-        """`affinity …` to its end; its exit status."""
+        """Run `affinity …` to its end, and return its exit status."""
         with self.log.open("ab") as log:
             return subprocess.run(
                 self._command(arguments), env=self.environment, stdout=log, stderr=log, timeout=300
@@ -116,38 +117,38 @@ class Supervisor:
     def wait(self, until: Callable[[], bool], seconds: float = 300) -> None:
         deadline = time.monotonic() + seconds
         while not until():
-            assert time.monotonic() < deadline, f"waited too long; {self.log} says what happened"
-            self.tend()
+            assert time.monotonic() < deadline, f"waited too long; the output of the commands is in {self.log}"
+            self.restart_dead()
             time.sleep(POLL_SECONDS)
 
     def finish(self, name: str) -> None:
-        """Until the command has ended well."""
+        """Wait until the command has succeeded."""
         self.wait(lambda: self._running[name].poll() == 0)
         del self._running[name]
 
-    def carry_out(self, kills: list[Kill], progress: Callable[[], float]) -> None:
-        """Kill as planned, while the stage goes on."""
+    def execute(self, kills: list[Kill], progress: Callable[[], float]) -> None:
+        """Execute the kills while the stage continues."""
         for kill in kills:
             self.wait(lambda kill=kill: progress() >= kill.progress)  # type: ignore[misc]
             time.sleep(kill.delay)
             self.kill(kill.target)
-            self.tend()
+            self.restart_dead()
 
     def kill(self, target: str) -> None:
-        """End a process as the kernel does when memory is short."""
+        """Kill a process with SIGKILL, as the kernel does when memory is short."""
         command = WORKS_FOR.get(target, target)
         if command in self._running and self._running[command].poll() is not None:
-            # It ended in the meantime: the command is given again, and killed then.
+            # The command has ended in the meantime: start it again, to kill it.
             self.start(command, *self._commands[command])
         self.wait(lambda: bool(self._processes(target)))
-        victim = random.Random(len(self.said)).choice(self._processes(target))
-        with suppress(psutil.NoSuchProcess):  # it ended just now: as good as killed
+        victim = random.Random(len(self.kills)).choice(self._processes(target))
+        with suppress(psutil.NoSuchProcess):  # it has just ended, which is as good as killed
             victim.kill()
         if command in self._running and victim.pid == self._running[command].pid:
-            self._running[command].wait(30)  # whoever else asks after a child takes its exit status with it
+            self._running[command].wait(30)  # only its Popen may read the exit status of a child
         else:
             victim.wait(30)
-        self.said.append(target)
+        self.kills.append(target)
 
     def _processes(self, target: str) -> list[psutil.Process]:
         server = ServerProcess(self.data / "neo4j").find()
@@ -162,13 +163,13 @@ class Supervisor:
         return workers if target in WORKS_FOR else [main]
 
     def close(self) -> None:
-        """End the commands, then Neo4j, by the means that a user has."""
+        """End the commands, then Neo4j, as a user would."""
         for process in self._running.values():
             end(process)
         assert self.run("graph", "stop") == 0
 
-    def left_over(self) -> list[str]:
-        """Processes that still work on the data folder, or did when they were last looked at."""
+    def remaining_processes(self) -> list[str]:
+        """Return the processes that still use the data folder, and those that were seen before and still run."""
         mine = str(self.data)
         left = [str(process) for process in self.seen if is_alive(process)]
         for process in psutil.process_iter():
@@ -181,8 +182,10 @@ class Supervisor:
 
 
 def killed(moment: str, environment: dict[str, str], *arguments: str) -> bool:
-    """`affinity …`, killed by SIGKILL before its write to the graph of this number, or before it deletes a file whose
-    name ends so; whether it came to that."""
+    """Run `affinity …`, and kill it at a moment. Returns whether that moment came.
+
+    `moment`: the number of a write to the graph, or the end of the name of a file that is deleted.
+    """
     done = subprocess.run(
         [sys.executable, "-c", DYING, moment, *arguments],
         env=environment | {"PYTHONPATH": str(Path.cwd())},
@@ -194,7 +197,7 @@ def killed(moment: str, environment: dict[str, str], *arguments: str) -> bool:
 
 
 def rows_written(store: GraphStore) -> int:
-    """How far ingest has come: everything that it writes one by one. 0 while the graph does not answer."""
+    """Return how many things ingest wrote one by one. 0 while the graph does not answer."""
     try:
         counts = store.counts()
     except GraphUnavailable:

@@ -1,4 +1,4 @@
-// The children of a segment have as many members, two or more, all of its segment's parent.
+// All child clusters of a segment have the same number of members, two or more, all in the segment's parent.
 MATCH (g:Segment)-[:OF]->(p:Parent)
 CALL (g, p) {
   MATCH (c:Child)-[:IN]->(g)

@@ -1,4 +1,4 @@
-// COPY joins two videos, from the lower id to the higher, for a segment that is there.
+// COPY joins two videos, from the lower id to the higher, for a segment that exists.
 MATCH (a)-[copy:COPY]->(b)
 WHERE NOT coalesce(
   a:Video AND b:Video AND a.id < b.id AND EXISTS { MATCH (g:Segment) WHERE g.id = copy.segment }, false)

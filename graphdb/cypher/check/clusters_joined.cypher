@@ -1,4 +1,4 @@
-// Each member of a child is joined to all others.
+// Each member of a child cluster is joined to all other members.
 MATCH (a:Start)-[:MEMBER]->(c:Child)-[:IN]->(g:Segment)
 WHERE COUNT {
   MATCH (a)-[r:INTER]-(b:Start)-[:MEMBER]->(c)

@@ -1,4 +1,4 @@
-// A fit places a start once.
+// A cluster model assigns a start to one parent only.
 MATCH (a:Start)
 WHERE COUNT { (a)-[:IN]->(:Parent) } <> COUNT { MATCH (a)-[:IN]->(p:Parent) RETURN DISTINCT p.fit }
 WITH a.id AS example

@@ -1,4 +1,4 @@
-// Every INTER edge comes from a child of its segment.
+// Every INTER edge comes from a child cluster of its segment.
 MATCH (g:Segment)-[:OF]->(:Parent)
 CALL (g) {
   MATCH (a)-[r:INTER]->(b)

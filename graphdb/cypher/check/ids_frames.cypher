@@ -1,4 +1,4 @@
-// A whole frame is that of a start, and named after it.
+// A whole frame belongs to a start, and is named after it.
 MATCH (f:Frame)
 WHERE NOT EXISTS {
   MATCH (f)<-[:SEEN]-(a:Start)

@@ -1,4 +1,4 @@
-// The id of a parent says its fit and its number.
+// The id of a parent consists of its cluster model and its number.
 MATCH (p:Parent)
 WITH p, split(p.id, '-') AS parts
 WHERE NOT coalesce(size(parts) = 2 AND parts[0] = p.fit AND toInteger(parts[1]) = p.number, false)

@@ -1,4 +1,4 @@
-// The id of a start says its video, its frame and its box.
+// The id of a start consists of its video, its frame and its box.
 MATCH (a:Start)
 WITH a, split(a.id, '-') AS parts
 WHERE NOT coalesce(

@@ -1,4 +1,4 @@
-// The counters that keys are claimed from are past every key.
+// The counters that keys are reserved from are beyond every key.
 MATCH (g:Segment)
 WITH g.kind AS kind, max(g.first + g.count) AS next
 WHERE next > 0 AND NOT EXISTS { MATCH (c:Counter) WHERE c.kind = kind AND c.next >= next }

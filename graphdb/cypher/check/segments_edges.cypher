@@ -1,4 +1,4 @@
-// A segment of edges holds its run of keys.
+// A segment of edges holds its whole range of keys.
 MATCH (g:Segment)-[:OF]->(:Parent)
 WITH g, COUNT {
   MATCH (:Start)-[r:INTER]->(:Start)

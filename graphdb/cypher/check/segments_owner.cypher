@@ -1,4 +1,4 @@
-// A segment of tracks is of one video, a segment of edges of one parent.
+// A segment of tracks belongs to one video, a segment of edges to one parent.
 MATCH (g:Segment)
 WHERE COUNT { (g)-[:OF]->() } <> 1 OR NOT coalesce(
   g.kind = 'intra' AND EXISTS { (g)-[:OF]->(:Video) } OR g.kind = 'inter' AND EXISTS { (g)-[:OF]->(:Parent) }, false)

@@ -1,4 +1,4 @@
-// A segment of tracks holds its run of keys, all of its video and length.
+// A segment of tracks holds its whole range of keys, all of its video and length.
 MATCH (g:Segment)-[:OF]->(v:Video)
 WITH g, COUNT {
   MATCH (a:Start)-[r:INTRA]->(:End)

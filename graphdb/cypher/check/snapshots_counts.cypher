@@ -1,4 +1,4 @@
-// A snapshot counts what its segments hold.
+// The counts of a snapshot are those of its segments.
 MATCH (s:Snapshot)
 WHERE s.published IS NOT NULL AND s.ended IS NULL
 CALL (s) {

@@ -1,4 +1,4 @@
-// A snapshot that has ended uses segments only while a video of it is being forgotten, and its successor is there.
+// A snapshot that has ended uses segments only while one of its videos is being forgotten, and its successor exists.
 MATCH (s:Snapshot)
 WHERE s.ended IS NOT NULL AND (
   EXISTS { (s)-[:USES]->() }

@@ -1,4 +1,4 @@
-// The segments of a snapshot are of its fit and its length of track.
+// The segments of a snapshot belong to its cluster model and its length of track.
 MATCH (s:Snapshot)-[:USES]->(g:Segment)-[:OF]->(of)
 WHERE NOT coalesce(
   of:Parent AND of.fit = s.fit OR of:Video AND g.frames = s.frames, false)

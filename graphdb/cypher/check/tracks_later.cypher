@@ -1,4 +1,4 @@
-// A track goes from a start to an end of the same video, later in it.
+// A track goes from a start to a later end of the same video.
 MATCH (a)-[r:INTRA]->(b)
 WHERE NOT coalesce(
   a:Start AND b:End AND b.frame = a.frame + r.frames AND b.time > a.time

@@ -1,4 +1,4 @@
-// The properties of every kind of node of ours, and the types of their values: the head of a file of nodes.
+// The properties of each set of labels, with the types of their values: the header of a CSV file.
 MATCH (n)
 WHERE any(label IN labels(n) WHERE label IN $labels)
 UNWIND keys(n) AS property

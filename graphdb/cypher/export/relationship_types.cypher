@@ -1,4 +1,4 @@
-// The properties of every type of relationship between nodes of ours, and the types of their values.
+// The properties of each type of relationship between our nodes, with the types of their values.
 MATCH (a)-[r]->(b)
 WHERE any(label IN labels(a) WHERE label IN $labels) AND any(label IN labels(b) WHERE label IN $labels)
 UNWIND keys(r) AS property

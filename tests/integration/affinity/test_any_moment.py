@@ -75,19 +75,19 @@ def test_twenty_kills_in_one_run_change_neither_graph_nor_weights(
 
     with_kills = opened(supervisor)
     supervisor.start("ingest", *ingest)
-    supervisor.carry_out(ingest_kills(), lambda: rows_written(with_kills.store) / whole)
+    supervisor.execute(ingest_kills(), lambda: rows_written(with_kills.store) / whole)
     supervisor.finish("ingest")
 
     port = str(free_port())
     supervisor.start("serve", "serve", "--port", port)
     supervisor.start("train", *TRAIN, "--url", f"http://127.0.0.1:{port}", "--snapshot", undisturbed["training"]["id"])
     runs = with_kills.folder.runs
-    supervisor.carry_out(plan(SEED, TRAIN_KILLS, ("train", "serve", "neo4j")), lambda: len(metrics(runs)) / STEPS)
+    supervisor.execute(plan(SEED, TRAIN_KILLS, ("train", "serve", "neo4j")), lambda: len(metrics(runs)) / STEPS)
     supervisor.finish("train")
 
-    assert len(supervisor.said) == INGEST_KILLS + TRAIN_KILLS == 20
-    assert min(Counter(supervisor.said).values()) >= 3, supervisor.said
-    assert set(supervisor.said) == {"ingest", "worker", "serve", "train", "neo4j"}
+    assert len(supervisor.kills) == INGEST_KILLS + TRAIN_KILLS == 20
+    assert min(Counter(supervisor.kills).values()) >= 3, supervisor.kills
+    assert set(supervisor.kills) == {"ingest", "worker", "serve", "train", "neo4j"}
     nodes, relationships = fingerprint(with_kills)
     assert nodes == fingerprint(graph)[0]
     assert relationships == fingerprint(graph)[1]
@@ -99,7 +99,7 @@ def test_twenty_kills_in_one_run_change_neither_graph_nor_weights(
     assert supervisor.run("graph", "check", "--mend") == 0
     assert supervisor.run("graph", "check") == 0
     supervisor.close()
-    assert supervisor.left_over() == []
+    assert supervisor.remaining_processes() == []
 
 
 def ingest_kills() -> list[Kill]:

@@ -203,7 +203,7 @@ def test_a_first_neo4j_goes_elsewhere_where_the_usual_ports_are_taken(tmp_path: 
 
 def test_neo4j_is_not_started_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server = LocalServer(tmp_path / "neo4j")
-    monkeypatch.setattr("foundation.files.ROOM", 10**18)
+    monkeypatch.setattr("foundation.files.MIN_FREE_BYTES", 10**18)
     with pytest.raises(DiskNearlyFull, match="disk is nearly full") as caught:
         server.start()
     assert "--data" in str(caught.value) and str(tmp_path) in str(caught.value)

@@ -1,4 +1,4 @@
-"""Export and import: the same graph, to the last property and key, that check finds sound and ingest goes on with."""
+"""Export and import: the imported graph equals the exported one, passes the check, and ingest continues with it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 
-from affinity.doctor.graph import neo4j as examine
+from affinity.doctor.graph import neo4j as doctor_checks
 from foundation.data_folder import DataFolder
 from graphdb.archive.shards import shard_files
 from graphdb.errors import IncompleteImport
@@ -22,7 +22,7 @@ from graphdb.server.local import LocalServer
 from graphdb.server.process import ServerProcess, command_line
 from tests.conftest import SETTINGS, Graph, Wait, command, open_graph
 
-SAME = ("archive", "features", "fits", "views", "store")
+COPIED = ("archive", "features", "fits", "views", "store")
 
 
 def environment(data: Path) -> dict[str, str]:
@@ -31,21 +31,21 @@ def environment(data: Path) -> dict[str, str]:
 
 
 def affinity(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """`affinity …` on a data folder and its own server."""
+    """Run `affinity …` on a data folder with its own server."""
     return subprocess.run(command(arguments), env=environment(data), capture_output=True, text=True, timeout=600)
 
 
 def importers(home: Path) -> list[psutil.Process]:
-    """Neo4j's own tools at work on the folder of a server."""
+    """Return the running tools of Neo4j that work on the folder of a server."""
     return [each for each in psutil.process_iter() if set(tool_arguments(home)).issubset(command_line(each))]
 
 
-WRITTEN = "data/databases/neo4j/neostore.nodestore.db"
-"""What the importer has begun to write early on."""
+FIRST_FILE = "data/databases/neo4j/neostore.nodestore.db"
+"""A file that the importer writes early."""
 MOMENTS: dict[str, Callable[[Path], bool]] = {
-    "as the importer starts": lambda home: bool(importers(home)),
-    "as it writes": lambda home: bool(importers(home)) and (home / WRITTEN).exists(),
-    "as what it wrote is counted": lambda home: not importers(home) and ServerProcess(home).find() is not None,
+    "when the importer starts": lambda home: bool(importers(home)),
+    "while it writes": lambda home: bool(importers(home)) and (home / FIRST_FILE).exists(),
+    "while the imported graph is counted": lambda home: not importers(home) and ServerProcess(home).find() is not None,
 }
 
 
@@ -58,10 +58,10 @@ def exported(world: Graph, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def copied(world: Graph, tmp_path: Path) -> Iterator[Path]:
-    """A data folder with the pixels of `world`, and no graph yet."""
+    """A data folder with the images of `world`, and no graph."""
     data = tmp_path / "data"
     data.mkdir()
-    for name in SAME:
+    for name in COPIED:
         copy = shutil.copytree if (world.folder.root / name).is_dir() else shutil.copy
         copy(world.folder.root / name, data / name)
     yield data
@@ -69,7 +69,7 @@ def copied(world: Graph, tmp_path: Path) -> Iterator[Path]:
 
 
 def everything(graph: Graph) -> list[list[str]]:
-    """All that a graph holds, keys, positions and times included, and its schema."""
+    """Return all that a graph holds, with keys, positions and times, and its schema."""
     queries = (
         "MATCH (n) RETURN labels(n) AS labels, properties(n) AS properties",
         "MATCH (a)-[r]->(b) RETURN type(r) AS type, a.id AS a, b.id AS b, properties(r) AS properties",
@@ -79,13 +79,13 @@ def everything(graph: Graph) -> list[list[str]]:
 
 
 def ordered(value: Any) -> Any:
-    """Labels and properties have no order that means something."""
+    """Sort labels and properties, whose order has no meaning."""
     if isinstance(value, dict):
         return sorted((name, ordered(of)) for name, of in value.items())
     return sorted(value) if isinstance(value, list) else value
 
 
-def test_an_import_is_the_same_graph_and_ingest_goes_on_with_it(
+def test_an_imported_graph_equals_the_exported_one_and_ingest_continues_with_it(
     world: Graph, exported: Path, copied: Path, clips: list[Path]
 ) -> None:
     with shard_files(copied / "archive")[-1].open("ab") as shard:
@@ -115,20 +115,20 @@ def test_an_import_is_the_same_graph_and_ingest_goes_on_with_it(
 
 
 def kill_an_import(data: Path, exported: Path, reached: Callable[[Path], bool], wait_for: Wait) -> None:
-    """SIGKILL at a moment; while it still ran, nobody else could start the server, and nobody is left at work."""
+    """Kill an import at a moment. Before, no other process could start the server; afterwards, no importer runs."""
     home = data / "neo4j"
-    begun = subprocess.Popen(command(("graph", "import", str(exported))), env=environment(data))
-    wait_for(lambda: reached(home) or begun.poll() is not None)
+    process = subprocess.Popen(command(("graph", "import", str(exported))), env=environment(data))
+    wait_for(lambda: reached(home) or process.poll() is not None)
     with pytest.raises(IncompleteImport):
         LocalServer(home).start()
     for importer in importers(home):
         importer.suspend()  # so that it does not end by itself
-    begun.kill()
-    assert begun.wait(30) == -9
+    process.kill()
+    assert process.wait(30) == -9
     wait_for(lambda: not importers(home))
 
 
-def test_an_import_that_is_killed_leaves_no_graph_and_nobody_at_work_and_goes_on(
+def test_a_killed_import_leaves_no_graph_and_no_process_and_can_be_repeated(
     world: Graph, exported: Path, copied: Path, wait_for: Wait
 ) -> None:
     second = LocalServer(copied / "neo4j")
@@ -139,7 +139,7 @@ def test_an_import_that_is_killed_leaves_no_graph_and_nobody_at_work_and_goes_on
         refused = affinity(copied, "graph", *arguments)
         assert refused.returncode == 1 and "run it again with the same export" in refused.stderr, refused.stderr
     assert "half imported" in affinity(copied, "graph", "status").stdout
-    assert [check.state for check in examine(DataFolder(copied)) if check.name == "graph"] == ["problem"]
+    assert [check.state for check in doctor_checks(DataFolder(copied)) if check.name == "graph"] == ["problem"]
     done = affinity(copied, "graph", "import", str(exported))
     assert done.returncode == 0, done.stdout + done.stderr
     graph = open_graph(copied, second.start())
@@ -149,7 +149,7 @@ def test_an_import_that_is_killed_leaves_no_graph_and_nobody_at_work_and_goes_on
         graph.close()
 
 
-def test_an_export_says_what_it_holds(world: Graph, exported: Path) -> None:
+def test_an_export_lists_its_files_and_their_rows(world: Graph, exported: Path) -> None:
     written = json.loads((exported / "graph.json").read_text())
     counts = world.store.counts()
     assert written["nodes"]["nodes.Video.csv"] == counts["videos"]
@@ -159,14 +159,14 @@ def test_an_export_says_what_it_holds(world: Graph, exported: Path) -> None:
     assert files == {"graph.json", *written["nodes"], *written["relationships"]}
 
 
-def test_a_folder_that_is_not_empty_is_left_alone(world: Graph, exported: Path) -> None:
+def test_an_export_to_a_folder_that_is_not_empty_changes_nothing(world: Graph, exported: Path) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in exported.iterdir()}
     refused = world.run("graph", "export", str(exported), check=False)
     assert refused.returncode == 1 and "not empty" in refused.stderr
     assert {path.name: path.stat().st_mtime_ns for path in exported.iterdir()} == before
 
 
-def test_an_import_without_its_pixels_is_refused_before_anything_starts(
+def test_an_import_without_its_images_is_refused_before_the_server_starts(
     world: Graph, exported: Path, tmp_path: Path
 ) -> None:
     refused = affinity(tmp_path, "graph", "import", str(exported))
@@ -177,7 +177,7 @@ def test_an_import_without_its_pixels_is_refused_before_anything_starts(
     assert not (tmp_path / "neo4j").exists()
 
 
-def test_half_an_export_is_none(exported: Path, tmp_path: Path) -> None:
+def test_an_incomplete_export_is_refused(exported: Path, tmp_path: Path) -> None:
     half = tmp_path / "half"
     shutil.copytree(exported, half)
     (half / "relationships.INTER.csv").unlink()

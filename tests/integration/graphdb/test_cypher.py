@@ -1,4 +1,4 @@
-"""Every query of the project, as the server plans it: no warning, and an index wherever one should serve."""
+"""Query plans: the server plans every query of the project without a warning, and with an index where one exists."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "other_crops": {"crop": 96},
     "patch": {"id": "p"},
     "pixels": {"ids": ["p"]},
-    "publish_snapshot": {"id": "s", "succeeds": "r"},
+    "publish_snapshot": {"id": "s", "replaces": "r"},
     "put_in_force": {"id": "g"},
     "rest_of_snapshot": {"id": "s"},
     "sample_frames": {"keys": [1]},
@@ -72,8 +72,8 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "write_tracks": {"video": "v", "first": 0, "tracks": [{"start": {"id": "a"}, "end": {"id": "b"}, "frames": 30}]},
     "write_video": {"video": {"id": "v"}},
 }
-SINGLE_PROCESS = {
-    # These are asked for all there is of one label; a label scan is what serves.
+LABEL_SCANS = {
+    # These queries need all nodes of a label, so a label scan is right.
     "shards": {"Shard"},
     "other_crops": {"Video"},
     "videos": {"Video"},
@@ -86,14 +86,14 @@ SINGLE_PROCESS = {
     "unused_segments": {"Segment"},
 }
 EXPORT = "AllNodesScan"
-"""How an export reads all there is: once, and relationships by walking from there."""
+"""An export reads all nodes once, and finds the relationships from there."""
 READ_ONCE = {"NodeByLabelScan", "DirectedRelationshipTypeScan"}
-"""How a rule of `affinity graph check` reads all there is of one label or type; what it compares with is found by index
-or by walking."""
+"""A rule of `affinity graph check` reads all nodes of one label, or all relationships of one type, once. It finds the
+rest by index, or along relationships."""
 
 
 def operators(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Every operator of a plan with its details."""
+    """Yield every operator of a plan, with its details."""
     yield plan["operatorType"].partition("@")[0], str(plan.get("args", {}).get("Details", ""))
     for child in plan.get("children", []):
         yield from operators(child)
@@ -101,19 +101,19 @@ def operators(plan: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def explain(world: Graph) -> Iterator[Any]:
-    """Plans on a graph that has everything, so that an unknown name is a misspelled one."""
+    """Plan a query on a graph that has everything, so that only a misspelled name is unknown."""
     server = world.server
     auth = (server.user, server.password)
     with GraphDatabase.driver(
         server.uri, auth=auth, notifications_min_severity=NotificationMinimumSeverity.INFORMATION
     ) as driver:
-        for name in ("ended", "successor", "forgotten", "read"):  # of states that pass, and that this graph is not in
+        for name in ("ended", "successor", "forgotten", "read"):  # properties of states that this graph is not in
             driver.execute_query("CALL db.createProperty($name)", {"name": name})
         yield lambda text, parameters: driver.execute_query("EXPLAIN " + text, parameters).summary
 
 
 @pytest.mark.parametrize("name", [name for name in queries.names() if name != "schema"])
-def test_query_plans_without_warning_and_with_indexes(name: str, explain: Any) -> None:
+def test_a_query_is_planned_without_warning_and_with_indexes(name: str, explain: Any) -> None:
     summary = explain(queries.text(name), PARAMETERS.get(name, {}))
     assert [status for status in summary.gql_status_objects if not status.gql_status.startswith("00")] == []
     found = list(operators(summary.plan))
@@ -125,10 +125,10 @@ def test_query_plans_without_warning_and_with_indexes(name: str, explain: Any) -
         assert len(scans) <= 1 and READ_ONCE.issuperset(operator for operator, _ in scans), scans
         return
     for operator, details in scans:
-        assert any(f":{label}" in details for label in SINGLE_PROCESS.get(name, ())), (operator, details)
+        assert any(f":{label}" in details for label in LABEL_SCANS.get(name, ())), (operator, details)
 
 
-def test_schema_can_be_applied_twice(graph: Graph) -> None:
+def test_the_schema_can_be_created_twice(graph: Graph) -> None:
     before = graph.cypher("SHOW CONSTRAINTS YIELD name RETURN collect(name) AS names")
     graph.store.ensure_schema()
     assert graph.cypher("SHOW CONSTRAINTS YIELD name RETURN collect(name) AS names") == before

@@ -1,4 +1,4 @@
-"""A Neo4j that the project did not start, named by NEO4J_URI, with data of somebody else in it or without."""
+"""A Neo4j that NEO4J_URI names: empty, with data of others, with another version, or without a permission."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ import affinity.demo
 from affinity.doctor.check import Check
 from affinity.doctor.graph import neo4j
 from foundation.data_folder import DataFolder
-from graphdb.connect import connect, reach
+from graphdb.connect import connect, open_store
 from graphdb.consistency.queries import CheckStore
-from graphdb.errors import ForeignData, GraphAccessDenied, GraphdbError, SchemaCollision, UnsupportedServer
+from graphdb.errors import ForeignData, GraphAccessDenied, GraphdbError
 from graphdb.model import LABELS, Video
-from graphdb.server.handshake import needed, supported
+from graphdb.server.handshake import minimum_version, supported_version
 from graphdb.server.local import LocalServer
 from graphdb.store.graph import GraphStore
 from tests.conftest import SAMPLES, Graph, free_port
@@ -30,7 +30,7 @@ CREATE (a:Person {name: 'Anna', born: 1971, id: 'a'}), (b:Person {name: 'Ben'}),
        (m:Movie {title: 'Rain', created: datetime('2020-01-01'), id: 'm'}), (n {note: 'no label'}),
        (a)-[:ACTED_IN {role: 'herself'}]->(m), (b)-[:DIRECTED]->(m), (a)-[:IN]->(n), (b)-[:FROM]->(n)
 """
-THEIRS = """
+FOREIGN_DATA = """
 MATCH (n) WHERE n:Person OR n:Movie OR n.note IS NOT NULL
 RETURN elementId(n) AS id, labels(n) AS labels, properties(n) AS properties,
        [(n)-[r]-(m) | [elementId(r), type(r), properties(r), elementId(m)]] AS relationships
@@ -38,8 +38,8 @@ ORDER BY id
 """
 
 
-class Theirs:
-    """The server of somebody else, and what they do with it."""
+class ExternalNeo4j:
+    """A server of another user, and what that user does with it."""
 
     def __init__(self, server: LocalServer) -> None:
         self.process = psutil.Process(server.status().pid or 0)
@@ -65,22 +65,22 @@ class Theirs:
 
 
 @pytest.fixture(scope="module")
-def somebody(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Theirs]:
-    server = LocalServer(tmp_path_factory.mktemp("somebody") / "neo4j")
+def external_neo4j(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ExternalNeo4j]:
+    server = LocalServer(tmp_path_factory.mktemp("external") / "neo4j")
     server.start()
-    theirs = Theirs(server)
-    yield theirs
-    theirs.close()
+    external = ExternalNeo4j(server)
+    yield external
+    external.close()
     server.stop()
 
 
 @pytest.fixture
-def theirs(somebody: Theirs, monkeypatch: pytest.MonkeyPatch) -> Theirs:
-    """An empty database that NEO4J_URI names."""
-    somebody.empty()
-    monkeypatch.setenv("NEO4J_URI", somebody.server.uri)
-    monkeypatch.setenv("NEO4J_PASSWORD", somebody.server.password)
-    return somebody
+def external(external_neo4j: ExternalNeo4j, monkeypatch: pytest.MonkeyPatch) -> ExternalNeo4j:
+    """An empty external server that NEO4J_URI names."""
+    external_neo4j.empty()
+    monkeypatch.setenv("NEO4J_URI", external_neo4j.server.uri)
+    monkeypatch.setenv("NEO4J_PASSWORD", external_neo4j.server.password)
+    return external_neo4j
 
 
 @pytest.fixture
@@ -89,49 +89,49 @@ def folder(tmp_path: Path) -> DataFolder:
 
 
 def refusal(folder: DataFolder) -> GraphdbError:
-    """What stands in the way of using the database; nothing was written to it, nor to the folder."""
+    """Return the error of connecting to the database. Nothing was written to the folder."""
     with pytest.raises(GraphdbError) as caught:
         connect(folder, GraphStore).close()
     assert not folder.store_file.exists()
     return caught.value
 
 
-def test_an_empty_database_is_taken_and_known_again(theirs: Theirs, folder: DataFolder) -> None:
+def test_an_empty_database_is_used_and_recognized_again(external: ExternalNeo4j, folder: DataFolder) -> None:
     for _ in range(2):
         with connect(folder, GraphStore) as store:
             assert store.store_id() == folder.store_file.read_text().strip()
-    assert len(theirs.cypher("MATCH (n) RETURN n")) == 1
+    assert len(external.cypher("MATCH (n) RETURN n")) == 1
 
 
 @pytest.mark.parametrize("named", [None, "movies"])
-def test_data_of_others_is_refused_before_anything_is_written(
-    named: str | None, theirs: Theirs, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+def test_a_database_of_others_is_refused_before_anything_is_written(
+    named: str | None, external: ExternalNeo4j, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs.cypher(MOVIES)
-    before = theirs.cypher(THEIRS)
+    external.cypher(MOVIES)
+    before = external.cypher(FOREIGN_DATA)
     if named:
         monkeypatch.setenv("AFFINITY_SHARED_DATABASE", named)
     error = refusal(folder)
     assert isinstance(error, ForeignData)
     assert "'neo4j'" in str(error) and "5 nodes (:Movie, :Person) and 4 relationships" in str(error)
     assert "AFFINITY_SHARED_DATABASE=neo4j" in str(error) and "NEO4J_DATABASE" in str(error)
-    assert theirs.schema() == [] and theirs.cypher(THEIRS) == before
+    assert external.schema() == [] and external.cypher(FOREIGN_DATA) == before
 
 
 @pytest.mark.parametrize(
-    ("data", "taken"),
+    ("data", "clash"),
     [("CREATE (:Video {id: 'v'}), (:Movie)", ":Video"), ("CREATE (:A)-[:INTER]->(:A)", "[:INTER]")],
 )
-def test_data_with_names_of_ours_cannot_be_shared(
-    data: str, taken: str, theirs: Theirs, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+def test_a_database_with_labels_of_ours_cannot_be_shared(
+    data: str, clash: str, external: ExternalNeo4j, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs.cypher(data)
+    external.cypher(data)
     monkeypatch.setenv("AFFINITY_SHARED_DATABASE", "neo4j")
     error = refusal(folder)
     assert isinstance(error, ForeignData)
-    assert f"Its {taken} could not be told from ours" in str(error)
+    assert f"Its {clash} could not be told from ours" in str(error)
     assert "AFFINITY_SHARED_DATABASE" not in str(error)
-    assert theirs.schema() == []
+    assert external.schema() == []
 
 
 @pytest.mark.parametrize(
@@ -142,27 +142,26 @@ def test_data_with_names_of_ours_cannot_be_shared(
         ("CREATE INDEX segment_kind FOR (m:Movie) ON (m.kind)", "segment_kind"),
     ],
 )
-def test_constraints_that_collide_are_named_and_ours_taken_back(
-    statement: str, named: str, theirs: Theirs, folder: DataFolder
+def test_a_schema_collision_is_reported_and_leaves_no_constraint(
+    statement: str, named: str, external: ExternalNeo4j, folder: DataFolder
 ) -> None:
-    theirs.cypher(statement)
+    external.cypher(statement)
     error = refusal(folder)
-    assert isinstance(error, SchemaCollision)
-    assert "Nothing was changed" in str(error)
-    assert theirs.schema() == [named]
-    assert theirs.cypher("MATCH (n) RETURN n") == []
+    assert "has something in the way of our constraints" in str(error) and "Nothing was changed" in str(error)
+    assert external.schema() == [named]
+    assert external.cypher("MATCH (n) RETURN n") == []
 
 
-def test_a_constraint_like_ours_under_another_name_serves(theirs: Theirs, folder: DataFolder) -> None:
-    theirs.cypher("CREATE CONSTRAINT another FOR (p:Patch) REQUIRE p.id IS UNIQUE")
+def test_a_constraint_like_ours_with_another_name_is_used(external: ExternalNeo4j, folder: DataFolder) -> None:
+    external.cypher("CREATE CONSTRAINT another FOR (p:Patch) REQUIRE p.id IS UNIQUE")
     connect(folder, GraphStore).close()
-    assert "another" in theirs.schema() and "patch_id" not in theirs.schema() and "video_id" in theirs.schema()
-    with reach(folder, CheckStore) as store:
+    assert "another" in external.schema() and "patch_id" not in external.schema() and "video_id" in external.schema()
+    with open_store(folder, CheckStore) as store:
         assert store.missing_indexes() == []
 
 
-def test_a_database_that_is_not_there_is_refused(
-    theirs: Theirs, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+def test_a_missing_database_is_an_error_that_names_it(
+    external: ExternalNeo4j, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NEO4J_DATABASE", "movies")
     error = refusal(folder)
@@ -170,13 +169,17 @@ def test_a_database_that_is_not_there_is_refused(
     assert "movies" in str(error) and "NEO4J_DATABASE" in str(error)
 
 
-def test_every_kind_of_query_goes_to_the_named_database(theirs: Theirs) -> None:
-    server = theirs.server
+def test_every_kind_of_query_uses_the_named_database(external: ExternalNeo4j) -> None:
+    server = external.server
     video = Video("v" * 16, "v.mp4", 25.0, 4, 4, 1, 0.04, "m", 96)
     with GraphStore(server.uri, server.user, server.password, database="movies") as store:
-        for ask in (store.counts, store.holding, store.ensure_schema, lambda: store.write_video(video, 30, [], "0", 0)):
+
+        def write() -> None:
+            store.write_video(video, 30, [], "0", 0)
+
+        for query in (store.counts, store.contents, store.ensure_schema, write):
             with pytest.raises(Neo4jError) as caught:
-                ask()
+                query()
             assert caught.value.code == "Neo.ClientError.Database.DatabaseNotFound"
     with GraphStore(server.uri, server.user, server.password, database="neo4j") as store:
         store.ensure_schema()
@@ -184,54 +187,54 @@ def test_every_kind_of_query_goes_to_the_named_database(theirs: Theirs) -> None:
         assert store.counts()["videos"] == 1
 
 
-def test_status_says_whose_data_it_is(theirs: Theirs, tmp_path: Path) -> None:
-    graph = Graph(DataFolder.resolve(tmp_path), theirs.server, None)  # type: ignore[arg-type]
+def test_status_reports_data_of_others(external: ExternalNeo4j, tmp_path: Path) -> None:
+    graph = Graph(DataFolder.resolve(tmp_path), external.server, None)  # type: ignore[arg-type]
     empty = graph.json("graph", "status")
     assert (empty["database"], empty["store"], empty["foreign"]) == ("neo4j", None, None)
     assert set(empty["counts"].values()) == {0}
-    theirs.cypher(MOVIES)
+    external.cypher(MOVIES)
     full = graph.json("graph", "status")
     assert full["counts"] is None and full["foreign"].startswith("5 nodes (:Movie, :Person)")
-    assert theirs.schema() == []
+    assert external.schema() == []
 
 
-def test_the_doctor_says_what_a_command_would_say(
-    theirs: Theirs, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+def test_the_doctor_reports_the_errors_of_commands(
+    external: ExternalNeo4j, folder: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def examined() -> Check:
+    def graph_check() -> Check:
         [check] = [check for check in neo4j(folder) if check.name == "graph"]
         return check
 
-    assert examined() == Check("graph", "ok", "nothing of ours yet")
-    theirs.cypher(MOVIES)
-    foreign = examined()
+    assert graph_check() == Check("graph", "ok", "nothing of ours yet")
+    external.cypher(MOVIES)
+    foreign = graph_check()
     assert foreign.state == "problem" and "5 nodes (:Movie, :Person)" in foreign.found
     assert "AFFINITY_SHARED_DATABASE=neo4j" in foreign.remedy
     monkeypatch.setenv("AFFINITY_SHARED_DATABASE", "neo4j")
-    assert examined().state == "ok"
-    theirs.cypher("CREATE (:Video)")
-    assert "cannot be shared" in examined().remedy and "AFFINITY_SHARED_DATABASE" not in examined().remedy
-    theirs.empty()
+    assert graph_check().state == "ok"
+    external.cypher("CREATE (:Video)")
+    assert "cannot be shared" in graph_check().remedy and "AFFINITY_SHARED_DATABASE" not in graph_check().remedy
+    external.empty()
     connect(folder, GraphStore).close()
-    assert examined().found.startswith("of the data folder's store ")
+    assert graph_check().found.startswith("of the data folder's store ")
     folder.store_file.write_text("another\n")
-    assert examined().state == "problem" and "--data (or NEO4J_URI)" in examined().remedy
-    assert theirs.cypher("MATCH (n) RETURN labels(n) AS labels") == [{"labels": ["Store"]}]
+    assert graph_check().state == "problem" and "--data (or NEO4J_URI)" in graph_check().remedy
+    assert external.cypher("MATCH (n) RETURN labels(n) AS labels") == [{"labels": ["Store"]}]
 
 
-def test_the_whole_system_lives_beside_their_data_and_leaves_it_alone(
-    theirs: Theirs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clips: list[Path]
+def test_every_command_works_beside_data_of_others_and_does_not_change_it(
+    external: ExternalNeo4j, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clips: list[Path]
 ) -> None:
-    theirs.cypher(MOVIES)
-    theirs.cypher("CREATE (:Person {name: 'Dora'})-[:USES]->(:Movie {title: 'Snow'})")
-    before = theirs.cypher(THEIRS)
+    external.cypher(MOVIES)
+    external.cypher("CREATE (:Person {name: 'Dora'})-[:USES]->(:Movie {title: 'Snow'})")
+    before = external.cypher(FOREIGN_DATA)
     monkeypatch.setenv("AFFINITY_SHARED_DATABASE", "neo4j")
-    graph = Graph(DataFolder.resolve(tmp_path / "data"), theirs.server, None)  # type: ignore[arg-type]
+    graph = Graph(DataFolder.resolve(tmp_path / "data"), external.server, None)  # type: ignore[arg-type]
     monkeypatch.setattr(Graph, "environment", graph.environment | {"AFFINITY_SHARED_DATABASE": "neo4j"})
     ingested = graph.json("ingest", *map(str, clips[:40]), "--parents", "2", "--members", "4", "--workers", "1")
     counts = ingested["snapshot"]["counts"]
     assert counts["videos"] and counts["transitive"]
-    # Named for the first use only: from then on our Store node says that it is meant.
+    # The setting is needed for the first use only: from then on our Store node is in the database.
     monkeypatch.setattr(Graph, "environment", graph.environment | {"AFFINITY_SHARED_DATABASE": ""})
     graph.run("cluster", "--parents", "2", "--members", "4", "--workers", "1", "--refit")
     status = graph.json("graph", "status")
@@ -241,7 +244,7 @@ def test_the_whole_system_lives_beside_their_data_and_leaves_it_alone(
     with graph.service(free_port()) as url:
         graph.run("train", "--url", url, "--trunk", "resnet18", "--image-size", "32", "--batch", "4", "--steps", "1")
     graph.run("graph", "check")
-    graph.run("graph", "check", "--mend")
+    graph.run("graph", "check", "--repair")
     exported = graph.run("graph", "export", str(tmp_path / "exported"))
     assert "Left behind: 7 nodes (:Movie, :Person) and 5 relationships" in exported.stdout
     manifest = json.loads((tmp_path / "exported" / "graph.json").read_text())
@@ -250,24 +253,26 @@ def test_the_whole_system_lives_beside_their_data_and_leaves_it_alone(
     for command in (["start"], ["stop"], ["reset", "--yes"], ["admin", "database", "info"]):
         refused = graph.run("graph", *command, check=False)
         assert refused.returncode == 1 and "is not ours" in refused.stderr
-    assert theirs.process.is_running()
-    assert theirs.cypher(THEIRS) == before
+    assert external.process.is_running()
+    assert external.cypher(FOREIGN_DATA) == before
 
 
-def test_the_demo_does_not_touch_it(theirs: Theirs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_demo_does_not_use_the_external_server(
+    external: ExternalNeo4j, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NEO4J_DATABASE", "movies")
     demo = affinity.demo.Demo(tmp_path / "demo")
     assert [name for name in demo.environment if name.startswith("NEO4J")] == []
     status = demo.json("Status", "graph", "status")
-    assert not status["running"] and status["uri"] != theirs.server.uri
+    assert not status["running"] and status["uri"] != external.server.uri
 
 
 @pytest.mark.parametrize(
     ("agent", "version"),
     [("Neo4j/5.23.0", "5.23.0"), ("Neo4j/5.26-aura", "5.26-aura"), ("Neo4j/2025.01.0", "2025.01.0")],
 )
-def test_versions_that_serve(agent: str, version: str) -> None:
-    assert supported("bolt://db:7687", agent) == version
+def test_supported_versions(agent: str, version: str) -> None:
+    assert supported_version("bolt://db:7687", agent) == version
 
 
 @pytest.mark.parametrize(
@@ -279,13 +284,13 @@ def test_versions_that_serve(agent: str, version: str) -> None:
         ("", "calls itself ''"),
     ],
 )
-def test_versions_that_do_not(agent: str, found: str) -> None:
-    with pytest.raises(UnsupportedServer) as caught:
-        supported("bolt://db:7687", agent)
-    assert found in str(caught.value) and f"needs Neo4j {needed()} or newer" in str(caught.value)
+def test_unsupported_versions(agent: str, found: str) -> None:
+    with pytest.raises(GraphdbError) as caught:
+        supported_version("bolt://db:7687", agent)
+    assert found in str(caught.value) and f"needs Neo4j {minimum_version()} or newer" in str(caught.value)
 
 
-def test_status_names_the_version_of_the_server(theirs: Theirs, tmp_path: Path) -> None:
-    graph = Graph(DataFolder.resolve(tmp_path), theirs.server, None)  # type: ignore[arg-type]
-    said = graph.run("graph", "status", "--json").stdout
-    assert json.loads(said)["version"] == LocalServer(tmp_path / "neo4j").status().version
+def test_status_shows_the_version_of_the_server(external: ExternalNeo4j, tmp_path: Path) -> None:
+    graph = Graph(DataFolder.resolve(tmp_path), external.server, None)  # type: ignore[arg-type]
+    status = graph.run("graph", "status", "--json").stdout
+    assert json.loads(status)["version"] == LocalServer(tmp_path / "neo4j").status().version

@@ -1,4 +1,4 @@
-"""A data folder that cannot be written to: one sentence, nothing half stored, and the same command goes on."""
+"""A full or read-only disk: commands end with one sentence, leave no partial data, and continue when repeated."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 
 from foundation.data_folder import DataFolder
 from foundation.errors import DiskNearlyFull
-from foundation.files import ROOM
-from graphdb.connect import connect, reach
+from foundation.files import MIN_FREE_BYTES
+from graphdb.connect import connect, open_store
 from graphdb.server.local import LocalServer
 from graphdb.store.graph import GraphStore
 from tests.conftest import Graph
@@ -24,7 +24,7 @@ LINKED = ("--parents", "2", "--members", "4")
 
 
 class Disk:
-    """A small file system, mounted where the data folder is; Neo4j is elsewhere."""
+    """A small file system that is mounted at the data folder. Neo4j is on another disk."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,18 +34,18 @@ class Disk:
         command = ["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(self.folder)]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
-            pytest.skip(f"this machine lets nobody mount: {done.stderr.strip()}")
+            pytest.skip(f"this user may not mount file systems: {done.stderr.strip()}")
         try:
             yield
         finally:
-            # Lazily: whoever still has a file open there must not keep the mount.
+            # Lazily, because a process may still have a file open there.
             subprocess.run(["umount", "--lazy", str(self.folder)], check=True)
 
     def change(self, *options: str) -> None:
         subprocess.run(["mount", "-o", ",".join(["remount", *options]), str(self.folder)], check=True)
 
     def fill(self, leave: int) -> Path:
-        """A file that leaves so many bytes free."""
+        """Write a file that leaves this many bytes free."""
         ballast = self.folder / "ballast"
         with ballast.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(self.folder).free - leave)
@@ -62,7 +62,7 @@ def disk(graph: Graph) -> Iterator[Disk]:
 
 
 def refused(graph: Graph, arguments: list[str]) -> str:
-    """The one sentence that a command ends with."""
+    """Run a command that must fail, and return the sentence that it ends with."""
     done = graph.run(*arguments, check=False)
     assert done.returncode == 1, done.stderr
     [sentence] = [line for line in done.stderr.splitlines() if line.startswith("affinity: ")]
@@ -71,7 +71,7 @@ def refused(graph: Graph, arguments: list[str]) -> str:
 
 
 def consistent(graph: Graph) -> int:
-    """How many videos are stored. All their pixels can be read, and no file is half there."""
+    """Return the number of stored videos, after checking that all images can be read and no file is half written."""
     fingerprint(graph)
     assert not list(graph.folder.root.rglob("*.tmp"))
     return graph.store.counts()["videos"]
@@ -83,17 +83,16 @@ def start_over(graph: Graph) -> None:
         shutil.rmtree(path)
 
 
-def test_a_disk_that_fills_up_at_any_stage_costs_nothing_but_time(graph: Graph, disk: Disk, clips: list[Path]) -> None:
+def test_a_disk_that_fills_up_at_any_stage_loses_nothing(graph: Graph, disk: Disk, clips: list[Path]) -> None:
     chosen = ["ingest", *map(str, clips[:8]), *LINKED]
     graph.run(*chosen)
     undisturbed = fingerprint(graph)
     start_over(graph)
 
     ballast = disk.fill(leave=150_000)
-    assert "The disk is full: no space is left for" in (said := refused(graph, chosen))
-    assert (
-        "000000.tar" in said or "/views/" in said
-    ) and "Make room on that disk, and run the same command again" in said
+    assert "The disk is full: no space is left for" in (error := refused(graph, chosen))
+    assert "000000.tar" in error or "/views/" in error
+    assert "Free some space on that disk, and run the same command again" in error
     assert 0 < consistent(graph) < 8
 
     ballast.unlink()
@@ -114,21 +113,19 @@ def test_a_disk_that_fills_up_at_any_stage_costs_nothing_but_time(graph: Graph, 
 
 
 @pytest.mark.parametrize("place", ["new", "used"])
-def test_a_folder_that_is_closed_to_writing_is_a_sentence(
-    place: str, graph: Graph, disk: Disk, clips: list[Path]
-) -> None:
+def test_a_read_only_folder_is_an_error_that_says_so(place: str, graph: Graph, disk: Disk, clips: list[Path]) -> None:
     mine = ["ingest", str(clips[0]), "--no-link"]
     if place == "used":
         graph.run(*mine)
     disk.change("ro")
-    said = refused(graph, mine)
-    assert "archive cannot be written: Read-only file system" in said
-    assert "or choose another data folder with --data" in said
+    error = refused(graph, mine)
+    assert "archive cannot be written: Read-only file system" in error
+    assert "or choose another data folder with --data" in error
     disk.change("rw")
     graph.run(*mine)
 
 
-def test_a_new_store_without_room_for_its_name_is_a_sentence(graph: Graph, disk: Disk, clips: list[Path]) -> None:
+def test_a_store_id_that_cannot_be_written_is_an_error(graph: Graph, disk: Disk, clips: list[Path]) -> None:
     mine = ["ingest", str(clips[0]), "--no-link"]
     graph.cypher("MATCH (n) DETACH DELETE n")
     graph.folder.store_file.unlink()
@@ -140,7 +137,7 @@ def test_a_new_store_without_room_for_its_name_is_a_sentence(graph: Graph, disk:
 
 @pytest.fixture
 def server_disk(tmp_path: Path) -> Iterator[tuple[Disk, DataFolder]]:
-    """A small file system with the data folder on it and a Neo4j in that."""
+    """A small file system with a data folder and its local Neo4j."""
     disk = Disk(tmp_path)
     with disk.mounted("size=400m"):
         folder = DataFolder.resolve(tmp_path / "data")
@@ -148,14 +145,14 @@ def server_disk(tmp_path: Path) -> Iterator[tuple[Disk, DataFolder]]:
         LocalServer(folder.neo4j).stop()
 
 
-def test_the_local_neo4j_is_kept_from_filling_its_disk(server_disk: tuple[Disk, DataFolder]) -> None:
+def test_the_local_neo4j_refuses_writes_on_a_disk_that_is_nearly_full(server_disk: tuple[Disk, DataFolder]) -> None:
     disk, folder = server_disk
     with connect(folder, GraphStore) as store:
-        ballast = disk.fill(leave=ROOM - 2**20)
+        ballast = disk.fill(leave=MIN_FREE_BYTES - 2**20)
         with pytest.raises(DiskNearlyFull, match=r"The disk is nearly full: Neo4j in .* less than 100 MB are free"):
             store.claim_store("another")
-        store.touch_snapshot("read by somebody meanwhile")
-        with reach(folder, GraphStore) as another:
+        store.touch_snapshot("a snapshot")
+        with open_store(folder, GraphStore) as another:
             assert another.counts()["videos"] == 0
         ballast.unlink()
         assert store.claim_store("another") == store.store_id()

@@ -1,4 +1,4 @@
-"""What must hold of any published graph: the rules of `affinity graph check`, and what only tests can know."""
+"""Invariants of a published graph: the rules of `affinity graph check`, and those of the settings of the tests."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import pytest
 
 from graphdb.archive.reader import ArchiveReader
 from graphdb.model import Location
-from ingest.video.crops import decode
+from ingest.video.crops import decode_jpeg
 from tests.conftest import Graph
 
-OF_THIS_WORLD = {
+RULES_OF_WORLD = {
     "INTER joins different videos": """
         MATCH (v:Video)<-[:FROM]-(a)-[r:INTER]->(b)-[:FROM]->(v)
         RETURN count(r) AS violations""",
@@ -19,7 +19,7 @@ OF_THIS_WORLD = {
         MATCH (a:Start) WHERE NOT (a)-[:SEEN]->(:Frame)
         RETURN count(a) AS violations""",
 }
-"""What holds with the settings that the world was made with."""
+"""Rules that follow from the settings of `world`."""
 
 
 def test_the_world_has_everything(world: Graph) -> None:
@@ -28,12 +28,12 @@ def test_the_world_has_everything(world: Graph) -> None:
     assert len(world.store.snapshots()) == 2
 
 
-@pytest.mark.parametrize("rule", OF_THIS_WORLD)
-def test_no_violation(rule: str, world: Graph) -> None:
-    assert world.cypher(OF_THIS_WORLD[rule]) == [{"violations": 0}]
+@pytest.mark.parametrize("rule", RULES_OF_WORLD)
+def test_the_world_violates_no_rule(rule: str, world: Graph) -> None:
+    assert world.cypher(RULES_OF_WORLD[rule]) == [{"violations": 0}]
 
 
-def test_the_world_is_sound(world: Graph) -> None:
+def test_the_check_of_the_world_finds_no_problem(world: Graph) -> None:
     result = world.json("graph", "check")
     counts = world.store.counts()
     assert result["found"] == []
@@ -50,7 +50,7 @@ def test_every_patch_is_in_the_archive_and_decodes_to_96_by_96(world: Graph) -> 
     rows = images(world, "Patch")
     for row in rows:
         jpeg = reader.read(Location(row["shard"], row["offset"], row["size"]))
-        assert decode(jpeg).shape == (96, 96, 3), row["id"]
+        assert decode_jpeg(jpeg).shape == (96, 96, 3), row["id"]
     assert len(rows) == 2 * world.store.snapshot("latest").counts.intra
 
 
@@ -58,7 +58,7 @@ def test_every_frame_is_in_the_archive_and_decodes(world: Graph) -> None:
     reader = ArchiveReader(world.folder.archive)
     for row in images(world, "Frame"):
         jpeg = reader.read(Location(row["shard"], row["offset"], row["size"]))
-        assert min(decode(jpeg).shape[:2]) <= 256, row["id"]
+        assert min(decode_jpeg(jpeg).shape[:2]) <= 256, row["id"]
 
 
 def test_the_held_out_videos_are_in_no_edge_of_the_first_snapshot(world: Graph) -> None:

@@ -1,4 +1,4 @@
-"""The local Neo4j: one folder and, where a test does not end it, one server for all tests of this file."""
+"""The local Neo4j. All tests use one folder, and one server unless a test stops it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ QUIET = Console(quiet=True)
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A data folder, whose server is ended with the last test."""
+    """A data folder whose server is stopped after the last test."""
     root = tmp_path_factory.mktemp("server")
     yield root
     LocalServer(root / "neo4j").stop()
@@ -43,10 +43,10 @@ def server(data: Path) -> LocalServer:
     return server
 
 
-def ask(server: LocalServer | Connection, query: str) -> list[Any]:
-    """The first column of a query's answer."""
-    there = server.connection if isinstance(server, LocalServer) else server
-    with GraphDatabase.driver(there.uri, auth=(there.user, there.password)) as driver:
+def query_column(server: LocalServer | Connection, query: str) -> list[Any]:
+    """Return the first column of a query's rows."""
+    connection = server.connection if isinstance(server, LocalServer) else server
+    with GraphDatabase.driver(connection.uri, auth=(connection.user, connection.password)) as driver:
         return [record[0] for record in driver.execute_query(query).records]
 
 
@@ -56,9 +56,9 @@ def affinity(data: Path, *arguments: str, pass_fds: Sequence[int] = ()) -> subpr
 
 
 def output(process: subprocess.Popen[str]) -> str:
-    said, _ = process.communicate(timeout=600)
+    stdout, _ = process.communicate(timeout=600)
     assert process.returncode == 0
-    return said
+    return stdout
 
 
 def jvm(server: LocalServer) -> psutil.Process:
@@ -67,14 +67,14 @@ def jvm(server: LocalServer) -> psutil.Process:
     return psutil.Process(pid)
 
 
-def test_a_second_start_attaches_to_the_first(server: LocalServer) -> None:
+def test_a_second_start_uses_the_running_server(server: LocalServer) -> None:
     pid = server.status().pid
     assert server.start() == server.connection
     assert server.status().pid == pid
-    assert ask(server, "RETURN 1") == [1]
+    assert query_column(server, "RETURN 1") == [1]
 
 
-def test_another_process_finds_the_server_and_counts_what_it_holds(server: LocalServer, data: Path) -> None:
+def test_another_process_finds_the_server_and_its_counts(server: LocalServer, data: Path) -> None:
     status = json.loads(output(affinity(data, "status", "--json")))
     known = server.status()
     assert (status["running"], status["pid"], status["uri"]) == (True, known.pid, known.uri)
@@ -90,9 +90,9 @@ def test_only_the_owner_can_read_the_folder_and_the_password(server: LocalServer
 
 
 def test_another_password_is_refused(server: LocalServer) -> None:
-    there = server.connection
+    connection = server.connection
     with pytest.raises(AuthError):
-        ask(Connection(there.uri, there.user, "a wrong password", there.browser), "RETURN 1")
+        query_column(Connection(connection.uri, connection.user, "a wrong password", connection.browser), "RETURN 1")
 
 
 def test_the_server_listens_on_loopback_only(server: LocalServer) -> None:
@@ -101,37 +101,37 @@ def test_the_server_listens_on_loopback_only(server: LocalServer) -> None:
     assert {address.ip.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}
 
 
-def test_neo4j_browser_is_served_and_dials_the_right_port(server: LocalServer) -> None:
+def test_neo4j_browser_is_served_and_connects_to_the_right_port(server: LocalServer) -> None:
     with urllib.request.urlopen(server.connection.browser, timeout=30) as page:
         assert b"Neo4j Browser" in page.read()
     with urllib.request.urlopen(f"http://127.0.0.1:{server.ports.http}/", timeout=30) as page:
         assert json.load(page)["bolt_direct"] == server.connection.uri
 
 
-def test_a_killed_server_is_noticed_and_what_it_had_committed_is_kept(server: LocalServer) -> None:
-    ask(server, "CREATE (:Kept {by: 'kill'})")
+def test_a_killed_server_is_noticed_and_committed_data_is_kept(server: LocalServer) -> None:
+    query_column(server, "CREATE (:Kept {by: 'kill'})")
     process = jvm(server)
     process.kill()
     process.wait(30)
     assert not server.status().running
     server.start()
-    assert ask(server, "MATCH (k:Kept {by: 'kill'}) RETURN count(k)") == [1]
+    assert query_column(server, "MATCH (k:Kept {by: 'kill'}) RETURN count(k)") == [1]
 
 
-def test_a_stopped_server_leaves_a_clean_store(server: LocalServer) -> None:
-    ask(server, "CREATE (:Kept {by: 'stop'})")
+def test_stop_leaves_a_clean_store(server: LocalServer) -> None:
+    query_column(server, "CREATE (:Kept {by: 'stop'})")
     process = jvm(server)
     assert server.stop()
     assert not process.is_running()
     assert not server.stop()
     assert not server.status().running
     server.start()
-    assert ask(server, "MATCH (k:Kept {by: 'stop'}) RETURN count(k)") == [1]
+    assert query_column(server, "MATCH (k:Kept {by: 'stop'}) RETURN count(k)") == [1]
     log = (server.folder / "logs" / "debug.log").read_text()
     assert "Recovery required" not in log[log.rindex("Logging config in use") :]
 
 
-def test_a_server_whose_file_was_lost_is_found_and_ended(server: LocalServer) -> None:
+def test_a_server_without_its_process_file_is_found_and_stopped(server: LocalServer) -> None:
     process = jvm(server)
     (server.folder / "process").unlink()
     assert server.status().pid == process.pid
@@ -139,25 +139,25 @@ def test_a_server_whose_file_was_lost_is_found_and_ended(server: LocalServer) ->
     assert not process.is_running()
 
 
-def test_starting_twice_at_once_gives_one_server_on_ports_that_are_free(server: LocalServer, data: Path) -> None:
+def test_two_starts_at_once_give_one_server_on_free_ports(server: LocalServer, data: Path) -> None:
     server.stop()
     before = server.ports
-    with socket.socket() as somebody:
-        somebody.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        somebody.bind(("127.0.0.1", before.bolt))
-        somebody.listen()
-        said = [json.loads(output(process)) for process in [affinity(data, "start", "--json") for _ in range(2)]]
-    assert said[0] == said[1]
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", before.bolt))
+        listener.listen()
+        statuses = [json.loads(output(process)) for process in [affinity(data, "start", "--json") for _ in range(2)]]
+    assert statuses[0] == statuses[1]
     assert server.ports.bolt != before.bolt
-    assert said[0]["uri"] == server.connection.uri
-    assert ask(server, "RETURN 1") == [1]
+    assert statuses[0]["uri"] == server.connection.uri
+    assert query_column(server, "RETURN 1") == [1]
 
 
-def test_a_lock_that_a_command_was_started_under_is_free_when_it_ends(server: LocalServer, data: Path) -> None:
+def test_the_server_does_not_keep_a_lock_of_the_shell_that_started_it(server: LocalServer, data: Path) -> None:
     server.stop()
     with (data / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        # As `flock lock affinity graph start` does it.
+        # As `flock lock affinity graph start` does.
         starting = affinity(data, "start", pass_fds=[lock.fileno()])
     output(starting)
     with (data / "lock").open("w") as lock:
@@ -165,16 +165,16 @@ def test_a_lock_that_a_command_was_started_under_is_free_when_it_ends(server: Lo
     assert server.status().running
 
 
-def test_reset_empties_the_graph_and_keeps_password_and_ports(server: LocalServer) -> None:
-    ask(server, "CREATE (:Gone)")
+def test_reset_deletes_the_graph_and_keeps_password_and_ports(server: LocalServer) -> None:
+    query_column(server, "CREATE (:Gone)")
     before = server.connection
     server.reset()
     assert not server.status().running
     assert server.start() == before
-    assert ask(server, "MATCH (n) RETURN count(n)") == [0]
+    assert query_column(server, "MATCH (n) RETURN count(n)") == [0]
 
 
-def test_an_interrupted_start_leaves_nothing_running(server: LocalServer, data: Path, wait_for: Any) -> None:
+def test_an_interrupted_start_leaves_no_server_running(server: LocalServer, data: Path, wait_for: Any) -> None:
     server.stop()
     starting = affinity(data, "start")
     wait_for(lambda: server.status().running)
@@ -184,7 +184,7 @@ def test_an_interrupted_start_leaves_nothing_running(server: LocalServer, data: 
     assert not server.status().running
 
 
-def test_a_start_that_fails_shows_the_log(tmp_path: Path) -> None:
+def test_a_failed_start_shows_the_log(tmp_path: Path) -> None:
     server = LocalServer(tmp_path / "neo4j", console=QUIET)
     (server.folder / "data").mkdir(parents=True)
     (server.folder / "data" / "databases").write_text("not a folder")
@@ -197,7 +197,7 @@ def test_a_start_that_fails_shows_the_log(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_first_start_waits_for_no_rehearsal_and_later_ones_profit_from_it(
+def test_the_first_start_does_not_wait_for_the_aot_cache_and_later_starts_use_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_for: Any
 ) -> None:
     cache = tmp_path / "cache"

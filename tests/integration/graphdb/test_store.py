@@ -1,4 +1,4 @@
-"""GraphStore: writing twice changes nothing, keys are consecutive, snapshots are immutable, stores do not mix."""
+"""GraphStore: repeated writes change nothing, keys are consecutive, snapshots are immutable, stores do not mix."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def track(video: str, frame: int) -> Track:
 
 
 def write(graph: Graph, videos: list[str]) -> list[str]:
-    """Two tracks a video; the ids of the segments."""
+    """Write two tracks per video, and return the ids of the segments."""
     return [graph.store.write_video(video(id), FRAMES, [track(id, 5), track(id, 30)], "000000", 4096) for id in videos]
 
 
 def link(graph: Graph, videos: list[str], fit: str = "fit") -> tuple[InterEdges, str]:
-    """The first starts of four videos in one parent, as one child; the segment of their edges."""
+    """Write the first starts of four videos as one child cluster. Returns the edges and the id of their segment."""
     starts = [track(id, 5).start.id for id in videos[:4]]
     graph.store.write_parents(fit, dict.fromkeys(starts, 3))
     edges = [(a, b, 0.5) for i, a in enumerate(starts) for b in starts[i + 1 :]]
@@ -69,7 +69,7 @@ def test_a_segment_holds_consecutive_keys(graph: Graph) -> None:
     assert [row["first"] for row in rows] == [0, 2, 4, 6, 8, 10]
 
 
-def test_samples_come_back_in_the_order_of_the_keys(graph: Graph) -> None:
+def test_samples_are_in_the_order_of_the_keys(graph: Graph) -> None:
     write(graph, VIDEOS)
     inter, _ = link(graph, VIDEOS)
     keys = [4, 0, 3, 4]
@@ -87,7 +87,7 @@ def test_samples_come_back_in_the_order_of_the_keys(graph: Graph) -> None:
     assert rows.similarity.tolist() == [edge[2] for edge in edges]
 
 
-def test_an_edge_that_is_gone_is_no_row_of_another(graph: Graph) -> None:
+def test_a_key_without_an_edge_is_an_error(graph: Graph) -> None:
     write(graph, VIDEOS)
     link(graph, VIDEOS)
     no_ends = (np.zeros(2, bool),) * 2
@@ -97,14 +97,14 @@ def test_an_edge_that_is_gone_is_no_row_of_another(graph: Graph) -> None:
         graph.store.sample_inter([0, 1], texts(["g", "g"]), (~no_ends[0], no_ends[1]), FRAMES + 1)
 
 
-def test_the_segments_of_inter_edges_are_of_their_parent(graph: Graph) -> None:
+def test_segments_of_inter_edges_name_their_parent(graph: Graph) -> None:
     tracks = write(graph, VIDEOS)
     _, segment = link(graph, VIDEOS)
     published = graph.store.publish([*tracks, segment], FRAMES, "fit", {})
     assert graph.store.segments(published.id).inter_parent.tolist() == [parent_id("fit", 3)]
 
 
-def test_a_start_without_a_parent_has_its_video_as_group(graph: Graph) -> None:
+def test_the_group_of_a_start_without_a_parent_is_its_video(graph: Graph) -> None:
     write(graph, VIDEOS)
     link(graph, VIDEOS)
     rows = graph.store.sample_intra(range(12), "fit")
@@ -115,7 +115,7 @@ def test_a_start_without_a_parent_has_its_video_as_group(graph: Graph) -> None:
     assert set(graph.store.sample_intra(range(12), None).start.group) == set(VIDEOS)
 
 
-def test_publishing_the_same_content_returns_the_snapshot_that_exists(graph: Graph) -> None:
+def test_publishing_the_same_content_returns_the_existing_snapshot(graph: Graph) -> None:
     segments = write(graph, VIDEOS)
     first = graph.store.publish(segments, FRAMES, None, {"a": 1})
     assert graph.store.publish(segments[::-1], FRAMES, None, {"a": 1}) == first
@@ -123,7 +123,7 @@ def test_publishing_the_same_content_returns_the_snapshot_that_exists(graph: Gra
     assert (first.counts.videos, first.counts.intra, first.counts.patches) == (6, 12, 24)
 
 
-def test_latest_is_the_one_published_last(graph: Graph) -> None:
+def test_latest_is_the_snapshot_that_was_published_last(graph: Graph) -> None:
     segments = write(graph, VIDEOS)
     with pytest.raises(SnapshotNotFound, match="affinity ingest"):
         graph.store.snapshot("latest")
@@ -133,12 +133,12 @@ def test_latest_is_the_one_published_last(graph: Graph) -> None:
     assert [snapshot.counts.videos for snapshot in graph.store.snapshots()] == [6, 4, 2]
 
 
-def test_a_successor_stands_where_the_one_stood_that_it_takes_the_place_of(graph: Graph) -> None:
+def test_a_successor_takes_the_place_of_the_snapshot_that_it_replaces(graph: Graph) -> None:
     server, segments = graph.server, write(graph, VIDEOS)
     with RemovalStore(server.uri, server.user, server.password) as store:
         first, second, third, last = (store.publish(segments[:count], FRAMES, None, {}) for count in (3, 4, 5, 6))
-        # One that is new, of an older one; then one that was there before, of the newest.
-        new = store.publish(segments[:2], FRAMES, None, {}, succeeds=second.id)
+        # First a new successor of an older snapshot, then an existing successor of the newest one.
+        new = store.publish(segments[:2], FRAMES, None, {}, replaces=second.id)
         store.end_snapshot(second.id, new.id)
         assert [one.id for one in store.snapshots()] == [last.id, third.id, new.id, first.id]
         assert store.snapshot("latest") == last
@@ -149,7 +149,7 @@ def test_a_successor_stands_where_the_one_stood_that_it_takes_the_place_of(graph
         assert store.publish(segments, FRAMES, None, {}) == store.snapshot("latest")
 
 
-def test_a_snapshot_that_was_not_published_is_invisible_and_swept(graph: Graph) -> None:
+def test_an_unpublished_snapshot_is_invisible_and_is_swept(graph: Graph) -> None:
     segments = write(graph, VIDEOS)
     graph.cypher("CREATE (:Snapshot {id: 'half', created: datetime(), frames: 30, settings: '{}'})")
     with pytest.raises(SnapshotNotFound):
@@ -159,7 +159,7 @@ def test_a_snapshot_that_was_not_published_is_invisible_and_swept(graph: Graph) 
     assert graph.store.counts()["snapshots"] == 1
 
 
-def test_a_snapshot_that_ended_names_its_successor(graph: Graph) -> None:
+def test_an_ended_snapshot_names_its_successor(graph: Graph) -> None:
     snapshot = graph.store.publish(write(graph, VIDEOS), FRAMES, None, {})
     graph.cypher("MATCH (s:Snapshot) SET s.ended = datetime(), s.successor = 'next'")
     with pytest.raises(SnapshotGone, match="use next"):
@@ -167,7 +167,7 @@ def test_a_snapshot_that_ended_names_its_successor(graph: Graph) -> None:
     assert graph.store.snapshots() == []
 
 
-def test_a_patch_knows_its_neighbors(graph: Graph) -> None:
+def test_a_patch_lists_its_neighbors(graph: Graph) -> None:
     write(graph, VIDEOS)
     link(graph, VIDEOS)
     start = track(VIDEOS[0], 5).start
@@ -181,7 +181,7 @@ def test_a_patch_knows_its_neighbors(graph: Graph) -> None:
         graph.store.patch("nothing")
 
 
-def test_reading_is_stamped_at_most_once_a_minute(graph: Graph) -> None:
+def test_the_use_of_a_snapshot_is_recorded_at_most_once_a_minute(graph: Graph) -> None:
     snapshot = graph.store.publish(write(graph, VIDEOS), FRAMES, None, {})
     stamp = "MATCH (s:Snapshot) RETURN s.read AS read"
     graph.store.touch_snapshot(snapshot.id)
@@ -193,7 +193,7 @@ def test_reading_is_stamped_at_most_once_a_minute(graph: Graph) -> None:
     assert graph.cypher(stamp)[0]["read"] > first["read"]
 
 
-def test_a_video_mined_again_gets_another_segment_and_leaves_the_old_one(graph: Graph) -> None:
+def test_a_video_that_is_mined_again_gets_another_segment_and_keeps_the_old_one(graph: Graph) -> None:
     [old] = write(graph, VIDEOS[:1])
     snapshot = graph.store.publish([old], FRAMES, None, {})
     new = graph.store.write_video(
@@ -204,54 +204,52 @@ def test_a_video_mined_again_gets_another_segment_and_leaves_the_old_one(graph: 
     assert graph.store.segments(snapshot.id).intra_count.tolist() == [2]
 
 
-def test_graph_and_data_folder_of_different_stores_are_refused_before_anything_changes(
-    graph: Graph, tmp_path: Path
-) -> None:
+def test_a_data_folder_of_another_store_is_refused_before_anything_changes(graph: Graph, tmp_path: Path) -> None:
     write(graph, VIDEOS)
     other = DataFolder.resolve(tmp_path / "other")
     with pytest.raises(StoreMismatch, match="none"):
         claim(graph.store, other)
-    other.store_file.write_text("somebodys\n")
-    with pytest.raises(StoreMismatch, match="somebodys"):
+    other.store_file.write_text("other\n")
+    with pytest.raises(StoreMismatch, match="other"):
         claim(graph.store, other)
-    assert other.store_file.read_text() == "somebodys\n"
+    assert other.store_file.read_text() == "other\n"
     assert graph.store.store_id() == graph.folder.store_file.read_text().strip()
 
 
-def test_pixels_whose_store_is_not_known_are_refused_and_kept(graph: Graph, tmp_path: Path) -> None:
+def test_images_of_an_unknown_store_are_refused_and_kept(graph: Graph, tmp_path: Path) -> None:
     folder = DataFolder.resolve(tmp_path / "restored")
     with ArchiveWriter(folder.archive, dict) as writer:
         writer.append([("a", b"precious")])
     with pytest.raises(StoreMismatch, match="belongs to store none"):
         claim(graph.store, folder)
     graph.cypher("MATCH (n) DETACH DELETE n")
-    with pytest.raises(StoreMismatch, match=r"holds pixels, but its file `store` is missing, and the graph .* is new"):
+    with pytest.raises(StoreMismatch, match=r"holds images, but its file `store` is missing, and the graph .* is new"):
         claim(graph.store, folder)
     assert not folder.store_file.exists() and graph.store.store_id() is None
 
 
-def test_a_graph_that_was_named_and_never_filled_takes_the_folder(graph: Graph, tmp_path: Path) -> None:
+def test_an_empty_graph_with_a_store_id_gives_it_to_a_new_folder(graph: Graph, tmp_path: Path) -> None:
     folder = DataFolder.resolve(tmp_path / "new")
-    assert relation(graph.store, folder).kind == "new"
+    assert relation(graph.store, folder).kind == "unbound"
     assert claim(graph.store, folder) == graph.store.store_id()
-    assert relation(graph.store, folder).kind == "one"
+    assert relation(graph.store, folder).kind == "same"
 
 
-def test_a_server_that_does_not_answer_is_named() -> None:
+def test_an_error_names_the_server_that_does_not_answer() -> None:
     with GraphStore("bolt://127.0.0.1:9", "neo4j", "x", timeout=1) as store, pytest.raises(GraphUnavailable) as caught:
         store.ping()
     assert "bolt://127.0.0.1:9" in str(caught.value)
 
 
-def test_nobody_waits_for_a_server_as_long_as_for_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wait_for_a_server_is_shorter_than_the_timeout_of_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "RETRY_SECONDS", 0.2)
     with GraphStore("bolt://127.0.0.1:1", "neo4j", "password", timeout=3600) as store:
-        for ask in (store.counts, lambda: store.write_video(video("v"), FRAMES, [], "000000", 0)):
+        for query in (store.counts, lambda: store.write_video(video("v"), FRAMES, [], "000000", 0)):
             with pytest.raises(GraphUnavailable):
-                ask()
+                query()
 
 
-def test_a_wrong_password_is_named(graph: Graph) -> None:
+def test_a_wrong_password_is_an_error_that_names_the_setting(graph: Graph) -> None:
     with (
         GraphStore(graph.server.uri, "neo4j", "wrong") as store,
         pytest.raises(GraphUnavailable, match="NEO4J_PASSWORD"),

@@ -46,7 +46,7 @@ class Runs:
         begun = time.perf_counter()
         options = ("--run", run, "--steps", str(self.steps), "--url", f"http://127.0.0.1:{self.port}")
         self.supervisor.start("train", *TRAIN, *options)
-        self.supervisor.carry_out(list(kills), lambda: len(self.metrics(run)) / self.steps)
+        self.supervisor.execute(list(kills), lambda: len(self.metrics(run)) / self.steps)
         self.supervisor.finish("train")
         return time.perf_counter() - begun
 
@@ -83,5 +83,5 @@ def test_one_kill_of_each_process_does_not_change_the_training(runs: Runs, clips
     runs.prepare(clips[:8])
     runs.train("alone")
     runs.train("killed", ONE_OF_EACH)
-    assert runs.supervisor.said == ["train", "serve", "neo4j"]
+    assert runs.supervisor.kills == ["train", "serve", "neo4j"]
     runs.assert_equal("killed", "alone")

@@ -1,4 +1,4 @@
-"""Addresses of a Neo4j: what is none is a sentence, and no sentence repeats a password that stands in one."""
+"""The data folder: where it is, and what happens if it cannot be made."""
 
 from __future__ import annotations
 
@@ -6,43 +6,26 @@ from pathlib import Path
 
 import pytest
 
-from affinity.demo import demo
+from foundation.data_folder import DataFolder, data_root
 from foundation.errors import SettingsError
-from graphdb.settings import ServerSettings
 
 
-@pytest.mark.parametrize(
-    "uri",
-    [
-        "bolt://neo4j:s3cret@host:7687",
-        "bolt://neo4j:s3cret@host:bolt",
-        "bolt://neo4j:s3/cret@host",
-        "bolt://neo4j:s3#cret@host",
-        "bolt://neo4j:s3?cret@host",
-        "bolt://neo4j:s3cret@[::1",
-        "bolt://neo4j:s3cret%40host:7687",
-        "neo4j:s3cret@host",
-        "http://neo4j:s3cret@host",
-    ],
-)
-def test_a_password_in_the_address_is_not_repeated(uri: str) -> None:
-    with pytest.raises(SettingsError, match="NEO4J_PASSWORD") as caught:
-        ServerSettings(uri)
-    assert "s3" not in str(caught.value) and "cret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("uri", ["bolt://[::1", "bolt://host:port", "bolt://host:0", "host:7687"])
-def test_an_address_that_is_none_is_repeated(uri: str) -> None:
-    with pytest.raises(SettingsError) as caught:
-        ServerSettings(uri)
-    assert repr(uri) in str(caught.value)
-
-
-def test_the_demo_does_not_print_the_address(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_option_comes_before_the_environment_and_the_platform(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("NEO4J_URI", "bolt://neo4j:s3cret@host")
-    monkeypatch.setattr("affinity.demo.main_job", lambda *stages: None)
-    demo(data=tmp_path)
-    said = capsys.readouterr().out
-    assert "NEO4J_URI" in said and "s3cret" not in said
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "platform"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert tmp_path in data_root(None).parents
+    monkeypatch.setenv("AFFINITY_DATA", str(tmp_path / "environment"))
+    assert data_root(None) == tmp_path / "environment"
+    assert data_root(tmp_path / "option") == tmp_path / "option"
+
+
+def test_resolve_makes_the_folder(tmp_path: Path) -> None:
+    assert DataFolder.resolve(tmp_path / "a" / "b").root.is_dir()
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_that_names_the_settings(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"cannot be made .* --data or AFFINITY_DATA"):
+        DataFolder.resolve(tmp_path / "file" / "data")

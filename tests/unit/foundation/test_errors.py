@@ -1,4 +1,4 @@
-"""Errors cross processes whole: what a worker raises is what its user reads."""
+"""Errors keep their message and attributes when they are pickled: the user reads what a worker process raised."""
 
 from __future__ import annotations
 
@@ -16,19 +16,14 @@ from trainer import errors as trainer
 ERRORS = [
     ingest.SettingsError("stride", 0, "1 or more"),
     ingest.UnreadableVideo(Path("a.mp4"), "it is empty"),
-    ingest.WrongOpenCV("4.14"),
     ingest.UnknownExtractor("hug", ["hog"]),
-    ingest.OtherExtractor("trunk:resnet18"),
     ingest.MissingPackage("timm", "timm:resnet18"),
     trainer.WeightsError("The weights a.pt cannot be read: it is empty."),
     trainer.LossNotFinite("loss", 3, 100, float("inf"), 2),
-    ingest.DamagedFeatures(Path("a.npy"), "it is cut"),
-    ingest.DamagedViews(Path("a.npy"), "it is cut"),
-    ingest.DamagedFit(Path("a.npz"), "it is cut"),
-    ingest.NothingToCluster(3),
+    ingest.DamagedFile("feature file", Path("a.npy"), "it is cut", "Delete it"),
+    ingest.DamagedClusterModel(Path("a.npz"), "it is cut"),
+    ingest.ExtractorChanged("trunk:a.safetensors", "it is cut"),
     ingest.WorkerDied([Path("a.mp4")]),
-    ingest.NotShared("host", Path("data")),
-    ingest.ClusterUnavailable("host:1", "it is down"),
     foundation.CannotWrite(Path("a"), OSError(errno.ENOSPC, "full")),
     foundation.DiskNearlyFull(Path("neo4j"), 100),
     graphdb.DamagedArchive("cut"),
@@ -38,7 +33,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
-def test_an_error_comes_back_as_it_was(error: Exception) -> None:
+def test_a_pickled_error_keeps_message_and_attributes(error: Exception) -> None:
     back = pickle.loads(pickle.dumps(error))
     assert type(back) is type(error) and str(back) == str(error)
     assert {name: str(value) for name, value in vars(back).items()} == {

@@ -1,4 +1,4 @@
-"""The archive: what is committed is read back; what an ingest left without a commit is cut off."""
+"""The archive: committed images can be read, and uncommitted ones are cut off."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def jpeg(text: str) -> bytes:
 
 
 def fill(folder: Path, ends: dict[str, int], names: list[str], **options: int) -> tuple[list[Location], dict[str, int]]:
-    """Append one image a name, and the ends that a graph would commit."""
+    """Append one image per name. Returns their locations, and the ends that a graph would commit."""
     with ArchiveWriter(folder, ends.copy, **options) as writer:
         locations = []
         for name in names:
@@ -35,13 +35,13 @@ def fill(folder: Path, ends: dict[str, int], names: list[str], **options: int) -
     return locations, ends
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_written_images_can_be_read(tmp_path: Path) -> None:
     locations, _ = fill(tmp_path, {}, ["a", "b" * 90, "c"])
     reader = ArchiveReader(tmp_path)
     assert [reader.read(location) for location in locations] == [jpeg("a"), jpeg("b" * 90), jpeg("c")]
 
 
-def test_many_images_are_read_where_they_lie(tmp_path: Path) -> None:
+def test_many_images_are_read_without_copies(tmp_path: Path) -> None:
     names = ["a", "b" * 90, "c"]
     locations, _ = fill(tmp_path, {}, names, shard_bytes=2048)
     shard, offset, size = zip(*locations, strict=True)
@@ -55,7 +55,7 @@ def test_many_images_are_read_where_they_lie(tmp_path: Path) -> None:
         reader.views(patches._replace(offset=patches.offset + 1))
 
 
-def test_shards_are_tars(tmp_path: Path) -> None:
+def test_a_shard_is_a_tar_file(tmp_path: Path) -> None:
     fill(tmp_path, {}, ["a", "b"])
     with tarfile.open(shard_path(tmp_path, "000000")) as tar:
         assert tar.getnames() == ["a.jpg", "b.jpg"]
@@ -63,14 +63,14 @@ def test_shards_are_tars(tmp_path: Path) -> None:
         assert member is not None and member.read() == jpeg("b")
 
 
-def test_a_full_shard_is_sealed_and_the_next_one_begins(tmp_path: Path) -> None:
+def test_a_full_shard_is_sealed_and_the_next_one_is_opened(tmp_path: Path) -> None:
     locations, ends = fill(tmp_path, {}, ["a", "b", "c"], shard_bytes=2048)
     assert [location.shard for location in locations] == ["000000", "000000", "000001"]
     assert set(ends) == {"000000", "000001"}
     assert shard_path(tmp_path, "000000").read_bytes().endswith(bytes(1024))
 
 
-def test_bytes_without_a_commit_are_cut_off(tmp_path: Path) -> None:
+def test_uncommitted_bytes_are_cut_off(tmp_path: Path) -> None:
     _, committed = fill(tmp_path, {}, ["a"])
     fill(tmp_path, committed, ["lost", "too"], shard_bytes=1024)
     assert shard_path(tmp_path, "000001").exists()
@@ -81,37 +81,37 @@ def test_bytes_without_a_commit_are_cut_off(tmp_path: Path) -> None:
     assert ArchiveReader(tmp_path).read(locations[0]) == jpeg("b")
 
 
-def test_a_second_writer_is_refused_with_words(tmp_path: Path) -> None:
+def test_a_second_writer_is_refused(tmp_path: Path) -> None:
     with ArchiveWriter(tmp_path, dict), pytest.raises(ArchiveLocked, match="Another command is writing"):
         ArchiveWriter(tmp_path, dict)
     ArchiveWriter(tmp_path, dict).close()
 
 
-def test_looking_for_a_writer_makes_no_file(tmp_path: Path) -> None:
+def test_is_locked_makes_no_file(tmp_path: Path) -> None:
     assert not is_locked(tmp_path) and list(tmp_path.iterdir()) == []
     with ArchiveWriter(tmp_path, dict):
         assert is_locked(tmp_path)
     assert not is_locked(tmp_path)
 
 
-def test_a_writer_waits_for_somebody_who_only_looks(tmp_path: Path) -> None:
-    with (tmp_path / "writer.lock").open("w") as looked_at:
-        fcntl.flock(looked_at, fcntl.LOCK_SH)
-        end = threading.Timer(0.3, fcntl.flock, (looked_at, fcntl.LOCK_UN))
+def test_a_writer_waits_for_a_process_in_is_locked(tmp_path: Path) -> None:
+    with (tmp_path / "writer.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        end = threading.Timer(0.3, fcntl.flock, (lock, fcntl.LOCK_UN))
         end.start()
         ArchiveWriter(tmp_path, dict).close()
         end.join()
 
 
-def test_a_tar_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
-    theirs = [tmp_path / name for name in ("backup.tar", "1.tar", "2026-01.tar")]
-    for path in theirs:
+def test_other_tar_files_in_the_folder_are_not_changed(tmp_path: Path) -> None:
+    others = [tmp_path / name for name in ("backup.tar", "1.tar", "2026-01.tar")]
+    for path in others:
         path.write_bytes(b"precious")
     fill(tmp_path, {}, ["a"])
-    assert [path.read_bytes() for path in theirs] == [b"precious"] * 3
+    assert [path.read_bytes() for path in others] == [b"precious"] * 3
 
 
-def test_the_trailer_of_a_full_shard_is_no_leftover(tmp_path: Path) -> None:
+def test_the_trailer_of_a_full_shard_is_not_uncommitted(tmp_path: Path) -> None:
     _, ends = fill(tmp_path, {}, ["a", "b", "c"], shard_bytes=2048)
     assert uncommitted(tmp_path, ends) == {}
     (tmp_path / "000002.tar").write_bytes(b"new")
@@ -123,7 +123,7 @@ def test_the_trailer_of_a_full_shard_is_no_leftover(tmp_path: Path) -> None:
     }
 
 
-def test_a_failed_append_gives_its_room_back_and_the_next_one_works(tmp_path: Path) -> None:
+def test_a_failed_append_frees_its_space_and_the_next_one_works(tmp_path: Path) -> None:
     with ArchiveWriter(tmp_path, dict) as writer:
         writer.append([("a", jpeg("a"))])
         soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -140,7 +140,7 @@ def test_a_failed_append_gives_its_room_back_and_the_next_one_works(tmp_path: Pa
     assert ArchiveReader(tmp_path).read(location) == jpeg("b")
 
 
-def test_a_shard_shorter_than_the_graph_says_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+def test_a_shard_that_is_too_short_is_refused_and_not_changed(tmp_path: Path) -> None:
     _, ends = fill(tmp_path, {}, ["a"])
     path = shard_path(tmp_path, "000000")
     path.write_bytes(path.read_bytes()[:100])
@@ -151,7 +151,7 @@ def test_a_shard_shorter_than_the_graph_says_is_refused_and_left_as_it_is(tmp_pa
     ArchiveWriter(tmp_path, ends.copy).close()
 
 
-def test_readers_see_what_a_writer_appends_meanwhile(tmp_path: Path) -> None:
+def test_a_reader_sees_images_that_are_appended_later(tmp_path: Path) -> None:
     reader = ArchiveReader(tmp_path)
     with ArchiveWriter(tmp_path, dict) as writer:
         for name in ("a", "b", "c"):
@@ -159,7 +159,7 @@ def test_readers_see_what_a_writer_appends_meanwhile(tmp_path: Path) -> None:
             assert reader.read(location) == jpeg(name)
 
 
-def test_many_threads_read_at_once(tmp_path: Path) -> None:
+def test_threads_share_a_reader(tmp_path: Path) -> None:
     names = [f"{i}" for i in range(50)]
     locations, _ = fill(tmp_path, {}, names, shard_bytes=8192)
     reader = ArchiveReader(tmp_path)
@@ -179,7 +179,7 @@ def test_many_threads_read_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("location", [Location("000000", 0, 5), Location("000000", 10**9, 5), Location("000009", 0, 5)])
-def test_bytes_that_are_no_image_are_an_error(tmp_path: Path, location: Location) -> None:
+def test_a_location_without_an_image_is_an_error(tmp_path: Path, location: Location) -> None:
     fill(tmp_path, {}, ["a"])
     with pytest.raises(DamagedArchive, match="Restore"):
         ArchiveReader(tmp_path).read(location)

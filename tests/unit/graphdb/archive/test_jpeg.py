@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from graphdb.archive.jpeg import size_of
+from graphdb.archive.jpeg import image_size
 
 
 def encoded(height: int, width: int, *options: int) -> bytes:
@@ -13,16 +13,16 @@ def encoded(height: int, width: int, *options: int) -> bytes:
 
 
 @pytest.mark.parametrize("options", [(), (cv2.IMWRITE_JPEG_PROGRESSIVE, 1), (cv2.IMWRITE_JPEG_RST_INTERVAL, 4)])
-def test_the_size_is_that_of_the_frame_header(options: tuple[int, ...]) -> None:
-    assert size_of(encoded(96, 130, *options)) == (96, 130)
+def test_image_size_reads_the_frame_header(options: tuple[int, ...]) -> None:
+    assert image_size(encoded(96, 130, *options)) == (96, 130)
 
 
 @pytest.mark.parametrize(
     "jpeg", [b"", b"\xff\xd8\xff\xd9", b"\xff\xd8" + bytes(50) + b"\xff\xd9", encoded(96, 96)[:-1], encoded(96, 96)[1:]]
 )
-def test_what_is_no_whole_jpeg_has_none(jpeg: bytes) -> None:
-    assert size_of(jpeg) is None
+def test_bytes_that_are_no_whole_jpeg_have_no_size(jpeg: bytes) -> None:
+    assert image_size(jpeg) is None
 
 
-def test_a_header_whose_lengths_lead_nowhere_ends() -> None:
-    assert size_of(b"\xff\xd8\xff\xe0\x00\x00" + b"\xff\xe0\x00\x00" * 20 + b"\xff\xd9") is None
+def test_wrong_lengths_in_the_header_do_not_loop_forever() -> None:
+    assert image_size(b"\xff\xd8\xff\xe0\x00\x00" + b"\xff\xe0\x00\x00" * 20 + b"\xff\xd9") is None

@@ -2,19 +2,16 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from foundation.errors import LockTimeout
-from foundation.files import alone, write_private
 from graphdb.server.configuration import HOST, Memory, Ports, is_free, machine_memory, neo4j_conf
 
 GIBI = 2**30
 
 
 def settings(ports: Ports) -> dict[str, list[str]]:
-    """neo4j.conf as Neo4j reads it: a setting may come several times."""
+    """Parse neo4j.conf as Neo4j does: a setting may have several values."""
     read: dict[str, list[str]] = {}
     for line in neo4j_conf(ports, Memory(1024, 512)).splitlines():
         if not line.startswith("#"):
@@ -54,21 +51,21 @@ def test_the_advertised_address_follows_the_port() -> None:
         "server.fleet_discovery.enabled",
     ],
 )
-def test_nothing_is_reported_or_announced(name: str) -> None:
+def test_neo4j_sends_nothing_to_other_machines(name: str) -> None:
     assert settings(Ports())[name] == ["false"]
 
 
-def test_neo4js_own_tools_may_reach_into_java() -> None:
+def test_the_tools_of_neo4j_may_use_internal_packages_of_java() -> None:
     assert "--add-opens=java.base/java.nio=ALL-UNNAMED" in settings(Ports())["server.jvm.additional"]
 
 
-def test_a_machine_of_24_gib_gives_a_heap_of_one() -> None:
-    assert Memory.sized(24 * GIBI) == Memory(heap=1024, page_cache=512)
+def test_24_gib_give_a_heap_of_1_gib() -> None:
+    assert Memory.share_of(24 * GIBI) == Memory(heap=1024, page_cache=512)
 
 
 @pytest.mark.parametrize("gibi", [1, 2, 8, 64, 1024])
 def test_memory_stays_within_bounds(gibi: int) -> None:
-    memory = Memory.sized(gibi * GIBI)
+    memory = Memory.share_of(gibi * GIBI)
     assert 512 <= memory.heap <= 4096
     assert 128 <= memory.page_cache <= 4096
 
@@ -77,12 +74,12 @@ def test_the_machine_has_memory() -> None:
     assert machine_memory() > GIBI // 4
 
 
-def test_a_port_that_somebody_listens_on_is_not_free(taken_port: int) -> None:
+def test_a_port_with_a_listener_is_not_free(taken_port: int) -> None:
     assert not is_free(taken_port)
     assert not Ports(bolt=taken_port).are_free
 
 
-def test_a_port_is_free_again_when_nobody_listens() -> None:
+def test_a_port_is_free_after_its_listener_is_closed() -> None:
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         port = listener.getsockname()[1]
@@ -93,22 +90,7 @@ def test_chosen_ports_are_free() -> None:
     assert Ports.free().are_free
 
 
-def test_ports_name_their_addresses() -> None:
+def test_addresses_of_ports() -> None:
     ports = Ports(7999, 7998)
     assert ports.uri == f"bolt://{HOST}:7999"
     assert ports.browser == f"http://{HOST}:7998/browser/"
-
-
-def test_a_private_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
-    write_private(tmp_path / "password", "secret\n")
-    assert (tmp_path / "password").stat().st_mode & 0o777 == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["password"]
-
-
-def test_waiting_for_another_process_has_an_end(tmp_path: Path) -> None:
-    with (
-        alone(tmp_path / ".lock", 1, "writing"),
-        pytest.raises(LockTimeout, match="still writing"),
-        alone(tmp_path / ".lock", 0.1, "writing"),
-    ):
-        pass

@@ -1,3 +1,5 @@
+"""Find and end server processes; Python processes with the same command line stand for them."""
+
 from __future__ import annotations
 
 import json
@@ -19,7 +21,7 @@ STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SL
 
 @contextmanager
 def python(script: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
-    """A process that has printed its first line, and does not outlive the test."""
+    """Start a Python process, wait for its first line, and kill it after the test."""
     with subprocess.Popen([sys.executable, "-c", script, *arguments], stdout=subprocess.PIPE) as process:
         try:
             assert process.stdout is not None
@@ -30,8 +32,8 @@ def python(script: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @contextmanager
-def pretender(home: Path, script: str = SLEEP) -> Iterator[subprocess.Popen[bytes]]:
-    """A process whose command line is that of the home folder's server."""
+def fake_server(home: Path, script: str = SLEEP) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a process with the command line of the home folder's server."""
     with python(script, SERVER, *server_arguments(home)) as process:
         yield process
 
@@ -44,54 +46,54 @@ def test_no_server_is_found_where_none_ran(tmp_path: Path) -> None:
     assert ServerProcess(tmp_path).find() is None
 
 
-def test_a_process_that_got_the_servers_id_is_neither_found_nor_ended(tmp_path: Path) -> None:
+def test_another_process_with_the_id_of_the_server_is_neither_found_nor_ended(tmp_path: Path) -> None:
     with python(SLEEP) as stranger:
         remember(tmp_path, stranger.pid, psutil.Process(stranger.pid).create_time())
         server = ServerProcess(tmp_path)
         assert server.find() is None
-        assert not server.end(patience=1)
+        assert not server.end(timeout=1)
         assert stranger.poll() is None
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"pid": 4194304, "started": 0}', '{"pid": "x", "started": 0}'])
-def test_a_spoiled_file_names_nobody(tmp_path: Path, content: str) -> None:
+def test_a_damaged_file_names_no_process(tmp_path: Path, content: str) -> None:
     (tmp_path / "process").write_text(content)
     assert ServerProcess(tmp_path).find() is None
 
 
-def test_a_server_is_found_without_its_file_and_ended(tmp_path: Path) -> None:
-    with pretender(tmp_path) as running:
+def test_a_server_without_a_file_is_found_and_ended(tmp_path: Path) -> None:
+    with fake_server(tmp_path) as running:
         server = ServerProcess(tmp_path)
         found = server.find()
         assert found is not None and found.pid == running.pid
-        assert server.end(patience=10)
+        assert server.end(timeout=10)
         assert server.find() is None
 
 
 def test_a_server_of_another_folder_is_left_alone(tmp_path: Path) -> None:
-    with pretender(tmp_path / "theirs"):
+    with fake_server(tmp_path / "theirs"):
         assert ServerProcess(tmp_path / "ours").find() is None
 
 
-def test_what_is_remembered_is_found_and_private(tmp_path: Path) -> None:
-    with pretender(tmp_path) as running:
+def test_a_remembered_server_is_found_and_its_file_is_private(tmp_path: Path) -> None:
+    with fake_server(tmp_path) as running:
         server = ServerProcess(tmp_path)
         assert server.remember(running.pid).pid == running.pid
         assert server.find() is not None
         assert (tmp_path / "process").stat().st_mode & 0o777 == 0o600
-        assert server.end(patience=10)
+        assert server.end(timeout=10)
         assert not (tmp_path / "process").exists()
 
 
-def test_tools_that_somebody_left_at_work_on_the_folder_are_ended(tmp_path: Path) -> None:
+def test_tools_that_still_work_on_the_folder_are_killed(tmp_path: Path) -> None:
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    with python(SLEEP, *tool_arguments(ours)) as left, python(SLEEP, *tool_arguments(theirs)) as other:
+    with python(SLEEP, *tool_arguments(ours)) as abandoned, python(SLEEP, *tool_arguments(theirs)) as other:
         ServerProcess(ours).end_tools()
-        left.wait(10)
+        abandoned.wait(10)
         assert other.poll() is None
 
 
-def test_one_that_ignores_the_request_to_end_is_killed(tmp_path: Path) -> None:
-    with pretender(tmp_path, STUBBORN):
-        assert ServerProcess(tmp_path).end(patience=0.2)
+def test_a_server_that_ignores_sigterm_is_killed(tmp_path: Path) -> None:
+    with fake_server(tmp_path, STUBBORN):
+        assert ServerProcess(tmp_path).end(timeout=0.2)
         assert ServerProcess(tmp_path).find() is None

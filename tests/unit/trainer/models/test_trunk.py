@@ -16,7 +16,7 @@ from torch import nn
 from foundation.errors import SettingsError
 from ingest.features.factory import load_extractor
 from ingest.settings import ExtractorSpec
-from tests.unit.ingest.features.test_base import photographs
+from tests.unit.ingest.features.photographs import photographs
 from trainer.errors import WeightsError
 from trainer.evaluation.features import trunk_features
 from trainer.models.provenance import code_revision
