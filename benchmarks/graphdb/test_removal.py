@@ -1,8 +1,8 @@
 """Measure the time and memory that it takes to forget a video, to prune, and to rewrite a shard.
 
-`AFFINITY_BENCH_PATCHES` patches (default: 20,000): `make bench-removal PATCHES=262144`, as many as a full shard can hold.
-Images are tiny, so that the cost of a shard is that of its number of images. The successors of snapshots have tracks only:
-the benchmarks of clustering measure the cost of clustering.
+`AFFINITY_BENCH_PATCHES` patches (default: 20,000): `make bench-removal PATCHES=262144`, as many as a full shard can
+hold. Images are tiny, so that the cost of a shard is that of its number of images. The successors of snapshots have
+tracks only: other benchmarks measure the cost of clustering.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Measure how fast Cypher samples INTER edges with the images of a pair, and whether it depends on the size of the graph.
+"""Measure how fast Cypher samples INTER edges with the images of a pair, also in a large graph.
 
 `AFFINITY_BENCH_EDGES` INTER edges, besides 100,000: `make bench-sampling EDGES=1000000`.
 """

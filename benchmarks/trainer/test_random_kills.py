@@ -32,7 +32,7 @@ def test_kills_at_random_moments(runs: Runs, clips: list[Path]) -> None:
     runs.prepare(clips[:20])
     alone = runs.train("alone")
     killed = runs.train("killed", plan(SEED, KILLS, ("train", "serve", "neo4j")))
-    said = runs.supervisor.said
+    said = runs.supervisor.kills
     print(
         f"\n{len(said)} kills in a run of {STEPS} steps ({dict(Counter(said))}, seed {SEED}): "
         f"{killed:.0f} s, {alone:.0f} s without"
