@@ -1,4 +1,4 @@
-"""Memory and processor time that processes have for themselves, whatever else the machine does."""
+"""Memory and CPU time of processes, independent of the machine's other load."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Self
 
 import psutil
 
-KIBI_IN_MEBI = 1024
-EVERY_SECONDS = 0.5
+KIB_PER_MIB = 1024
+INTERVAL = 0.5
+"""Seconds between two samples."""
 
 
-class Watch(ABC):
-    """Looks at processes twice a second, while entered."""
+class ProcessSampler(ABC):
+    """Calls `sample` twice a second while entered."""
 
     def __init__(self) -> None:
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch)
+        self._thread = threading.Thread(target=self._run)
 
     @abstractmethod
-    def look(self) -> None: ...
+    def sample(self) -> None: ...
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -31,39 +32,40 @@ class Watch(ABC):
         self._done.set()
         self._thread.join()
 
-    def _watch(self) -> None:
-        while not self._done.wait(EVERY_SECONDS):
-            self.look()
+    def _run(self) -> None:
+        while not self._done.wait(INTERVAL):
+            self.sample()
 
 
-class Anonymous(Watch):
-    """The peaks of anonymous memory in MiB, while entered: of all processes together, and of the largest one.
+class PeakMemory(ProcessSampler):
+    """The peak of anonymous memory in MiB while entered, of this process and its children.
 
-    Pages of files are not counted: the system keeps those of a fast disk in memory as long as nobody wants the room.
+    Pages of files are not counted: the system keeps them in memory only as long as there is room.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.together = 0.0
-        self.one = 0.0
+        self.total = 0.0
+        self.largest = 0.0
+        """The peak of the largest process."""
 
-    def look(self) -> None:
+    def sample(self) -> None:
         me = psutil.Process()
-        sizes = [anonymous(process) for process in (me, *me.children(recursive=True))]
-        self.together, self.one = max(self.together, sum(sizes)), max(self.one, *sizes)
+        sizes = [anonymous_mib(process) for process in (me, *me.children(recursive=True))]
+        self.total, self.largest = max(self.total, sum(sizes)), max(self.largest, *sizes)
 
 
-def anonymous(process: psutil.Process) -> float:
-    """Proportional share of anonymous and shared memory, MiB; nothing of a process that has ended."""
+def anonymous_mib(process: psutil.Process) -> float:
+    """Return the proportional share of anonymous and shared memory in MiB; 0 for a process that has ended."""
     try:
         lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()[1:]
     except OSError:
         return 0.0
     sizes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-    return (sizes["Pss_Anon"] + sizes["Pss_Shmem"]) / KIBI_IN_MEBI
+    return (sizes["Pss_Anon"] + sizes["Pss_Shmem"]) / KIB_PER_MIB
 
 
-def processor_seconds(*processes: psutil.Process) -> float:
-    """What these processes have used of all cores, with their children that have ended."""
+def cpu_seconds(*processes: psutil.Process) -> float:
+    """Return the CPU time of these processes and of their children that have ended."""
     times = [process.cpu_times() for process in processes]
     return sum(each.user + each.system + each.children_user + each.children_system for each in times)

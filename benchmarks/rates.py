@@ -1,4 +1,4 @@
-"""Rates that can be compared on a noisy machine: rounds in turn, medians, and ratios within one run."""
+"""Rates that can be compared on a busy machine: interleaved rounds, medians, and ratios within a round."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ from collections.abc import Callable, Mapping
 
 ROUNDS = 7
 SECONDS = 2.0
+"""Duration of one measurement."""
 
 
 def rate(work: Callable[[], float], seconds: float = SECONDS) -> float:
-    """Units a second: `work` is called for `seconds` and says how many units each call did."""
+    """Call `work`, which returns how many units it did, for `seconds`; return the units a second."""
     done, began = 0.0, time.perf_counter()
     while (passed := time.perf_counter() - began) < seconds:
         done += work()
     return done / passed
 
 
-def in_turn(works: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, list[float]]:
-    """The rates of several works, measured A B A B …, so that the machine's moods meet all of them."""
+def interleaved_rates(works: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> dict[str, list[float]]:
+    """Measure several works in the order A B A B …, so that other load affects all of them."""
     for work in works.values():
         work()
     rates: dict[str, list[float]] = {name: [] for name in works}
@@ -29,20 +30,23 @@ def in_turn(works: Mapping[str, Callable[[], float]], rounds: int = ROUNDS) -> d
     return rates
 
 
-def show(title: str, unit: str, rates: Mapping[str, list[float]], base: str | None = None) -> None:
-    """Median with spread of each, and the median ratio to `base`, round by round."""
+def print_rates(title: str, unit: str, rates: Mapping[str, list[float]], base: str | None = None) -> None:
+    """Print median and range of each rate, and of its ratio to `base` in the same round."""
     print(f"\n{title}")
     for name, values in rates.items():
         line = f"  {name:<34} {statistics.median(values):>12,.1f} {unit}  ({min(values):,.1f} to {max(values):,.1f})"
         if base and name != base:
-            ratios = [value / other for value, other in zip(values, rates[base], strict=True)]
-            line += f"  ratio {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"
+            line += f"  ratio {_ratio(values, rates[base])}"
         print(line)
 
 
-def show_ratios(of: str, rates: Mapping[str, list[float]]) -> None:
-    """How many times as fast `of` is as each of the others, round by round."""
+def print_ratios(of: str, rates: Mapping[str, list[float]]) -> None:
+    """Print the ratio of the rate `of` to each of the others in the same round."""
     for name, values in rates.items():
         if name != of:
-            ratios = [mine / other for mine, other in zip(rates[of], values, strict=True)]
-            print(f"  {of} over {name}: {statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})")
+            print(f"  {of} over {name}: {_ratio(rates[of], values)}")
+
+
+def _ratio(values: list[float], base: list[float]) -> str:
+    ratios = [value / other for value, other in zip(values, base, strict=True)]
+    return f"{statistics.median(ratios):.3f} ({min(ratios):.3f} to {max(ratios):.3f})"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.memory import Watch
+from benchmarks.memory import ProcessSampler
 from tests.conftest import ROOT, SETTINGS
 
 MEBI = 2**20
@@ -18,7 +18,7 @@ BOUNDS = {"neo4j": 2048, "ingest": 512, "ingest worker": 512, "serve": 768, "tra
 """MiB that a process of each kind may take on the samples; a bench that finds more fails."""
 
 
-class Peaks(Watch):
+class Peaks(ProcessSampler):
     """The most memory that a process of each kind took, as proportional set size, while entered."""
 
     def __init__(self, data: Path) -> None:
@@ -27,7 +27,7 @@ class Peaks(Watch):
         self.together = 0.0
         self._data = str(data)
 
-    def look(self) -> None:
+    def sample(self) -> None:
         sizes = [size for process in psutil.process_iter() if (size := self._size(process))]
         for kind, mebi in sizes:
             self.mebi[kind] = max(self.mebi[kind], mebi)

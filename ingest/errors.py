@@ -4,26 +4,18 @@ IngestError
   x SettingsError        a setting has a value that cannot be used
     - UnreadableSetting  a value is not of the setting's type
   x UnknownSetting       no setting has this name
-  x MissingPath          nothing is at a path that was given
   x NoSuchVideo          the graph holds no video of this name, or several
   x UnreadableVideo      a file cannot be decoded as video
   x OtherCrops           crops were asked for in another size than the graph's
-  x WrongOpenCV          the installed OpenCV has no KCF tracker
   x UnknownExtractor     no feature extractor has this name
-  x OtherExtractor       a worker computes other features than the command
   x MissingPackage       a package that an extractor needs is not installed
   x UnreadableWeights    a file of a network's weights cannot be read
   x WrongWeights         a file of weights is of another network
-  x DamagedFeatures      a feature file is missing or cannot be read
-  x DamagedViews         a file of views cannot be read
+  x DamagedFile          a file of the data folder is missing or cannot be read
   x DamagedFit           a fit is missing or cannot be read
   x NothingToCluster     no start has a usable feature
   x BadLabels            a file of labels cannot be read
   x WorkerDied           a worker process was killed
-  x MissingRay           Ray was asked for and is not installed
-  x ClusterUnavailable   Ray cannot be reached, or failed
-  x NotShared            a machine of the cluster does not see a file that it needs
-  x UnusedAddress        an address was given to an engine that has none
   x NothingIngested      the graph holds no track to publish
   x NothingToShow        a snapshot holds nothing of the kind that was asked for
   x UnusableSheet        a contact sheet cannot be written where it was asked for
@@ -69,14 +61,6 @@ class UnknownSetting(IngestError):
         super().__init__(f"There is no setting {setting!r}; write --set NAME=VALUE with one of: {', '.join(known)}.")
 
 
-class MissingPath(IngestError):
-    """Nothing is at a path that was given."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        super().__init__(f"Nothing is at {shown(path)}. Give video files, or folders that hold some.")
-
-
 class NoSuchVideo(IngestError):
     """The graph holds no video of this name; `begun` are those whose ids begin with it, with their files."""
 
@@ -101,17 +85,6 @@ class UnreadableVideo(IngestError):
         super().__init__(f"{shown(path)} cannot be read as video: {reason}.")
 
 
-class WrongOpenCV(IngestError):
-    """The installed OpenCV has no KCF tracker."""
-
-    def __init__(self, version: str) -> None:
-        self.version = version
-        super().__init__(
-            f"The installed OpenCV ({version}) has no KCF tracker: another opencv package took the folder of the "
-            "contrib one. Uninstall every opencv-* package, then install opencv-contrib-python-headless alone."
-        )
-
-
 class UnknownExtractor(IngestError):
     """No feature extractor has this name."""
 
@@ -130,17 +103,6 @@ class OtherCrops(IngestError):
             f"The crops of this graph have sides of {graph} pixels, and the setting crop asks for {crop}. A batch "
             f"holds one size, and what is published keeps its pixels: ingest with --set crop={graph}, or into another "
             "data folder (--data)."
-        )
-
-
-class OtherExtractor(IngestError):
-    """A worker computes other features than the command."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        super().__init__(
-            f"A worker computes other {name} features than this command: its libraries, its device or the file of "
-            "weights differ. Install the same on every machine, leave the file alone, and run the same command again."
         )
 
 
@@ -178,25 +140,12 @@ class WrongWeights(IngestError):
         )
 
 
-class DamagedFeatures(IngestError):
-    """A feature file is missing or cannot be read."""
+class DamagedFile(IngestError):
+    """A file of the data folder is missing or cannot be read."""
 
-    def __init__(self, path: Path, reason: str) -> None:
+    def __init__(self, what: str, path: Path, reason: str, remedy: str) -> None:
         self.path = path
-        self.reason = reason
-        super().__init__(f"The feature file {path} is unusable: {reason}. Delete it; the next ingest makes it again.")
-
-
-class DamagedViews(IngestError):
-    """A file of views cannot be read."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        self.path = path
-        self.reason = reason
-        super().__init__(
-            f"The file of views {path} is unusable: {reason}. Delete it; until its video is mined again, with "
-            "--remine, its copies are not told from look-alikes."
-        )
+        super().__init__(f"The {what} {path} is unusable: {reason}. {remedy}.")
 
 
 class DamagedFit(IngestError):
@@ -231,55 +180,16 @@ class BadLabels(IngestError):
 
 
 class WorkerDied(IngestError):
-    """A worker process was killed, usually by the kernel for want of memory; `tasks` are those that were under way."""
+    """A worker process was killed; `files` are the files that it and the other workers were processing."""
 
     def __init__(self, tasks: Iterable[object]) -> None:
         self.files = sorted(task for task in tasks if isinstance(task, Path))
-        at_work = f" The files under way were {', '.join(map(shown, self.files))}." if self.files else ""
+        in_progress = f" These files were in progress: {', '.join(map(shown, self.files))}." if self.files else ""
         super().__init__(
-            f"A worker process was killed, most likely because memory ran out.{at_work} What was stored is kept: run "
-            "the same command again to go on, with fewer --workers if it happens again, or without the file that "
-            "does it."
+            f"A worker process was killed, most likely because memory ran out.{in_progress} What was stored is kept: "
+            "run the same command again to go on. If it happens again, use fewer --workers, or leave out the file that "
+            "causes it."
         )
-
-
-class MissingRay(IngestError):
-    """Ray was asked for and is not installed."""
-
-    def __init__(self) -> None:
-        super().__init__("The engine ray needs Ray, which is not installed: pip install 'affinity-graph[ingest,ray]'.")
-
-
-class ClusterUnavailable(IngestError):
-    """Ray cannot be reached, or failed by itself."""
-
-    def __init__(self, address: str, reason: str) -> None:
-        self.address = address
-        super().__init__(
-            f"The Ray cluster at {address} cannot be used: {reason.rstrip('.')}. See with `ray status` that it runs, "
-            "and that every machine of it has the same versions of Python, Ray and affinity-graph[ingest,ray]. What "
-            "was stored is kept: run the same command again to go on."
-        )
-
-
-class NotShared(IngestError):
-    """A machine of the cluster does not see a file that it needs."""
-
-    def __init__(self, machine: str, path: Path) -> None:
-        self.machine = machine
-        self.path = path
-        super().__init__(
-            f"The machine {machine} of the Ray cluster does not see {shown(path)}. Videos and data folder must lie on "
-            "a file system that all machines share, under the same path."
-        )
-
-
-class UnusedAddress(IngestError):
-    """An address was given to an engine that has none."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        super().__init__(f"The address {address} is of a Ray cluster: add --engine ray to work on it.")
 
 
 class NothingIngested(IngestError):

@@ -1,7 +1,7 @@
-"""A video in, tracks out: where something moves by itself, and what it looks like some frames later (Sec. 4.1, 4.3).
+"""Mine a video: find where something moves by itself, and track it for some frames (Sec. 4.1, 4.3).
 
-Two passes keep memory bounded whatever the video. The first sees every frame small and gray, and finds starts;
-the second sees only the frames around them, in color: those that the first kept, and others decoded again.
+Two passes keep memory bounded for any video. The first pass reads every frame, small and gray, and finds candidates.
+The second pass tracks them. It reads only their frames, in color: from the cache of the first pass, or decoded again.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from ingest.mining.frame_cache import FrameCache
 from ingest.model import MinedVideo
 from ingest.settings import MiningSettings
 from ingest.tracking.kcf import require_tracker
-from ingest.tracking.tracks import _tracks
+from ingest.tracking.tracks import track_candidates
 from ingest.video.discovery import video_id
 from ingest.video.reader import VideoReader
 
 
 def mine_video(path: Path, settings: MiningSettings, *, threads: int = 1) -> MinedVideo:
-    """Mine one file; `threads` decode it. The same file and settings give the same bytes.
+    """Mine one file; `threads` threads decode it. The same file and settings always give the same bytes.
 
-    Raises UnreadableVideo, WrongOpenCV.
+    Raises UnreadableVideo, and IngestError where OpenCV has no KCF tracker.
     """
     require_tracker()
-    # Videos are mined side by side, in processes: threads inside one would only get into each other's way.
+    # Each worker process mines one video: more threads in it would slow down the others.
     cv2.setNumThreads(1)
-    name = video_id(path)
+    id = video_id(path)
     reader = VideoReader(path, threads=threads)
-    recall = FrameCache(reader, settings)
-    survey = CandidateFinder(reader, settings, recall)
-    candidates = survey.run()
-    tracks = _tracks(recall, candidates, settings, survey.funnel)
+    cache = FrameCache(reader, settings)
+    finder = CandidateFinder(reader, settings, cache)
+    candidates = finder.run()
+    tracks = track_candidates(candidates, cache, settings, finder.funnel)
     return MinedVideo(
-        id=name,
+        id=id,
         uri=path.resolve().as_uri(),
-        fps=survey.fps,
+        fps=finder.fps,
         width=reader.width,
         height=reader.height,
-        frames=survey.funnel.frames,
-        duration=survey.duration,
+        frames=finder.funnel.frames,
+        duration=finder.duration,
         tracks=tracks,
-        funnel=survey.funnel,
+        funnel=finder.funnel,
     )

@@ -1,4 +1,4 @@
-"""TODO."""
+"""The data of mining: boxes, candidates, and the tracks that are found in a video (Sec. 4.1, 4.3)."""
 
 from __future__ import annotations
 
@@ -11,64 +11,17 @@ from numpy.typing import NDArray
 
 from ingest.rejections import Funnel, Rejection
 
-
-@dataclass(frozen=True, slots=True)
-class MinedPatch:
-    """A crop: `time` in seconds, `box` in pixels of the frame as shown; `motion` is the share of a start's box that
-    moves, and 0 for an end."""
-
-    frame: int
-    time: float
-    box: Box
-    motion: float
-    jpeg: bytes
+FrameSignature: TypeAlias = NDArray[np.uint8]
+"""A whole frame, scaled to a few gray pixels: `ingest.video.signatures` makes and compares them."""
 
 
 @dataclass(frozen=True, slots=True)
-class MinedTrack:
-    """One thing seen twice, `track_frames` apart. Of the start's whole frame, `view` is small, `frame_jpeg` if kept."""
+class Box:
+    """A square in a frame, in whole pixels of the upright frame; `x` and `y` are its top left corner."""
 
-    start: MinedPatch
-    end: MinedPatch
-    # An array cannot be compared as the rest; it is small of the image that the JPEG of the start is cut from.
-    view: FrameSignature = field(compare=False)
-    frame_jpeg: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class MinedVideo:
-    """A video and the tracks found in it, in order of their starts."""
-
-    id: str
-    uri: str
-    fps: float
-    width: int
-    height: int
-    frames: int
-    duration: float
-    tracks: list[MinedTrack]
-    funnel: Funnel
-
-    @property
-    def candidates(self) -> int:
-        return self.funnel.candidates
-
-    @property
-    def lost(self) -> Counter[Rejection]:
-        """Tracks dropped, by reason."""
-        return self.funnel.lost
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """A frame with a moving box, in pixels of the frame as shown."""
-
-    index: int
-    box: Box
-    core: Region
-    """The part of the box that moves. The tracker follows it: in the whole box it would hold on to the background."""
-    motion: float
-    """Share of the box's points that move."""
+    x: int
+    y: int
+    side: int
 
 
 class Region(NamedTuple):
@@ -84,7 +37,7 @@ class Region(NamedTuple):
         return self.width * self.height
 
     def overlap(self, other: Region) -> float:
-        """Intersection over union."""
+        """Return the intersection over union."""
         width = min(self.x + self.width, other.x + other.width) - max(self.x, other.x)
         height = min(self.y + self.height, other.y + other.height) - max(self.y, other.y)
         shared = max(0, width) * max(0, height)
@@ -92,12 +45,56 @@ class Region(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
-    """A square of a frame, in whole pixels of the frame as shown; `x` and `y` are its top left corner."""
+class Candidate:
+    """A frame in which something moves: a track could start here."""
 
-    x: int
-    y: int
-    side: int
+    index: int
+    """Number of the frame; only intact frames count, from 0."""
+    box: Box
+    core: Region
+    """The part of the box that moves. The tracker follows the core; in the whole box it would follow the background."""
+    motion: float
+    """Share of the box's points that move."""
 
 
-FrameSignature: TypeAlias = NDArray[np.uint8]
+@dataclass(frozen=True, slots=True)
+class MinedPatch:
+    """A crop of a frame. `time` is in seconds; `motion` is the candidate's, and 0 for the end of a track."""
+
+    frame: int
+    time: float
+    box: Box
+    motion: float
+    jpeg: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MinedTrack:
+    """The first and the last patch of a track; `frame_jpeg` is the whole first frame, if it is kept."""
+
+    start: MinedPatch
+    end: MinedPatch
+    # Left out of `==`, which arrays do not support. It is made from the same image as the start's JPEG.
+    signature: FrameSignature = field(compare=False)
+    frame_jpeg: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class MinedVideo:
+    """A video and its tracks, in the order of their first frames."""
+
+    id: str
+    uri: str
+    fps: float
+    width: int
+    height: int
+    frames: int
+    duration: float
+    """Seconds."""
+    tracks: list[MinedTrack]
+    funnel: Funnel
+
+    @property
+    def lost(self) -> Counter[Rejection]:
+        """The number of lost tracks, by reason."""
+        return self.funnel.lost

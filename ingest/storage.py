@@ -9,7 +9,7 @@ from graphdb.model import Location, Patch, Track, Video, end_id, frame_id, start
 from graphdb.store.graph import GraphStore
 from ingest.model import MinedPatch, MinedTrack, MinedVideo
 from ingest.settings import MiningSettings
-from ingest.video.signatures import keep_views
+from ingest.video.signatures import save_signatures
 
 
 def store_video(
@@ -19,7 +19,7 @@ def store_video(
 
     Views come before both: what is in the graph has one, and one that nothing in the graph asks for does no harm.
     """
-    keep_views(views, mined.id, {track.start.frame: track.view for track in mined.tracks})
+    save_signatures(views, mined.id, {track.start.frame: track.signature for track in mined.tracks})
     frames = settings.track_frames
     images: dict[str, bytes] = {}
     for track in mined.tracks:

@@ -25,7 +25,7 @@ from api.client.http import TripletClient
 from api.wire import triplets as triplet_wire
 from benchmarks.api import loaders
 from benchmarks.graphs import Shape, publish_with_pixels
-from benchmarks.rates import in_turn, show, show_ratios
+from benchmarks.rates import interleaved_rates, print_rates, print_ratios
 from tests.conftest import Graph, end, free_port, neo4j, open_graph, wait_until_ready
 
 LOADERS = os.environ.get("AFFINITY_BENCH_LOADERS")
@@ -119,11 +119,13 @@ def test_batches_a_second(large: Graph, live: str, tmp_path: Path) -> None:
             for name, get in (("static", same), ("triplets", batch)):
                 taken = seconds.setdefault(f"{name}, clients: {clients}", [])
                 works[f"{name}, clients: {clients}"] = partial(burst, get, clients, taken)
-        rates = in_turn(works, ROUNDS)
+        rates = interleaved_rates(works, ROUNDS)
     for clients in CLIENTS:
         of_these = {name: values for name, values in rates.items() if name.endswith(f" {clients}")}
-        show(f"{PAIRS} pairs a batch, {len(body):,} bytes", "batches/s", of_these, base=f"static, clients: {clients}")
-    show_ratios("triplets, clients: 1", {name: values for name, values in rates.items() if "triplets" in name})
+        print_rates(
+            f"{PAIRS} pairs a batch, {len(body):,} bytes", "batches/s", of_these, base=f"static, clients: {clients}"
+        )
+    print_ratios("triplets, clients: 1", {name: values for name, values in rates.items() if "triplets" in name})
     for name, taken in seconds.items():
         half, most = np.percentile(taken, [50, 99]) * 1e3
         print(f"  {name}: p50 {half:.2f} ms, p99 {most:.2f} ms")
@@ -148,9 +150,9 @@ def test_pairs_a_second_beside_loaders_of_files(large: Graph, live: str, tmp_pat
             pairs += zip(ids, map(bytes, one.images[:PAIRS]), map(bytes, one.images[PAIRS:]), strict=True)
         (tmp_path / "pairs").write_bytes(pickle.dumps(pairs))
         others = {name: stack.enter_context(reading(name, tmp_path)) for name in loaders.READ}
-        rates = in_turn({"service": lambda: float(len(batch())), **others}, ROUNDS)
-    show("Encoded bytes of both images in Python", "pairs/s", rates)
-    show_ratios("service", rates)
+        rates = interleaved_rates({"service": lambda: float(len(batch())), **others}, ROUNDS)
+    print_rates("Encoded bytes of both images in Python", "pairs/s", rates)
+    print_ratios("service", rates)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 
 from benchmarks.graphs import FIT, FRAMES, Shape, holds_its_children
-from benchmarks.memory import processor_seconds
+from benchmarks.memory import cpu_seconds
 from foundation.data_folder import DataFolder
 from graphdb.maintenance.bulk_import import import_graph
 from graphdb.maintenance.export import export_graph
@@ -51,7 +51,7 @@ class Stages:
         )
 
     def _used(self) -> tuple[float, float]:
-        return processor_seconds(self.server), processor_seconds(psutil.Process())
+        return cpu_seconds(self.server), cpu_seconds(psutil.Process())
 
 
 def entities(graph: Graph) -> dict[str, int]:

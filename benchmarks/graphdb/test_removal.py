@@ -22,7 +22,7 @@ from PIL import Image
 from rich.console import Console
 
 from benchmarks.graphs import FIT, FRAMES, Shape
-from benchmarks.memory import Watch, anonymous, processor_seconds
+from benchmarks.memory import ProcessSampler, anonymous_mib, cpu_seconds
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.model import Track
@@ -54,16 +54,16 @@ def tiny_jpeg() -> bytes:
     return file.getvalue()
 
 
-class Peak(Watch):
-    """Measures the peak of a process's anonymous memory in MiB. Use it as a context manager."""
+class Peak(ProcessSampler):
+    """The peak of a process's anonymous memory in MiB, while entered."""
 
     def __init__(self, process: psutil.Process) -> None:
         super().__init__()
         self._process = process
-        self.mebi = anonymous(process)
+        self.mebi = anonymous_mib(process)
 
-    def look(self) -> None:
-        self.mebi = max(self.mebi, anonymous(self._process))
+    def sample(self) -> None:
+        self.mebi = max(self.mebi, anonymous_mib(self._process))
 
 
 class Removal:
@@ -88,11 +88,11 @@ class Removal:
     def stage(self, name: str, count: int, unit: str) -> Iterator[list[float]]:
         """Print how long a stage took, and append the seconds to the list."""
         taken: list[float] = []
-        used, began = processor_seconds(self._server, psutil.Process()), time.perf_counter()
+        used, began = cpu_seconds(self._server, psutil.Process()), time.perf_counter()
         with Peak(self._server) as peak:
             yield taken
         taken.append(time.perf_counter() - began)
-        used = processor_seconds(self._server, psutil.Process()) - used
+        used = cpu_seconds(self._server, psutil.Process()) - used
         print(
             f"  {name:<16} {count:>8,} {unit:<13} {taken[0]:>7.2f} s (of processors {used:.2f} s)  "
             f"{count / taken[0]:>9,.0f} a second  Neo4j's peak {peak.mebi:,.0f} MiB"

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from benchmarks.graphs import FRAMES, Shape, publish
-from benchmarks.rates import in_turn, show, show_ratios
+from benchmarks.rates import interleaved_rates, print_rates, print_ratios
 from tests.conftest import Graph, neo4j, open_graph
 
 EDGES = int(os.environ.get("AFFINITY_BENCH_EDGES") or 0)
@@ -64,8 +64,10 @@ def sample(graph: Graph, random: np.random.Generator, total: int, count: int) ->
 def test_inter_edges_a_second(small: Graph) -> None:
     random, total = np.random.default_rng(1), small.store.counts()["inter"]
     counts = (100, 1_000, 4_000, 5_000)
-    rates = in_turn({f"{count:,} keys a query": partial(sample, small, random, total, count) for count in counts})
-    show("Cypher sampling", "edges/s", rates)
+    rates = interleaved_rates(
+        {f"{count:,} keys a query": partial(sample, small, random, total, count) for count in counts}
+    )
+    print_rates("Cypher sampling", "edges/s", rates)
     assert min(rates["1,000 keys a query"]) > 0
 
 
@@ -81,6 +83,6 @@ def test_a_sample_takes_the_same_time_in_a_larger_graph(small: Graph, tmp_path: 
 
         totals = {graph.store.counts()["inter"]: graph for graph in (small, large)}
         works = {f"{total:,} edges": partial(sample, graph, random, total, BATCH) for total, graph in totals.items()}
-        rates = in_turn({**works, f"{max(totals):,} edges, ORDER BY rand()": shuffle}, ROUNDS)
-    show(f"{BATCH} edges a query", "edges/s", rates)
-    show_ratios(f"{max(totals):,} edges", rates)
+        rates = interleaved_rates({**works, f"{max(totals):,} edges, ORDER BY rand()": shuffle}, ROUNDS)
+    print_rates(f"{BATCH} edges a query", "edges/s", rates)
+    print_ratios(f"{max(totals):,} edges", rates)

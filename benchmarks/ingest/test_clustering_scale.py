@@ -1,7 +1,7 @@
-"""A million starts of 4,608 numbers on disk, as ingest leaves them: assigned, and their parents linked.
+"""Clustering of up to a million starts with features of 4,608 numbers on disk: assign them, and link their parents.
 
-`AFFINITY_BENCH_STARTS` starts (10,000 where it is not set), `AFFINITY_BENCH_PARENTS` parents (1,000 starts each):
-`make bench-clustering STARTS=1000000`. Features are removed afterwards; a million take 9.2 GB.
+Uses `AFFINITY_BENCH_STARTS` starts (default 10,000) and `AFFINITY_BENCH_PARENTS` parents (default: one for 1,000
+starts): `make bench-clustering STARTS=1000000`. The features are deleted afterwards; a million take 9.2 GB.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from benchmarks.memory import Anonymous, processor_seconds
+from benchmarks.memory import PeakMemory, cpu_seconds
 from graphdb.model import InterEdges, parent_id, start_id
 from ingest.clustering.cluster_model import ClusterModel, fit_path, make_fit, sample, save_fit
 from ingest.clustering.kmeans import UNCLUSTERED
@@ -32,8 +32,8 @@ PARENTS = int(os.environ.get("AFFINITY_BENCH_PARENTS") or max(1, STARTS // 1000)
 WORKERS = 2
 DIMS, PER_VIDEO, KINDS, LATENT = 4608, 100, 3000, 6
 EXTRACTOR = "0123456789abcdef"
-SECONDS, MEBI = 600.0, 4096
-"""What a million starts may take on two cores, page cache apart."""
+MAX_SECONDS, MAX_MIB = 600.0, 4096
+"""Limits for a million starts on two cores, without the page cache."""
 SETTINGS = ClusterSettings(parents=PARENTS, members=20, neighbors=10, points=16, iterations=5)
 
 
@@ -43,7 +43,7 @@ def ids_of(video: str) -> list[str]:
 
 @dataclass(frozen=True)
 class World:
-    """Rectified features of many kinds of things, each varying in a few ways; every video sees other things."""
+    """Rectified features of many kinds of objects; each kind varies in a few dimensions."""
 
     seed: int = 0
 
@@ -57,19 +57,19 @@ class World:
             kind = random.integers(0, KINDS, PER_VIDEO)
             latent = kinds[kind] + 0.2 * random.standard_normal((PER_VIDEO, LATENT), np.float32) @ ways
             rows = np.maximum(latent @ units, 0).astype(np.float16)
-            # As `write_features` does it, but not synced file by file: this is not what is measured.
+            # As `write_features` writes it, but without a sync of each file, which is not measured here.
             np.save(features_path(folder, EXTRACTOR, f"{number:016x}"), rows)
 
 
 def sample_fit(folder: Path, videos: int) -> ClusterModel:
-    """Centroids of a sample; only the sample is read."""
+    """Fit the cluster model to a sample; only the sample is read."""
     wanted = [(f"{row // PER_VIDEO:016x}", row % PER_VIDEO) for row in sample(videos * PER_VIDEO, SETTINGS).tolist()]
     ids = [f"{video}-{row}" for video, row in wanted]
     return make_fit(ids, read_rows(folder, EXTRACTOR, wanted), EXTRACTOR, SETTINGS)
 
 
 def assigned(engine: LocalEngine, folder: Path, fit: ClusterModel, videos: int) -> dict[int, list[Member]]:
-    """The members of every parent, in id order."""
+    """Assign all starts; return the members of every parent, in id order."""
     members: dict[int, list[Member]] = defaultdict(list)
     names = [f"{number:016x}" for number in range(videos)]
     for task, result in engine.map(place, place_tasks(names, fit.id, folder, folder, EXTRACTOR)):
@@ -88,24 +88,24 @@ def linked(engine: LocalEngine, tasks: Iterable[LinkTask]) -> Iterator[InterEdge
 
 
 def content(inter: InterEdges) -> str:
-    """All of it, to the last bit."""
+    """Return a hash of edges and children."""
     return blake2b(repr((inter.parent, inter.edges, inter.children)).encode()).hexdigest()
 
 
 @contextmanager
 def timed(name: str, rows: int, seconds: dict[str, float]) -> Iterator[None]:
-    used, began = processors(), time.perf_counter()
+    used, began = used_cpu_seconds(), time.perf_counter()
     yield
-    seconds[name], used = time.perf_counter() - began, processors() - used
-    print(f"  {name:<10} {seconds[name]:>8.1f} s (of processors {used:,.1f} s)  {rows / seconds[name]:>8,.0f} starts/s")
+    seconds[name], used = time.perf_counter() - began, used_cpu_seconds() - used
+    print(f"  {name:<10} {seconds[name]:>8.1f} s (CPU {used:,.1f} s)  {rows / seconds[name]:>8,.0f} starts/s")
 
 
-def processors() -> float:
+def used_cpu_seconds() -> float:
     me = psutil.Process()
-    return processor_seconds(me, *me.children(recursive=True))
+    return cpu_seconds(me, *me.children(recursive=True))
 
 
-def test_from_features_to_edges(tmp_path: Path) -> None:
+def test_assigning_and_linking(tmp_path: Path) -> None:
     videos = STARTS // PER_VIDEO
     print(f"\n{STARTS:,} starts of {DIMS:,} numbers, {videos:,} videos, {PARENTS:,} parents, {WORKERS} workers")
     seconds: dict[str, float] = {}
@@ -122,11 +122,11 @@ def test_from_features_to_edges(tmp_path: Path) -> None:
 
 
 def cluster(folder: Path, fit: ClusterModel, videos: int, seconds: dict[str, float]) -> None:
-    with Anonymous() as memory, LocalEngine(WORKERS) as engine:
+    with PeakMemory() as memory, LocalEngine(WORKERS) as engine:
         with timed("assign", STARTS, seconds):
             members = assigned(engine, folder, fit, videos)
         tasks = [
-            # Features alone: with nothing said of copies, their views would be looked for.
+            # `originals` is given, so that signatures of copies are not searched.
             LinkTask(parent_id(fit.id, number), str(number), of, folder, folder, folder, fit.id, originals={})
             for number, of in members.items()
         ]
@@ -134,15 +134,16 @@ def cluster(folder: Path, fit: ClusterModel, videos: int, seconds: dict[str, flo
             found = {
                 inter.parent: (len(inter.edges), len(inter.children), content(inter)) for inter in linked(engine, tasks)
             }
-    sizes = [len(of) for of in members.values()]
-    edges, children = sum(of[0] for of in found.values()), sum(of[1] for of in found.values())
-    print(f"  {edges:,} edges and {children:,} children in {len(found):,} parents of {min(sizes):,} to {max(sizes):,}")
-    print(f"  {memory.together:,.0f} MiB at their peak, {memory.one:,.0f} MiB the largest process; page cache apart")
+    sizes = [len(each) for each in members.values()]
+    edges, children = (sum(each[position] for each in found.values()) for position in (0, 1))
+    print(f"  {edges:,} edges and {children:,} children in {len(found):,} parents,")
+    print(f"  which have {min(sizes):,} to {max(sizes):,} starts")
+    print(f"  {memory.total:,.0f} MiB peak, {memory.largest:,.0f} MiB the largest process; without page cache")
     again = [task for task in tasks if int(task.inputs) % 20 == 0]
     with LocalEngine(1) as engine:
         for inter in linked(engine, again):
             assert content(inter) == found[inter.parent][2]
-    print(f"  {len(again):,} parents linked again in one process: equal to the bit")
+    print(f"  {len(again):,} parents linked again in one process: bit-equal")
     assert edges and children
-    assert memory.together < MEBI
-    assert seconds["assign"] + seconds["link"] < SECONDS * max(1.0, STARTS / 1e6)
+    assert memory.total < MAX_MIB
+    assert seconds["assign"] + seconds["link"] < MAX_SECONDS * max(1.0, STARTS / 1e6)

@@ -1,4 +1,4 @@
-"""Memory of mining stays bounded whatever the video: 4K, and two hours, both generated."""
+"""The memory of mining is bounded for any video: 4K, and two hours, both generated."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ import pytest
 
 from tests.unit.ingest.clip_files import texture
 
-MEBI = 2**20
-BOUND = 1024
-"""MiB that a process that mines may hold, OpenCV and FFmpeg included."""
+MIB = 2**20
+MAX_MIB = 1024
+"""Memory that a mining process may take, OpenCV and FFmpeg included."""
 MINE = """
 import re, sys, time
 from pathlib import Path
-from ingest.mining import mine_video
+from ingest.miner import mine_video
 from ingest.settings import MiningSettings
 began = time.process_time()
 mined = mine_video(Path(sys.argv[1]), MiningSettings())
@@ -31,7 +31,7 @@ print(mined.frames, len(mined.tracks), time.process_time() - began, peak)
 
 
 def pictures(width: int, height: int, frames: int, fps: int) -> Iterator[av.VideoFrame]:
-    """A textured square that crosses a textured background, back and forth, every six seconds."""
+    """Yield frames of a textured square that moves over a textured background and back, every six seconds."""
     side = height // 4
     background, square = texture(height, width), texture(side, side, seed=1)
     y = (height - side) // 2
@@ -59,14 +59,16 @@ def encode(path: Path, width: int, height: int, seconds: int, fps: int) -> Path:
     ("name", "width", "height", "seconds", "fps"),
     [("4K", 3840, 2160, 8, 25), ("two hours", 320, 180, 7200, 10), ("1080p", 1920, 1080, 8, 25)],
 )
-def test_memory_is_bounded(tmp_path: Path, name: str, width: int, height: int, seconds: int, fps: int) -> None:
+def test_memory_of_mining_is_bounded(
+    tmp_path: Path, name: str, width: int, height: int, seconds: int, fps: int
+) -> None:
     cv2.setNumThreads(1)
     path = encode(tmp_path / "clip.mp4", width, height, seconds, fps)
     done = subprocess.run([sys.executable, "-c", MINE, str(path)], capture_output=True, text=True, check=True)
     frames, tracks, took, peak = map(float, done.stdout.split())
     print(
-        f"\n{name}: {width}×{height}, {frames:,.0f} frames, {path.stat().st_size / MEBI:.0f} MiB: "
-        f"{peak:,.0f} MiB at the peak, {frames / took:,.0f} frames/s, {tracks:.0f} tracks"
+        f"\n{name}: {width}×{height}, {frames:,.0f} frames, {path.stat().st_size / MIB:.0f} MiB: "
+        f"{peak:,.0f} MiB peak, {frames / took:,.0f} frames/s, {tracks:.0f} tracks"
     )
     assert np.isclose(frames, seconds * fps) and tracks > 0
-    assert peak < BOUND
+    assert peak < MAX_MIB

@@ -1,4 +1,4 @@
-"""Frames a second of mining, decoding included, beside decoding alone."""
+"""Frames a second of mining, including decoding, compared with decoding alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 
-from benchmarks.rates import in_turn, show
+from benchmarks.rates import interleaved_rates, print_rates
 from ingest.miner import mine_video
 from ingest.settings import MiningSettings
 
@@ -22,17 +22,17 @@ def mine(path: Path) -> float:
     return float(mine_video(path, MiningSettings()).frames)
 
 
-def test_frames_a_second(bikes: Path, clips: list[Path]) -> None:
+def test_mining_compared_with_decoding_alone(bikes: Path, clips: list[Path]) -> None:
     videos = {"bikes (640×272)": bikes, f"sample ({clips[0].name})": clips[0]}
     bunny = bikes.with_name("bigbuckbunny.mp4")
     for name, path in (videos | {"bunny (1280×720)": bunny}).items():
-        rates = in_turn({"decoding alone": partial(decode, path), "mining": partial(mine, path)})
-        show(f"Mining {name}, one core", "frames/s", rates, base="decoding alone")
+        rates = interleaved_rates({"decoding alone": partial(decode, path), "mining": partial(mine, path)})
+        print_rates(f"Mining {name}, one core", "frames/s", rates, base="decoding alone")
 
 
-def test_side_of_the_tracked_region(clips: list[Path]) -> None:
+def test_sizes_of_the_tracked_region(clips: list[Path]) -> None:
     def mine_at(side: int) -> float:
         return float(mine_video(clips[0], MiningSettings(region_side=side)).frames)
 
-    rates = in_turn({f"{side} pixels": partial(mine_at, side) for side in (48, MiningSettings().region_side)})
-    show(f"Mining {clips[0].name}, region tracked at", "frames/s", rates, base="48 pixels")
+    rates = interleaved_rates({f"{side} pixels": partial(mine_at, side) for side in (48, MiningSettings().region_side)})
+    print_rates(f"Mining {clips[0].name}, region tracked at", "frames/s", rates, base="48 pixels")

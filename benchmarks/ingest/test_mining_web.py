@@ -1,7 +1,7 @@
-"""Mining video as the web serves it, 640×480 at 1.2 Mb/s, beside decoding alone; and what a clip's length does.
+"""Mining of typical web video, 640×480 at 1.2 Mb/s, compared with decoding alone, for short and long clips.
 
-Processor time of one thread, so that what else the machine does counts little. AFFINITY_BENCH_VIDEOS names a folder
-with more videos to take the same way.
+Measures CPU time of one thread, which other load affects little. AFFINITY_BENCH_VIDEOS can name a folder with more
+videos.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from benchmarks.ingest.test_mining_speed import decode, mine
 ROUNDS, FPS, SIZE, RATE = 3, 25, (640, 480), 1_200_000
 
 
-def footage(path: Path, frames: int) -> Iterator[av.VideoFrame]:
-    """The video's frames, from its start again where it ends: a hard cut."""
+def repeated(path: Path, frames: int) -> Iterator[av.VideoFrame]:
+    """Yield frames of the video, and start again at its end, with a hard cut."""
     for _ in cycle((path,)):
         with av.open(str(path)) as container:
             for frame in container.decode(video=0):
@@ -32,7 +32,7 @@ def footage(path: Path, frames: int) -> Iterator[av.VideoFrame]:
                     return
 
 
-def encoded(path: Path, frames: Iterator[av.VideoFrame]) -> Path:
+def encode(path: Path, frames: Iterator[av.VideoFrame]) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS)
         (stream.width, stream.height), stream.pix_fmt, stream.bit_rate = SIZE, "yuv420p", RATE
@@ -43,28 +43,28 @@ def encoded(path: Path, frames: Iterator[av.VideoFrame]) -> Path:
     return path
 
 
-def cost(work: Callable[[Path], float], path: Path) -> float:
-    """Processor seconds a frame."""
+def seconds_per_frame(work: Callable[[Path], float], path: Path) -> float:
+    """Return the CPU seconds a frame."""
     began = time.process_time()
     frames = work(path)
     return (time.process_time() - began) / frames
 
 
-def test_beside_decoding_alone(bikes: Path, tmp_path: Path) -> None:
+def test_web_video_compared_with_decoding_alone(bikes: Path, tmp_path: Path) -> None:
     sources = [bikes, bikes.with_name("bigbuckbunny.mp4")]
     if folder := os.environ.get("AFFINITY_BENCH_VIDEOS"):
         sources += sorted(Path(folder).iterdir())
     for seconds in (20, 120):
         for source in sources:
-            clip = encoded(tmp_path / f"{source.stem}-{seconds}.mp4", footage(source, seconds * FPS))
+            clip = encode(tmp_path / f"{source.stem}-{seconds}.mp4", repeated(source, seconds * FPS))
             measure(f"{source.name}, {seconds} s", clip)
             clip.unlink()
         generated = islice(pictures(*SIZE, seconds * FPS, FPS), seconds * FPS)
-        measure(f"generated, {seconds} s", encoded(tmp_path / "generated.mp4", generated))
+        measure(f"generated, {seconds} s", encode(tmp_path / "generated.mp4", generated))
 
 
 def measure(name: str, clip: Path) -> None:
-    rounds = [(cost(decode, clip), cost(mine, clip)) for _ in range(ROUNDS)]
+    rounds = [(seconds_per_frame(decode, clip), seconds_per_frame(mine, clip)) for _ in range(ROUNDS)]
     ratios = [alone / mined for alone, mined in rounds]
     print(
         f"\n{name}: decoding {1 / statistics.median(alone for alone, _ in rounds):,.0f} frames/s, "

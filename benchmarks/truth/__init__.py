@@ -1,1 +1,1 @@
-"""Clips in which it is known what moves, and what mining makes of them."""
+"""Generated clips whose moving objects are known, and scores of what mining finds in them."""

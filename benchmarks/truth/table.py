@@ -1,4 +1,4 @@
-"""Scores of many clips: the measures that have bars, over all clips and by condition."""
+"""Measures over many clips: all of them, and those of each condition."""
 
 from __future__ import annotations
 
@@ -6,38 +6,38 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks.truth.score import COVERED, HELD, Scored
+from benchmarks.truth.score import MIN_COVERED, MIN_OVERLAP, ClipScore
 from ingest.rejections import Rejection
 
 FAST = 3.0
-"""Pixels a frame from which boxes must cover their objects."""
+"""Speed in pixels a frame from which boxes must cover their objects."""
 CONDITIONS = ("camera", "speed", "size", "noise", "crf", "objects")
 
 
 @dataclass(frozen=True)
 class Total:
-    """Measures over some clips; None where there was nothing to measure."""
+    """Measures over some clips; None where there is nothing to measure."""
 
     clips: int
     tracks: int
     found: float | None
-    """Share of the clips with a kept track whose start covers an object."""
+    """Share of the clips with a track whose start covers an object."""
     covered: float | None
-    """Share of the kept tracks whose start covers an object."""
+    """Share of the tracks whose start covers an object."""
     held: float | None
-    """Share of the kept tracks whose end holds the object."""
+    """Share of the tracks whose end still holds the object."""
     lost: Counter[Rejection]
     minutes: float
 
     @classmethod
-    def of(cls, scored: Sequence[Scored]) -> Total:
-        marks = [mark for each in scored for mark in each.marks]
+    def of(cls, scored: Sequence[ClipScore]) -> Total:
+        tracks = [track for each in scored for track in each.tracks]
         return cls(
             clips=len(scored),
-            tracks=len(marks),
+            tracks=len(tracks),
             found=_share(each.found for each in scored),
-            covered=_share(mark.covered >= COVERED for mark in marks),
-            held=_share(mark.overlap >= HELD for mark in marks),
+            covered=_share(track.covered >= MIN_COVERED for track in tracks),
+            held=_share(track.overlap >= MIN_OVERLAP for track in tracks),
             lost=sum((each.lost for each in scored), Counter()),
             minutes=sum(each.seconds for each in scored) / 60,
         )
@@ -48,27 +48,27 @@ class Total:
         return f"| {name} | {self.clips} | {self.tracks} | " + " | ".join(shares) + f" | {lost} |"
 
 
-def fast(scored: Sequence[Scored]) -> list[Scored]:
+def fast(scored: Sequence[ClipScore]) -> list[ClipScore]:
     return [each for each in scored if each.condition.speed >= FAST]
 
 
-def slow(scored: Sequence[Scored]) -> list[Scored]:
+def slow(scored: Sequence[ClipScore]) -> list[ClipScore]:
     return [each for each in scored if each.condition.speed < FAST]
 
 
-def table(scored: Sequence[Scored]) -> list[str]:
-    """The lines of a table: all clips, the fast ones, and those of each value of each condition and background."""
+def table(scored: Sequence[ClipScore]) -> list[str]:
+    """Return the lines of a Markdown table: all clips, the fast ones, and those of each condition and background."""
     lines = ["| clips | clips | tracks | found | covered | held | lost |", "|---|--:|--:|--:|--:|--:|---|"]
     lines += [Total.of(scored).line("all"), Total.of(fast(scored)).line(f"{FAST:g} px a frame or more")]
     for name in CONDITIONS:
         for value in sorted({getattr(each.condition, name) for each in scored}):
-            of = [each for each in scored if getattr(each.condition, name) == value]
-            lines.append(Total.of(of).line(f"{name} {value}"))
+            selected = [each for each in scored if getattr(each.condition, name) == value]
+            lines.append(Total.of(selected).line(f"{name} {value}"))
     for background in sorted({each.background for each in scored}):
         lines.append(Total.of([each for each in scored if each.background == background]).line(background))
     return lines
 
 
-def _share(kept: Iterable[bool]) -> float | None:
-    values = list(kept)
+def _share(outcomes: Iterable[bool]) -> float | None:
+    values = list(outcomes)
     return sum(values) / len(values) if values else None

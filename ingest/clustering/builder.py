@@ -22,9 +22,9 @@ from ingest.clustering.near_duplicates import originals
 from ingest.clustering.tasks import LinkTask, Member, link, place, place_tasks, with_known_duplicates
 from ingest.engine.base import Engine
 from ingest.features.base import Extractor
-from ingest.features.extraction import DescribeTask, describe_videos, together
+from ingest.features.extraction import ExtractionTask, extract_features, portions
 from ingest.features.factory import cached_extractor
-from ingest.features.storage import features_name, features_path, read_rows
+from ingest.features.storage import features_file_name, features_path, read_rows
 from ingest.progress import Report
 from ingest.settings import ClusterSettings, ExtractorSpec
 
@@ -59,7 +59,7 @@ class GraphBuilder:
     def describe(self, starts: Starts) -> None:
         """Compute the features that are missing."""
         path = self._folder.features
-        files = {features_name(video, segment): ids for video, (segment, ids) in starts.items() if ids}
+        files = {features_file_name(video, segment): ids for video, (segment, ids) in starts.items() if ids}
         missing = {
             name: ids for name, ids in files.items() if not features_path(path, self._extractor.digest, name).exists()
         }
@@ -136,7 +136,7 @@ class GraphBuilder:
         return snapshot
 
     def _placed(self, fit: ClusterModel, starts: Starts) -> Iterator[tuple[str, list[int]]]:
-        videos = {features_name(video, segment): video for video, (segment, _) in starts.items()}
+        videos = {features_file_name(video, segment): video for video, (segment, _) in starts.items()}
         tasks = place_tasks(list(videos), fit.id, self._folder.fits, self._folder.features, fit.extractor)
         for task, result in self._engine.map(place, tasks):
             if isinstance(result, Exception):
@@ -144,30 +144,30 @@ class GraphBuilder:
             yield from zip((videos[name] for name in task.names), result, strict=True)
 
     def _described(self, missing: Mapping[str, list[str]]) -> Iterator[str]:
-        tasks = (self._describe_task(portion) for portion in together(missing))
-        for task, result in self._engine.map(describe_videos, tasks):
+        tasks = (self._describe_task(portion) for portion in portions(missing))
+        for task, result in self._engine.map(extract_features, tasks):
             if isinstance(result, Exception):
                 raise result
             yield from task.files
 
-    def _describe_task(self, portion: Mapping[str, list[str]]) -> DescribeTask:
+    def _describe_task(self, portion: Mapping[str, list[str]]) -> ExtractionTask:
         where = self._store.pixels([id for ids in portion.values() for id in ids])
         files = {name: [where[id] for id in ids] for name, ids in portion.items()}
-        return DescribeTask(files, self._folder.archive, self._folder.features, self._recipe, self._extractor.digest)
+        return ExtractionTask(files, self._folder.archive, self._folder.features, self._recipe, self._extractor.digest)
 
     def _new_fit(self, starts: Starts) -> ClusterModel:
         """A fit to a sample of these starts; only the sample's features are read, as memory is bounded by it."""
         places = [(video, row) for video in sorted(starts) for row in range(len(starts[video][1]))]
         settings = scaled(self._settings, videos=len(starts), starts=len(places), whiten=self._extractor.whiten)
         chosen = [places[i] for i in sample(len(places), settings)]
-        rows = [(features_name(video, starts[video][0]), row) for video, row in chosen]
+        rows = [(features_file_name(video, starts[video][0]), row) for video, row in chosen]
         features = read_rows(self._folder.features, self._extractor.digest, rows)
         return make_fit([starts[video][1][row] for video, row in places], features, self._extractor.digest, settings)
 
     def _link_tasks(self, fit: ClusterModel, numbers: Mapping[str, int], starts: Starts) -> list[LinkTask]:
         members: dict[int, list[Member]] = defaultdict(list)
         for video, (segment, ids) in starts.items():
-            file = features_name(video, segment)
+            file = features_file_name(video, segment)
             for row, id in enumerate(ids):
                 if id in numbers:
                     members[numbers[id]].append(Member(id, file, row))

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from graphdb.model import Copy, frame_number, video_of
 from ingest.model import FrameSignature
-from ingest.video.signatures import read_views, similarity
+from ingest.video.signatures import read_signatures, similarity
 
 
 def copies(folder: Path, edges: Iterable[tuple[str, str, float]], least: float) -> list[Copy]:
     """The pairs of videos among `edges` (start, start, …) whose views are at least `least` alike, the lower id first.
 
-    A start without a view is nobody's copy. Raises DamagedViews.
+    A start without a view is nobody's copy. Raises DamagedFile.
     """
     pairs = [(a, b) for a, b, _ in edges]
     views = _views(folder, {start for pair in pairs for start in pair})
@@ -37,7 +37,7 @@ def _views(folder: Path, starts: Iterable[str]) -> dict[str, FrameSignature]:
     """The views of these starts; others of their videos are not kept in memory."""
     views: dict[str, FrameSignature] = {}
     for video, ids in groupby(sorted(starts), key=video_of):
-        every = read_views(folder, video)
+        every = read_signatures(folder, video)
         views |= {id: every[frame].copy() for id in ids if (frame := frame_number(id)) in every}
     return views
 

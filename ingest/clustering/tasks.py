@@ -45,7 +45,7 @@ def link(task: LinkTask) -> InterEdges:
     """The child clusters and INTER edges of one parent, and the copies found on the way.
 
     Copies show up as look-alikes, so they are looked for among the edges; once those found compete as one, others may
-    show up, until none does. Raises DamagedFit, DamagedFeatures, DamagedViews.
+    show up, until none does. Raises DamagedFit, DamagedFile.
     """
     fit = cached_fit(task.fits, task.fit)
     wanted = [(member.file, member.row) for member in task.members]
@@ -107,7 +107,7 @@ def place_tasks(names: Sequence[str], fit: str, fits: Path, features: Path, extr
 def place(task: PlaceTask) -> list[list[int]]:
     """Of each file, the parent number of every start in id order; UNCLUSTERED for one that cannot be compared.
 
-    Raises DamagedFit, DamagedFeatures.
+    Raises DamagedFit, DamagedFile.
     """
     fit = cached_fit(task.fits, task.fit)
     files = (read_features(task.features, task.extractor, name) for name in task.names)

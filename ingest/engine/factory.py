@@ -1,4 +1,4 @@
-"""TODO."""
+"""Open the engine that the settings name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ingest.engine.base import Engine
 from ingest.engine.local import LocalEngine
-from ingest.errors import UnusedAddress
+from ingest.errors import IngestError
 
 if TYPE_CHECKING:
     from ingest.settings import IngestSettings
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_engine(settings: IngestSettings, folder: Path, paths: Sequence[Path] = ()) -> Iterator[Engine]:
-    """The engine that was asked for; on a cluster, every machine must see the data folder and the paths.
+    """Open the engine of the settings. On a cluster, every machine must see the data folder and the paths.
 
-    Raises UnusedAddress, MissingRay, ClusterUnavailable, NotShared.
+    Raises IngestError where the settings do not fit, or the cluster cannot be used.
     """
     if settings.engine == "local":
         if settings.address is not None:
-            raise UnusedAddress(settings.address)
+            raise IngestError(f"The address {settings.address} is of a Ray cluster: add --engine ray to work on it.")
         with LocalEngine(settings.workers) as local:
             yield local
         return

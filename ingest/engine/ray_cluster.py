@@ -1,90 +1,85 @@
-"""Where stage functions run: a Ray cluster, of this machine or of many, with the same `map` as the local engine.
+"""The engine that runs tasks on a Ray cluster, of one machine or many.
 
-Ray gives a task whose worker or machine is lost to another one. A task is given out only while few are under way, so
-neither Ray's memory nor ours fills with results that wait to be stored.
+When a worker or a machine is lost, Ray gives its tasks to another one. Tasks are submitted only while few are in
+flight, so that waiting results fill neither Ray's memory nor ours.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
-from ingest.engine.base import AHEAD
-from ingest.errors import ClusterUnavailable, MissingRay, NotShared, WorkerDied
-
-T = TypeVar("T")
-R = TypeVar("R")
+from ingest.engine.base import ONE_THREAD, TASKS_PER_WORKER, R, T, run_in_flight
+from ingest.errors import IngestError, WorkerDied, shown
 
 RETRIES = 3
-"""Times that a task is given to another worker after its own was killed; one that kills four is to blame itself."""
-ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+"""How often a task is given to another worker after its worker was killed; then the task itself is the likely cause."""
 
 
 class RayEngine:
-    """Ray tasks of one core each. Without an address, a Ray of our own that ends with the engine.
+    """Runs Ray tasks of one core each. Without an address, it starts a Ray of its own, and stops it at the end.
 
-    Raises MissingRay, ClusterUnavailable.
+    Raises IngestError where Ray is not installed, or the cluster cannot be used.
     """
 
     def __init__(self, address: str | None = None, workers: int | None = None) -> None:
-        # Ray reports its use to its makers unless told not to, and must be told before it is imported.
+        # By default, Ray sends usage statistics to its makers. This must be set before the import.
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         try:
             self._ray: Any = import_module("ray")
         except ModuleNotFoundError as error:
-            raise MissingRay from error
+            message = "The engine ray needs Ray, which is not installed: pip install 'affinity-graph[ingest,ray]'."
+            raise IngestError(message) from error
         self._address = address or "this machine"
         self._join(address, workers)
-        self._ahead = workers or AHEAD * max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        cores = max(1, int(self._ray.cluster_resources().get("CPU", 1)))
+        # A Ray of our own has `workers` cores. On a cluster that we join, only the tasks in flight limit our workers.
+        self._limit = workers if address and workers else TASKS_PER_WORKER * cores
 
     def map(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R | Exception]]:
-        """Each task with its result, or with the exception it ended in, in any order.
+        """Yield each task with its result, or with the exception that ended it, in any order.
 
-        Raises WorkerDied for a task that none of several workers survived, ClusterUnavailable where Ray itself fails.
+        Raises WorkerDied for a task that killed several workers, and IngestError where Ray itself fails.
         """
-        run = self._ray.remote(num_cpus=1, max_retries=RETRIES)(outcome)
-        waiting: dict[Any, T] = {}
-        remaining = iter(tasks)
+        submit = partial(self._ray.remote(num_cpus=1, max_retries=RETRIES)(outcome).remote, function)
+        in_flight: dict[Any, T] = {}
         try:
-            while True:
-                for task in remaining:
-                    waiting[run.remote(function, task)] = task
-                    if len(waiting) >= self._ahead:
-                        break
-                if not waiting:
-                    return
-                for done in self._ray.wait(list(waiting), num_returns=1)[0]:
-                    result = self._result(done, waiting[done])
-                    yield waiting.pop(done), result
+            for reference, task in run_in_flight(tasks, in_flight, self._limit, submit, self._wait_for_any):
+                yield task, self._result(reference, task)
         finally:
-            for unfinished in waiting:
+            for unfinished in in_flight:
                 self._ray.cancel(unfinished, force=True)
 
     def require_shared(self, folder: Path, paths: Sequence[Path]) -> None:
-        """Raises NotShared unless every machine of the cluster sees the same data folder, and the paths."""
+        """Raise IngestError unless every machine of the cluster sees the same data folder, and the paths."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         folder.mkdir(parents=True, exist_ok=True)
-        mark = folder / f".shared-{token_hex(8)}"
-        mark.touch()
+        marker = folder / f".shared-{token_hex(8)}"
+        marker.touch()
+        needed = [marker, *(path.absolute() for path in paths)]
         try:
             for node in (node for node in self._ray.nodes() if node["Alive"]):
-                there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-                look = self._ray.remote(num_cpus=0, scheduling_strategy=there)(unseen)
-                places = [mark, *(path.absolute() for path in paths)]
-                if missing := self._result(look.remote(places), mark):
-                    raise NotShared(node["NodeManagerHostname"], folder if missing == mark else missing)
+                on_node = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+                search = self._ray.remote(num_cpus=0, scheduling_strategy=on_node)(first_missing)
+                if missing := self._result(search.remote(needed), marker):
+                    raise IngestError(
+                        f"The machine {node['NodeManagerHostname']} of the Ray cluster does not see "
+                        f"{shown(folder if missing == marker else missing)}. Videos and data folder must lie on a file "
+                        "system that all machines share, under the same path."
+                    )
         finally:
-            mark.unlink()
+            marker.unlink()
 
     def close(self) -> None:
-        """Leave the cluster, and end it if it is our own: what is not done is done again by the next run."""
+        """Leave the cluster, and stop it if it is our own; the next run repeats unfinished tasks."""
         self._ray.shutdown()
 
     def __enter__(self) -> RayEngine:
@@ -94,7 +89,7 @@ class RayEngine:
         self.close()
 
     def _join(self, address: str | None, workers: int | None) -> None:
-        # Ray takes SIGTERM for itself; what it means is for the command to say.
+        # Ray replaces the handler of SIGTERM, which the command sets.
         handler = signal.getsignal(signal.SIGTERM)
         own = {"address": "local", "num_cpus": workers, "include_dashboard": False}
         try:
@@ -105,9 +100,13 @@ class RayEngine:
                 logging_level="error",
             )
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise ClusterUnavailable(self._address, str(error)) from error
+            raise self._unusable(str(error)) from error
         finally:
             signal.signal(signal.SIGTERM, handler)
+
+    def _wait_for_any(self, references: Collection[Any]) -> Iterable[Any]:
+        done: list[Any] = self._ray.wait(list(references), num_returns=1)[0]
+        return done
 
     def _result(self, reference: Any, task: object) -> Any:
         errors = self._ray.exceptions
@@ -116,17 +115,24 @@ class RayEngine:
         except (errors.WorkerCrashedError, errors.OutOfMemoryError, errors.NodeDiedError) as error:
             raise WorkerDied([task]) from error
         except errors.RayError as error:
-            raise ClusterUnavailable(self._address, (str(error).strip().splitlines() or [repr(error)])[-1]) from error
+            raise self._unusable((str(error).strip().splitlines() or [repr(error)])[-1]) from error
+
+    def _unusable(self, reason: str) -> IngestError:
+        return IngestError(
+            f"The Ray cluster at {self._address} cannot be used: {reason.rstrip('.')}. Check with `ray status` that it "
+            "runs, and that all its machines have the same versions of Python, Ray and affinity-graph[ingest,ray]. "
+            "What was stored is kept: run the same command again to go on."
+        )
 
 
 def outcome(function: Callable[[T], R], task: T) -> R | Exception:
-    """In a worker: the result, or the exception that ended the task. Ctrl-C is for the command to hear."""
+    """Run the task in a worker; return its result, or the exception that ended it."""
     try:
         return function(task)
     except Exception as error:
         return error
 
 
-def unseen(paths: Sequence[Path]) -> Path | None:
-    """In a worker: the first path that its machine does not see."""
+def first_missing(paths: Sequence[Path]) -> Path | None:
+    """Return the first path that does not exist on the worker's machine."""
     return next((path for path in paths if not os.path.lexists(path)), None)

@@ -1,4 +1,4 @@
-"""What an extractor is, and how one is asked for by name."""
+"""The interface of a feature extractor."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from numpy.typing import NDArray
 
 
 class Extractor(Protocol):
-    """What clustering needs to know of a feature."""
+    """Computes a feature for each crop."""
 
     @property
     def name(self) -> str: ...
 
     @property
-    def dims(self) -> int: ...
+    def dims(self) -> int:
+        """Length of a feature."""
 
     @property
     def digest(self) -> str:
-        """16 hex digits over name, version and parameters: equal digests mean equal features."""
+        """16 hex digits of name, version and parameters: extractors with equal digests compute equal features."""
 
     @property
     def whiten(self) -> int:
-        """Dimensions that its features are whitened to where the settings leave it open; 0: not at all."""
+        """Dimensions that the features are whitened to by default; 0 for no whitening."""
 
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """N×S×S×3 RGB crops to N×dims rows of unit length; a crop without content gives a row of zeros."""
+        """Return the features of N×S×S×3 RGB crops, N×dims: rows of unit length, or of zeros for a blank crop."""
 
 
 def normalize(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Rows of unit length; a row without length stays zero."""
+    """Scale rows to unit length; a row of zeros stays as it is."""
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
     units: NDArray[np.float32] = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
     return units

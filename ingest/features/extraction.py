@@ -1,4 +1,4 @@
-"""Features of stored crops: some videos a task, so that the work spreads over processes and resumes by video."""
+"""Compute the features of stored crops, some videos a task, so that processes share the work and it can be resumed."""
 
 from __future__ import annotations
 
@@ -11,53 +11,61 @@ from numpy.typing import NDArray
 
 from graphdb.archive.reader import ArchiveReader
 from graphdb.model import Location
-from ingest.errors import OtherExtractor
+from ingest.errors import IngestError
 from ingest.features.factory import cached_extractor
 from ingest.features.storage import write_features
 from ingest.settings import ExtractorSpec
-from ingest.video.crops import decode
+from ingest.video.crops import decode_jpeg
 
-TOGETHER = 128
-"""Starts a task, or a few more: some batches of a network, and not much to lose."""
+STARTS_PER_TASK = 128
+"""Approximate number of starts in a task: a few batches of a network, and little work to lose."""
 
 
 @dataclass(frozen=True, slots=True)
-class DescribeTask:
-    """The starts of some videos, in id order, as locations in the archive; by the name of the file to write."""
+class ExtractionTask:
+    """The starts of some videos, in id order."""
 
     files: dict[str, list[Location]]
+    """The starts' locations in the archive, by the name of the feature file to write."""
     archive: Path
     features: Path
     extractor: ExtractorSpec
-    """How the extractor is asked for: the worker loads its own."""
+    """The worker loads the extractor itself."""
     digest: str
-    """What the extractor is to be."""
+    """The digest that the worker's extractor must have."""
 
 
-def together(files: Mapping[str, list[str]]) -> Iterator[dict[str, list[str]]]:
-    """Files to write with their starts, in portions of about TOGETHER starts."""
+def portions(files: Mapping[str, list[str]]) -> Iterator[dict[str, list[str]]]:
+    """Divide feature files, each with the ids of its starts, into portions of about STARTS_PER_TASK starts."""
     portion: dict[str, list[str]] = {}
     for name, ids in files.items():
         portion[name] = ids
-        if sum(map(len, portion.values())) >= TOGETHER:
+        if sum(map(len, portion.values())) >= STARTS_PER_TASK:
             yield portion
             portion = {}
     if portion:
         yield portion
 
 
-def describe_videos(task: DescribeTask) -> None:
-    """Write the features of the starts, a file a video. Raises DamagedArchive, OtherExtractor."""
+def extract_features(task: ExtractionTask) -> None:
+    """Write the feature files of a task.
+
+    Raises DamagedArchive, and IngestError where the extractor is not the one of the command that gave the task.
+    """
     extractor = cached_extractor(task.extractor)
     if extractor.digest != task.digest:
-        raise OtherExtractor(extractor.name)
+        raise IngestError(
+            f"A worker computes other {extractor.name} features than this command: its libraries, its device or its "
+            "file of weights differ. Install the same versions on every machine, do not change the file while it is "
+            "in use, and run the same command again."
+        )
     reader = ArchiveReader(task.archive)
-    crops = np.stack([decode(reader.read(location)) for of_file in task.files.values() for location in of_file])
+    crops = [decode_jpeg(reader.read(location)) for locations in task.files.values() for location in locations]
     reader.close()
-    rows = extractor(crops)
-    for name, of_file in zip(task.files, split(rows, map(len, task.files.values())), strict=True):
-        write_features(task.features, extractor.digest, name, of_file)
+    rows = extractor(np.stack(crops))
+    for name, features in zip(task.files, _split(rows, map(len, task.files.values())), strict=True):
+        write_features(task.features, extractor.digest, name, features)
 
 
-def split(rows: NDArray[np.float32], counts: Iterable[int]) -> list[NDArray[np.float32]]:
-    return np.split(rows, np.cumsum(list(counts))[:-1])
+def _split(rows: NDArray[np.float32], lengths: Iterable[int]) -> list[NDArray[np.float32]]:
+    return np.split(rows, np.cumsum(list(lengths))[:-1])

@@ -1,4 +1,4 @@
-"""TODO."""
+"""Load extractors by name."""
 
 from __future__ import annotations
 
@@ -11,47 +11,48 @@ from ingest.features.base import Extractor
 from ingest.settings import BESIDE, ExtractorSpec
 
 KNOWN = ("hog", "trunk:FILE", "torchvision:NAME", "timm:NAME", "hog+ before any of these three")
-
-
+"""What users can ask for."""
 NETWORKS = ("trunk", "torchvision", "timm")
+"""Sources of networks: the part of the name before the colon."""
 
 
-def load_extractor(recipe: ExtractorSpec) -> Extractor:
-    """The extractor that was asked for.
+def load_extractor(spec: ExtractorSpec) -> Extractor:
+    """Load the extractor of a spec.
 
     Raises UnknownExtractor, MissingPackage, UnreadableWeights, WrongWeights and SettingsError.
     """
-    from ingest.features.concatenated import JoinedExtractor
-    from ingest.features.grayscale import GrayCrops
+    from ingest.features.concatenated import ConcatenatedExtractor
+    from ingest.features.grayscale import GrayscaleExtractor
     from ingest.features.hog import HogExtractor
 
-    if recipe.crops not in (None, "gray", "color"):
-        raise SettingsError("crops", recipe.crops, "gray or color")
-    kind, _, name = recipe.features.partition(":")
+    if spec.crops not in (None, "gray", "color"):
+        raise SettingsError("crops", spec.crops, "gray or color")
+    source, _, name = spec.features.partition(":")
     extractor: Extractor
-    if recipe.features == "hog":
-        if recipe.weights:
-            raise SettingsError("weights", str(recipe.weights), "left out with hog, which has none")
+    if spec.features == "hog":
+        if spec.weights:
+            raise SettingsError("weights", str(spec.weights), "left out with hog, which has none")
         extractor = HogExtractor()
-    elif name and kind.startswith(BESIDE) and kind.removeprefix(BESIDE) in NETWORKS:
-        network = replace(recipe, features=recipe.features.removeprefix(BESIDE))
-        return JoinedExtractor((load_extractor(replace(recipe, features="hog", weights=None)), load_extractor(network)))
-    elif name and kind in NETWORKS:
-        extractor = _network(kind, name, recipe.weights)
+    elif name and source.startswith(BESIDE) and source.removeprefix(BESIDE) in NETWORKS:
+        hog = load_extractor(replace(spec, features="hog", weights=None))
+        network = load_extractor(replace(spec, features=spec.features.removeprefix(BESIDE)))
+        return ConcatenatedExtractor((hog, network))
+    elif name and source in NETWORKS:
+        extractor = _load_network(source, name, spec.weights)
     else:
-        raise UnknownExtractor(recipe.features, KNOWN)
-    gray = recipe.crops == "gray" or (recipe.crops is None and recipe.features != "hog")
-    return GrayCrops(extractor) if gray else extractor
+        raise UnknownExtractor(spec.features, KNOWN)
+    gray = spec.crops == "gray" or (spec.crops is None and spec.features != "hog")
+    return GrayscaleExtractor(extractor) if gray else extractor
 
 
-def _network(kind: str, name: str, weights: Path | None) -> Extractor:
+def _load_network(source: str, name: str, weights: Path | None) -> Extractor:
     from ingest.features.weights import needed
 
-    for package in ("torch", "torchvision", "safetensors", *(["timm"] if kind == "timm" else [])):
-        needed(package, f"{kind}:{name}")
+    for package in ("torch", "torchvision", "safetensors", *(["timm"] if source == "timm" else [])):
+        needed(package, f"{source}:{name}")
     from ingest.features import networks
 
-    match kind:
+    match source:
         case "trunk":
             if weights:
                 raise SettingsError("weights", str(weights), "left out with trunk:FILE, which is a file of weights")
@@ -63,6 +64,6 @@ def _network(kind: str, name: str, weights: Path | None) -> Extractor:
 
 
 @lru_cache(maxsize=1)
-def cached_extractor(recipe: ExtractorSpec) -> Extractor:
-    """`load_extractor`, kept for the next task of a worker."""
-    return load_extractor(recipe)
+def cached_extractor(spec: ExtractorSpec) -> Extractor:
+    """Load an extractor, or return the one of the worker's previous task if its spec is the same."""
+    return load_extractor(spec)

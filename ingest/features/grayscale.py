@@ -1,4 +1,4 @@
-"""Crops without color and with one contrast: networks otherwise match what is behind a thing by its hue and light."""
+"""Gray crops of equal contrast: from others, networks match backgrounds by their color and brightness."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from graphdb.model import digest
 from ingest.features.base import Extractor
 
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
-MIDDLE, CONTRAST = 127.5, 50.0
-"""Mean and standard deviation of a gray crop, of 255; what that takes beyond black and white is cut."""
+"""Weights of red, green and blue."""
+MEAN, CONTRAST = 127.5, 50.0
+"""Mean and standard deviation of a gray crop, gray levels; values beyond black and white are clipped."""
 
 
 @dataclass(frozen=True)
-class GrayCrops:
-    """An extractor that is shown every crop gray, at one mean and one contrast."""
+class GrayscaleExtractor:
+    """Converts crops to gray, and passes them to another extractor."""
 
     extractor: Extractor
 
@@ -40,14 +41,14 @@ class GrayCrops:
         return digest("gray", self.version, self.extractor.digest)
 
     def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return self.extractor(gray(crops))
+        return self.extractor(to_grayscale(crops))
 
 
-def gray(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """N×S×S×3 RGB crops as N×S×S×3 gray ones, each with the same mean and contrast; a blank one stays blank."""
-    light = crops.astype(np.float32) @ LUMA
-    centered = light - light.mean(axis=(1, 2), keepdims=True)
-    # A contrast below one gray level is noise of the camera, and is not raised to that of a picture.
-    spread = np.maximum(centered.std(axis=(1, 2), keepdims=True), 1.0)
-    even = np.clip(np.rint(MIDDLE + CONTRAST * centered / spread), 0, 255).astype(np.uint8)
-    return np.repeat(even[..., None], 3, axis=3)
+def to_grayscale(crops: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Convert N×S×S×3 RGB crops to gray ones of the same shape, mean and contrast; a blank crop stays blank."""
+    brightness = crops.astype(np.float32) @ LUMA
+    centered = brightness - brightness.mean(axis=(1, 2), keepdims=True)
+    # A contrast below one gray level is noise of the camera, and is not amplified.
+    deviation = np.maximum(centered.std(axis=(1, 2), keepdims=True), 1.0)
+    equalized = np.clip(np.rint(MEAN + CONTRAST * centered / deviation), 0, 255).astype(np.uint8)
+    return np.repeat(equalized[..., None], 3, axis=3)

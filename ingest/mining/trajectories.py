@@ -1,7 +1,7 @@
-"""Which part of a frame moves, by the paper's recipe: feature points followed over some frames (Sec. 4.1).
+"""Find moving points by the paper's method: feature points that are tracked over some frames (Sec. 4.1).
 
-Corners are followed with pyramidal Lucas-Kanade, forwards and back, and the camera's homography is taken out at every
-step, in place of the improved dense trajectories of SURF points, which no package carries.
+The paper takes improved dense trajectories of SURF points, which no Python package offers. Here corners are tracked by
+pyramidal Lucas-Kanade, forward and backward, and the camera's homography is subtracted at every step.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.mining.motion import Gray, GrayFrame, Moving, core_of, densest
+from ingest.mining.motion import GrayFrame, GrayImage, MovingBox, camera_homography, core_rectangle, densest_window
 from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 
@@ -22,89 +22,89 @@ from ingest.settings import MiningSettings
 Points: TypeAlias = NDArray[np.float32]
 
 _CORNERS, _MIN_CORNERS = 600, 12
-_QUALITY, _APART = 0.001, 4.0
-"""Strength of a corner at least, as a share of the strongest's, as in dense trajectories; work pixels between two."""
+_QUALITY, _MIN_DISTANCE = 0.001, 4.0
+"""Least strength of a corner, as a share of the strongest's (as in dense trajectories); least distance of two corners,
+work pixels."""
 _WINDOW, _LEVELS = (11, 11), 2
-_CAMERA_TRIES = 200
-"""Homographies that MAGSAC tries."""
-_WIDTH = 600
-"""Long side of the paper's frames, whose pixels `trajectory_speed` counts."""
+_MAGSAC_TRIES = 200
+_PAPER_LONG_SIDE = 600
+"""Long side of the paper's frames, pixels: the unit of `trajectory_speed`."""
 
 
-class TrajectoryJudge:
+class TrajectoryDetector:
     """Finds the moving box, `side` work pixels wide, in frames of `width`×`height` work pixels."""
 
     def __init__(self, settings: MiningSettings, width: int, height: int, side: float) -> None:
         self._settings = settings
         self._shape = height, width
         self._side = side
-        self._speed = settings.trajectory_speed * max(width, height) / _WIDTH
+        self._min_speed = settings.trajectory_speed * max(width, height) / _PAPER_LONG_SIDE
 
-    def judge(self, shot: Sequence[GrayFrame]) -> Moving | Rejection:
-        """The window with the most moving points, where neither too few nor too many of all points move."""
-        followed = self.points(shot)
-        if isinstance(followed, Rejection):
-            return followed
-        points, moving = followed
+    def detect(self, shot: Sequence[GrayFrame]) -> MovingBox | Rejection:
+        """Return the window with the most moving points, if neither too few nor too many of all points move."""
+        tracked = self.moving_points(shot)
+        if isinstance(tracked, Rejection):
+            return tracked
+        points, moving = tracked
         share = moving.mean()
         if not share or share < self._settings.trajectory_min:
-            return Rejection.LITTLE
+            return Rejection.LITTLE_MOTION
         if share > self._settings.trajectory_max:
-            return Rejection.MUCH
+            return Rejection.MUCH_MOTION
         return self._box(points, moving)
 
-    def points(self, shot: Sequence[GrayFrame]) -> tuple[Points, NDArray[np.bool_]] | Rejection:
-        """N×2 points of the first frame that could be followed, and which of them move by themselves."""
+    def moving_points(self, shot: Sequence[GrayFrame]) -> tuple[Points, NDArray[np.bool_]] | Rejection:
+        """Return N×2 points of the first frame that were tracked to the end, and which of them move by themselves."""
         frames = list(islice(shot, self._settings.trajectory_frames + 1))
-        corners = cv2.goodFeaturesToTrack(frames[0].gray, _CORNERS, _QUALITY, _APART)
+        corners = cv2.goodFeaturesToTrack(frames[0].gray, _CORNERS, _QUALITY, _MIN_DISTANCE)
         if corners is None or len(corners) < _MIN_CORNERS:
-            return Rejection.FLAT
-        first = at = corners.reshape(-1, 2).astype(np.float32)
-        own = np.zeros_like(first)
+            return Rejection.FEW_CORNERS
+        first = points = corners.reshape(-1, 2).astype(np.float32)
+        motion = np.zeros_like(first)
         for before, after in pairwise(frames):
-            arrived, found = self._follow(before.gray, after.gray, at)
-            first, own, at, arrived = first[found], own[found], at[found], arrived[found]
-            step = self._own_step(at, arrived)
+            arrived, found = self._track(before.gray, after.gray, points)
+            first, motion, points, arrived = first[found], motion[found], points[found], arrived[found]
+            step = self._residual(points, arrived)
             if step is None:
-                return Rejection.CAMERA
-            own, at = own + step, arrived
+                return Rejection.CAMERA_UNCLEAR
+            motion, points = motion + step, arrived
         steps = len(frames) - 1
-        return first, np.linalg.norm(own, axis=1) > self._speed * steps
+        return first, np.linalg.norm(motion, axis=1) > self._min_speed * steps
 
-    def _follow(self, before: Gray, after: Gray, at: Points) -> tuple[Points, NDArray[np.bool_]]:
-        """Where points went, and which of them were found again on the way back."""
-        arrived, seen = _flow(before, after, at)
-        returned, back = _flow(after, before, arrived)
-        return arrived, seen & back & (np.linalg.norm(returned - at, axis=1) < self._settings.round_trip)
+    def _track(self, before: GrayImage, after: GrayImage, points: Points) -> tuple[Points, NDArray[np.bool_]]:
+        """Return the new positions, and which points the backward flow leads back to their old position."""
+        arrived, forward = _flow(before, after, points)
+        returned, backward = _flow(after, before, arrived)
+        error = np.linalg.norm(returned - points, axis=1)
+        return arrived, forward & backward & (error < self._settings.round_trip)
 
-    def _own_step(self, at: Points, arrived: Points) -> Points | None:
-        """N×2: each point's step less the camera's; None where the camera's is unclear."""
-        if len(at) < _MIN_CORNERS:
+    def _residual(self, points: Points, arrived: Points) -> Points | None:
+        """Return each point's step minus the camera's, N×2; None where the camera's motion is unclear."""
+        if len(points) < _MIN_CORNERS:
             return None
-        camera, inliers = cv2.findHomography(
-            at, arrived, cv2.USAC_MAGSAC, self._settings.camera_distance, maxIters=_CAMERA_TRIES
+        camera = camera_homography(points, arrived, self._settings, _MAGSAC_TRIES)
+        return (
+            None if camera is None else cast(Points, arrived - cv2.perspectiveTransform(points[:, None], camera)[:, 0])
         )
-        if camera is None or inliers.mean() < self._settings.min_inliers:
-            return None
-        return cast(Points, arrived - cv2.perspectiveTransform(at[:, None], camera)[:, 0])
 
-    def _box(self, points: Points, moving: NDArray[np.bool_]) -> Moving:
+    def _box(self, points: Points, moving: NDArray[np.bool_]) -> MovingBox:
         window = round(self._side)
-        top, left, best = densest(self._counts(points[moving]), window, window)
+        top, left, best = densest_window(self._counts(points[moving]), window, window)
         inside = np.all((points >= (left, top)) & (points < (left + window, top + window)), axis=1)
-        core = core_of(points[inside & moving], 1.0)
-        return Moving(float(left), float(top), best / int(np.count_nonzero(inside)), core)
+        core = core_rectangle(points[inside & moving], 1.0)
+        return MovingBox(float(left), float(top), best / int(np.count_nonzero(inside)), core)
 
     def _counts(self, points: Points) -> NDArray[np.uint8]:
-        """H×W: how many points lie in each pixel."""
+        """Return how many points lie in each pixel, H×W."""
         counts = np.zeros(self._shape, np.uint8)
         columns, rows = points.astype(int).T
         np.add.at(counts, (rows, columns), 1)
         return counts
 
 
-def _flow(before: Gray, after: Gray, at: Points) -> tuple[Points, NDArray[np.bool_]]:
-    if not len(at):
-        return at, np.zeros(0, np.bool_)
-    arrived, found, _ = cv2.calcOpticalFlowPyrLK(before, after, at, None, winSize=_WINDOW, maxLevel=_LEVELS)  # type: ignore[call-overload]
+def _flow(before: GrayImage, after: GrayImage, points: Points) -> tuple[Points, NDArray[np.bool_]]:
+    """Return the new positions by Lucas-Kanade, and which points were found."""
+    if not len(points):
+        return points, np.zeros(0, np.bool_)
+    arrived, found, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None, winSize=_WINDOW, maxLevel=_LEVELS)  # type: ignore[call-overload]
     return arrived, found.ravel() == 1

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from graphdb.archive.reader import ArchiveReader
 from graphdb.model import Location, video_of
-from ingest.video.crops import decode
+from ingest.video.crops import decode_jpeg
 
 BORDER = 0.1
 """Width of the border as a share of the crop's side."""
@@ -54,7 +54,7 @@ def random_pairs(starts: Sequence[str], count: int, seed: int = 0) -> list[tuple
 def border_colors(archive: Path, locations: Mapping[str, Location]) -> dict[str, NDArray[np.float64]]:
     """Mean RGB of the border of every crop. Raises DamagedArchive."""
     reader = ArchiveReader(archive)
-    colors = {id: border_color(decode(reader.read(location))) for id, location in sorted(locations.items())}
+    colors = {id: border_color(decode_jpeg(reader.read(location))) for id, location in sorted(locations.items())}
     reader.close()
     return colors
 

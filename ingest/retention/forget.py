@@ -19,11 +19,11 @@ from graphdb.store.deletion import RemovalStore, VideoUsage
 from ingest.engine.base import Engine
 from ingest.engine.local import LocalEngine
 from ingest.errors import NoSuchVideo, UnreadableVideo, shown
-from ingest.features.storage import drop_features
+from ingest.features.storage import delete_features
 from ingest.progress import Report
 from ingest.retention.succession import follow, succeed
 from ingest.video.discovery import video_id
-from ingest.video.signatures import drop_views
+from ingest.video.signatures import delete_signatures
 
 SHORTEST = 4
 """Digits that the beginning of an id has at least."""
@@ -112,8 +112,8 @@ def finish(
         done.snapshots[snapshot.id] = succeed(snapshot, store, folder, engine, report)
         store.end_snapshot(snapshot.id, done.snapshots[snapshot.id])
     for video in report.stage("forgetting", done.videos, len(done.videos)):
-        drop_features(folder.features, video)
-        drop_views(folder.views, video)
+        delete_features(folder.features, video)
+        delete_signatures(folder.views, video)
         for _ in store.delete_segments(store.edges_around(video)):
             pass
         store.delete_patches(video)

@@ -10,7 +10,7 @@ from ingest.clustering.cluster_model import load_fit
 from ingest.engine.base import Engine
 from ingest.errors import DamagedFit, IngestError, UnknownExtractor
 from ingest.features.factory import cached_extractor
-from ingest.features.storage import features_name, features_path
+from ingest.features.storage import features_file_name, features_path
 from ingest.progress import Report
 from ingest.settings import ExtractorSpec
 
@@ -50,7 +50,7 @@ def link(
     fit = load_fit(folder.fits, snapshot.fit or "")
     recipe = recipe_of(snapshot)
     linker = GraphBuilder(store, folder, engine, recipe, fit.settings, report)
-    files = (features_name(video, segment) for video, (segment, ids) in rest.items() if ids)
+    files = (features_file_name(video, segment) for video, (segment, ids) in rest.items() if ids)
     if not all(features_path(folder.features, fit.extractor, name).exists() for name in files):
         require_extractor(recipe, fit.extractor)
         linker.describe(rest)

@@ -1,4 +1,4 @@
-"""Where a box goes: KCF forwards, and back again to see that it held on (Sec. 4.3)."""
+"""Track a region with KCF, forward and then backward, to check that the tracker stayed with it (Sec. 4.3)."""
 
 from __future__ import annotations
 
@@ -10,59 +10,60 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.errors import WrongOpenCV
+from ingest.errors import IngestError
 from ingest.model import Region
 from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
-from ingest.tracking.ego_motion import own_steps
+from ingest.tracking.ego_motion import compensated_steps
 
 
 def require_tracker() -> None:
-    """Raises WrongOpenCV where a build without contrib modules is installed, or was installed over it."""
+    """Raise IngestError unless the installed OpenCV was built with the contrib modules, which hold KCF."""
     if not hasattr(cv2, "TrackerKCF"):
-        raise WrongOpenCV(getattr(cv2, "__version__", "damaged"))
+        version = getattr(cv2, "__version__", "damaged")
+        raise IngestError(
+            f"The installed OpenCV ({version}) has no KCF tracker: another opencv package overwrote the contrib one. "
+            "Uninstall every opencv-* package, then install opencv-contrib-python-headless alone."
+        )
 
 
-def follow(
-    frames: Sequence[NDArray[np.uint8]], region: Region, settings: MiningSettings, least: float = 0.0
+def track_region(
+    frames: Sequence[NDArray[np.uint8]], region: Region, settings: MiningSettings, min_distance: float = 0.0
 ) -> Region | Rejection:
-    """Where `region` of the first frame (H×W×3 BGR) lies in the last, or why it is lost.
+    """Return where `region` of the first frame (H×W×3 BGR) lies in the last, or the reason why it is lost.
 
-    A tracker that slid off to something else seldom finds its way back, so it must. One that holds on to the
-    background does, so the region must also get `least` pixels away at some time from where the camera took it, and
-    go on by itself at the end.
+    Tracking backward from the end must lead back to the start: a tracker that drifted to something else seldom returns.
+    A tracker that stays on the background does return. Therefore, the region must also move `min_distance` pixels away
+    from where the camera's motion takes it, and it must still move at the end.
     """
     scale = min(1.0, settings.region_side / sqrt(region.area))
-    smalls = [_scaled(frame, scale) for frame in frames]
-    start = _fast(_inside(Region(*(round(length * scale) for length in region)), smalls[0]), smalls[0])
-    path = _tracked(smalls, start, settings)
+    small = [_reduce(frame, scale) for frame in frames]
+    start = _grow_to_fast_size(_clip(Region(*(round(length * scale) for length in region)), small[0]), small[0])
+    path = _track(small, start, settings)
     if isinstance(path, Rejection):
         return path
     end = path[-1]
-    if still := _still(frames, path, scale, least, settings):
-        return still
-    back = _tracked(smalls[::-1], _inside(end, smalls[-1]), settings)
+    if rejection := _check_motion(frames, np.array(path) / scale, min_distance, settings):
+        return rejection
+    back = _track(small[::-1], _clip(end, small[-1]), settings)
     if isinstance(back, Rejection) or back[-1].overlap(start) < settings.min_return:
         return Rejection.DRIFTED
     right, down = round((end.x - start.x) / scale), round((end.y - start.y) / scale)
     return Region(region.x + right, region.y + down, region.width, region.height)
 
 
-def _still(
-    frames: Sequence[NDArray[np.uint8]], path: Sequence[Region], scale: float, least: float, settings: MiningSettings
+def _check_motion(
+    frames: Sequence[NDArray[np.uint8]], boxes: NDArray[np.float64], min_distance: float, settings: MiningSettings
 ) -> Rejection | None:
-    """Whether the path, in pixels of frames reduced by `scale`, or its end goes the camera's way.
-
-    The end is the last third, and must get a third as far.
-    """
-    steps = own_steps(frames, np.array(path) / scale, settings)
-    if np.linalg.norm(np.cumsum(steps, axis=0), axis=1).max() < least:
-        return Rejection.HELD
-    last = steps[-max(1, round(len(steps) / 3)) :]
-    return Rejection.STOPPED if np.linalg.norm(last.sum(axis=0)) < least / 3 else None
+    """Reject a track that moves less than `min_distance` by itself, or less than a third of that in its last third."""
+    steps = compensated_steps(frames, boxes, settings)
+    if np.linalg.norm(np.cumsum(steps, axis=0), axis=1).max() < min_distance:
+        return Rejection.BACKGROUND
+    last_third = steps[-max(1, round(len(steps) / 3)) :]
+    return Rejection.STOPPED if np.linalg.norm(last_third.sum(axis=0)) < min_distance / 3 else None
 
 
-def _scaled(frame: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
+def _reduce(frame: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     if scale == 1:
         return frame
     height, width = frame.shape[:2]
@@ -70,41 +71,41 @@ def _scaled(frame: NDArray[np.uint8], scale: float) -> NDArray[np.uint8]:
     return cast(NDArray[np.uint8], cv2.resize(frame, size, interpolation=cv2.INTER_AREA))
 
 
-def _tracked(frames: Iterable[NDArray[np.uint8]], region: Region, settings: MiningSettings) -> list[Region] | Rejection:
-    """Where the region lies in each frame."""
+def _track(frames: Iterable[NDArray[np.uint8]], region: Region, settings: MiningSettings) -> list[Region] | Rejection:
+    """Return the region in each frame, or the reason why it is lost."""
     first, *rest = frames
-    tracker = _tracker(settings.min_response)
+    tracker = _create_tracker(settings.min_response)
     tracker.init(first, region)
-    # The first update never looks, it returns the region of init: spent here, no later one lags a frame behind.
+    # The first update returns the region of `init` unseen. After this call, no update lags a frame behind.
     tracker.update(first)
     path = [region]
     for frame in rest:
-        found, seen = tracker.update(frame)
-        # After a failure KCF may find the region again at its old place: the first failure is final.
+        found, box = tracker.update(frame)
+        # The first failure is final: after it, KCF may find the region again at its old position.
         if not found:
-            return Rejection.TRACKER
-        visible = Region(*seen)
+            return Rejection.TRACKER_LOST
+        visible = Region(*box)
         if visible.area < settings.min_visible * region.area:
-            return Rejection.LEFT
-        path.append(_unclipped(visible, region))
+            return Rejection.LEFT_FRAME
+        path.append(_unclip(visible, region))
     return path
 
 
-def _tracker(min_response: float) -> cv2.TrackerKCF:
+def _create_tracker(min_response: float) -> cv2.TrackerKCF:
     parameters = cv2.TrackerKCF.Params()
     parameters.detect_thresh = min_response
     return cv2.TrackerKCF.create(parameters)
 
 
-def _unclipped(visible: Region, region: Region) -> Region:
-    """KCF cuts off what reaches beyond the frame; on the left and at the top that moves the corner."""
+def _unclip(visible: Region, region: Region) -> Region:
+    """Restore the size of a region that KCF clipped at the frame's border; left and top clipping moved its corner."""
     x = visible.x - (region.width - visible.width if visible.x <= 0 else 0)
     y = visible.y - (region.height - visible.height if visible.y <= 0 else 0)
     return Region(x, y, region.width, region.height)
 
 
-def _fast(region: Region, frame: NDArray[np.uint8]) -> Region:
-    """The region, grown a little to sides that Fourier transforms are fast at: others take KCF up to twice as long."""
+def _grow_to_fast_size(region: Region, frame: NDArray[np.uint8]) -> Region:
+    """Grow the region to the next sides with a fast Fourier transform; with others, KCF takes up to twice as long."""
     height, width = frame.shape[:2]
     columns = min(cv2.getOptimalDFTSize(region.width), width)
     rows = min(cv2.getOptimalDFTSize(region.height), height)
@@ -113,7 +114,8 @@ def _fast(region: Region, frame: NDArray[np.uint8]) -> Region:
     return Region(x, y, columns, rows)
 
 
-def _inside(region: Region, frame: NDArray[np.uint8]) -> Region:
+def _clip(region: Region, frame: NDArray[np.uint8]) -> Region:
+    """Cut off what lies beyond the frame."""
     height, width = frame.shape[:2]
     x, y = max(0, region.x), max(0, region.y)
     return Region(x, y, min(region.x + region.width, width) - x, min(region.y + region.height, height) - y)

@@ -1,4 +1,4 @@
-"""One ingest of everything that people may point at: each row is an input, what its user reads, and what is stored."""
+"""One ingest of all kinds of files: each row is an input, the message about it, and what is stored."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from tests.integration.ingest.odd_files import FRAMES, LATIN_1, MAKERS, make_all
 
 AS_A_USER = """
 import ctypes, os, sys
-for capability in (1, 2):  # what lets root read files that their modes close to it
+for capability in (1, 2):  # the rights by which root reads files in spite of their modes
     ctypes.CDLL(None).prctl(24, capability, 0, 0, 0)
 os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
 """
-"""Runs Python as somebody whom file modes bind."""
+"""Runs Python as a user for whom file modes apply."""
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A video in the graph: as shown, with its intact frames."""
+    """A video in the graph: its upright size, and its intact frames."""
 
     width: int
     height: int
     frames: int | range
     tracks: bool = True
-    says: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that is named with the reason, and of which nothing is stored."""
+    """A file that is skipped; the reason is named, and nothing is stored."""
 
-    says: str
+    reason: str
 
 
 CLIP = Stored(320, 240, FRAMES)
@@ -53,13 +53,15 @@ ROWS: dict[str, Stored | Skipped] = {
     "text.mp4": Skipped("it is no video, or the part that describes it is damaged or missing"),
     "moov cut off.mp4": Skipped("it is no video, or the part that describes it is damaged or missing"),
     "sound alone.mp4": Skipped("it holds no video stream"),
-    "cut.avi": Stored(320, 240, range(10, 30), tracks=False, says="video ended before the track (track_frames is 30)"),
+    "cut.avi": Stored(
+        320, 240, range(10, 30), tracks=False, reason="video ended before the track (track_frames is 30)"
+    ),
     "cut.ts": Stored(320, 240, range(35, FRAMES)),
     "flipped.ts": Stored(320, 240, range(35, FRAMES)),
-    "one frame.mp4": Stored(320, 240, 1, tracks=False, says="video ended before the track (track_frames is 30)"),
-    "still.mp4": Stored(320, 240, 1, tracks=False, says="video ended before the track (track_frames is 30)"),
-    "16x16.mp4": Stored(16, 16, FRAMES, tracks=False, says="box too small (min_side is 96)"),
-    "64x48.mp4": Stored(64, 48, FRAMES, tracks=False, says="box too small (min_side is 96)"),
+    "one frame.mp4": Stored(320, 240, 1, tracks=False, reason="video ended before the track (track_frames is 30)"),
+    "still.mp4": Stored(320, 240, 1, tracks=False, reason="video ended before the track (track_frames is 30)"),
+    "16x16.mp4": Stored(16, 16, FRAMES, tracks=False, reason="box too small (min_side is 96)"),
+    "64x48.mp4": Stored(64, 48, FRAMES, tracks=False, reason="box too small (min_side is 96)"),
     "4K.mp4": Stored(3840, 2160, 36),
     "turned.mp4": Stored(240, 320, FRAMES),
     "uneven.mkv": CLIP,
@@ -86,11 +88,11 @@ LOCKED = ("locked folder", "unreadable.mp4")
 
 @dataclass(frozen=True)
 class Ingested:
-    """What one ingest of all rows left behind."""
+    """The results of one ingest of all rows."""
 
     folder: Path
     status: int
-    said: str
+    stderr: str
     summary: dict[str, Any]
     videos: dict[str, dict[str, Any]]
     """The stored videos by URI, each with its number of tracks."""
@@ -102,7 +104,7 @@ class Ingested:
         return {str(Path(row["path"]).relative_to(self.folder)): row["reason"] for row in self.summary[kind]}
 
 
-def as_a_user(graph: Graph, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_as_user(graph: Graph, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", AS_A_USER, *arguments]
     return subprocess.run(command, env=graph.environment, capture_output=True, text=True, timeout=300)
 
@@ -113,7 +115,7 @@ def ingested(scratch_server: Connection, tmp_path_factory: pytest.TempPathFactor
     root = tmp_path_factory.mktemp("any")
     graph = open_graph(root / "data", scratch_server)
     paths = make_all(root / "input")
-    done = as_a_user(graph, "-m", "affinity", "ingest", *map(str, paths.values()), "--json")
+    done = run_as_user(graph, "-m", "affinity", "ingest", *map(str, paths.values()), "--json")
     assert done.stdout, done.stderr
     rows = graph.cypher("MATCH (v:Video) RETURN v{.*, tracks: COUNT { (v)<-[:FROM]-(:Start)-[:INTRA]->() }} AS video")
     videos = {row["video"]["uri"]: row["video"] for row in rows}
@@ -123,77 +125,77 @@ def ingested(scratch_server: Connection, tmp_path_factory: pytest.TempPathFactor
         paths[name].chmod(0o700)
 
 
-def bound_by_modes(folder: Path) -> bool:
-    """Whether file modes bind whom AS_A_USER makes: some containers let nobody give up what root may."""
+def modes_apply(folder: Path) -> bool:
+    """Return whether file modes apply under AS_A_USER: in some containers, root cannot give up its rights."""
     test = f"import os, sys; sys.exit(os.access({str(folder / 'unreadable.mp4')!r}, os.R_OK))"
     return subprocess.run([sys.executable, "-c", AS_A_USER, "-c", test]).returncode == 0
 
 
-def test_every_input_has_its_row() -> None:
+def test_every_input_has_a_row() -> None:
     assert {name.partition("/")[0] for name in ROWS} | {"copy.mp4"} == set(MAKERS)
 
 
 @pytest.mark.parametrize("name", ROWS, ids=ascii)
-def test_each_input_is_stored_or_named_with_the_reason(name: str, ingested: Ingested) -> None:
-    if name in LOCKED and not bound_by_modes(ingested.folder):
-        pytest.skip("this machine does not let root give up its right to read everything")
+def test_each_input_is_stored_or_skipped_with_the_reason(name: str, ingested: Ingested) -> None:
+    if name in LOCKED and not modes_apply(ingested.folder):
+        pytest.skip("on this machine, root cannot give up its right to read everything")
     row, path, video = ROWS[name], ingested.folder / name, ingested.stored(name)
     if isinstance(row, Skipped):
         assert video is None
-        assert ingested.reasons("skipped")[name] == row.says
-        assert f"skipped {shown(path)}: {row.says}" in ingested.said
+        assert ingested.reasons("skipped")[name] == row.reason
+        assert f"skipped {shown(path)}: {row.reason}" in ingested.stderr
         return
     assert name not in ingested.reasons("skipped")
     assert video is not None
     assert (video["width"], video["height"]) == (row.width, row.height)
     assert video["frames"] in (row.frames if isinstance(row.frames, range) else [row.frames])
     assert (video["tracks"] > 0) == row.tracks == (name not in ingested.reasons("trackless"))
-    if row.says:
-        assert row.says in ingested.reasons("trackless")[name]
-        assert f"no track in {shown(path)}: {ingested.reasons('trackless')[name]}" in ingested.said
+    if row.reason:
+        assert row.reason in ingested.reasons("trackless")[name]
+        assert f"no track in {shown(path)}: {ingested.reasons('trackless')[name]}" in ingested.stderr
 
 
-def test_the_run_says_by_its_status_that_files_were_left_out(ingested: Ingested) -> None:
+def test_the_exit_status_reports_skipped_files(ingested: Ingested) -> None:
     skipped = [name for name, row in ROWS.items() if isinstance(row, Skipped)]
     assert ingested.status == 3
     assert set(skipped) - set(LOCKED) <= set(ingested.reasons("skipped")) <= set(skipped)
-    assert "Traceback" not in ingested.said
+    assert "Traceback" not in ingested.stderr
 
 
-def test_the_same_video_under_two_names_is_one(ingested: Ingested) -> None:
+def test_two_files_with_the_same_bytes_are_one_video(ingested: Ingested) -> None:
     assert ingested.summary["copies"] == 1
     assert ingested.stored("copy.mp4") is None
 
 
-def test_those_that_gave_nothing_and_those_that_gave_less_are_counted(ingested: Ingested) -> None:
+def test_videos_without_tracks_and_damaged_videos_are_counted(ingested: Ingested) -> None:
     trackless = sum(isinstance(row, Stored) and not row.tracks for row in ROWS.values())
     mined = ingested.summary["mined"]
     assert any(f"{trackless} of {mined} videos gave no track" in note for note in ingested.summary["notes"])
     damaged = {Path(row["path"]).name: row["frames"] for row in ingested.summary["damaged"]}
     assert set(damaged) == {"cut.avi", "cut.ts", "flipped.ts"}
-    said = f"3 of {mined} videos hold damaged frames; {sum(damaged.values())} were left out."
-    assert said in ingested.summary["notes"]
+    note = f"3 of {mined} videos hold damaged frames; {sum(damaged.values())} were left out."
+    assert note in ingested.summary["notes"]
 
 
-def test_a_name_is_one_line_whatever_is_in_it(ingested: Ingested) -> None:
+def test_any_name_is_printed_on_one_line(ingested: Ingested) -> None:
     assert shown(Path("two\nlines \x1b[1m")) == r"two\nlines \x1b[1m"
     assert shown(Path(LATIN_1)) == r"caf\xe9.mp4"
     assert shown(Path("видео")) == "видео"
 
 
-def test_time_of_uneven_frames_is_that_of_their_stamps(ingested: Ingested) -> None:
+def test_the_duration_of_uneven_frames_follows_their_stamps(ingested: Ingested) -> None:
     video = ingested.stored("uneven.mkv")
     assert video is not None and video["duration"] == pytest.approx(2.4, abs=0.05)
 
 
-def test_a_readable_video_without_a_patch_is_no_failure(graph: Graph, tmp_path: Path) -> None:
+def test_a_video_without_tracks_is_no_failure(graph: Graph, tmp_path: Path) -> None:
     MAKERS["still.mp4"](tmp_path / "still.mp4")
     done = graph.run("ingest", str(tmp_path))
     assert "1 of 1 videos gave no track: 1 of 1 frames: video ended before the track" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["noise.mp4", "empty folder"])
-def test_where_nothing_can_be_used_one_sentence_says_so(name: str, graph: Graph, tmp_path: Path) -> None:
+def test_if_no_file_can_be_used_one_sentence_reports_it(name: str, graph: Graph, tmp_path: Path) -> None:
     MAKERS[name](tmp_path / name)
     done = graph.run("ingest", str(tmp_path / name), "--json", check=False)
     assert done.returncode == 3

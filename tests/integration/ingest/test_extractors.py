@@ -1,4 +1,4 @@
-"""Networks as extractors of a real graph, and what its edges are like without labels."""
+"""Networks as extractors of a real graph, and statistics of its edges without labels."""
 
 from __future__ import annotations
 
@@ -13,19 +13,17 @@ NETWORK = ("--features", "timm:test_resnet", "--parents", "2", "--members", "8",
 
 
 def files(graph: Graph) -> dict[Path, int]:
-    """The feature files, with the time that each was written."""
+    """Return the feature files with their modification times."""
     return {path: path.stat().st_mtime_ns for path in graph.folder.features.rglob("*.npy")}
 
 
-def test_a_networks_features_are_made_by_video_whitened_compared_and_judged_without_labels(
-    graph: Graph, clips: list[Path]
-) -> None:
+def test_features_of_a_network_are_extracted_by_video_whitened_and_compared(graph: Graph, clips: list[Path]) -> None:
     first = graph.json("ingest", *map(str, clips[:44]), *NETWORK)["snapshot"]
     made = files(graph)
     [kept] = graph.store.snapshots()
     assert (kept.settings["features"], kept.settings["clustering"]["whiten"]) == ("timm:test_resnet", 128)
 
-    # A run that was cut: one video is described again, alone in its batch, and nothing changes.
+    # After an interrupted run, features of one video are extracted again, alone in their batch: nothing changes.
     lost, *_ = sorted(made)
     content = lost.read_bytes()
     lost.unlink()
@@ -34,33 +32,33 @@ def test_a_networks_features_are_made_by_video_whitened_compared_and_judged_with
     assert [path for path in made if made[path] != again[path]] == [lost]
     assert lost.read_bytes() == content
 
-    # Later videos are compared by the projection that is there: the same graph as all at once under this fit.
+    # Later videos are projected by the existing cluster model.
     grown = graph.json("ingest", *map(str, clips[:52]), *NETWORK)["snapshot"]
     assert grown["fit"] == first["fit"] and grown["counts"]["videos"] > first["counts"]["videos"]
 
     literal = graph.json("cluster", *NETWORK, "--crops", "color", "--whiten", "0")["snapshot"]
     assert literal["fit"] != first["fit"]
-    judged = graph.json("graph", "quality", "--snapshot", first["id"])
-    assert judged["edges"] == first["counts"]["inter"] > 0
-    assert 0 < judged["joined"] <= 1 and judged["same_video"] == 0 and judged["background"]["ratio"] > 0
-    assert judged["similarity"]["lowest"] <= judged["similarity"]["half"] <= judged["similarity"]["highest"]
-    assert "same_class" not in judged
+    quality = graph.json("graph", "quality", "--snapshot", first["id"])
+    assert quality["edges"] == first["counts"]["inter"] > 0
+    assert 0 < quality["joined"] <= 1 and quality["same_video"] == 0 and quality["background"]["ratio"] > 0
+    assert quality["similarity"]["lowest"] <= quality["similarity"]["half"] <= quality["similarity"]["highest"]
+    assert "same_class" not in quality
     labeled = graph.json("graph", "quality", "--labels", str(SAMPLES / "labels.csv"))
     assert labeled["labeled"] == labeled["edges"]
     assert np.isclose(labeled["edges"] * 2 / labeled["starts"], labeled["per_start"])
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--features", "torchvision:resnet18", "--weights", "absent.safetensors"), "absent.safetensors"),
         (("--features", "trunk:absent.safetensors"), "absent.json"),
         (("--features", "timm:nothing"), "timm:NAME"),
     ],
 )
-def test_what_an_extractor_lacks_is_said_before_anything_is_mined(
-    options: tuple[str, ...], said: str, graph: Graph, clips: list[Path]
+def test_a_missing_part_of_an_extractor_is_reported_before_mining(
+    options: tuple[str, ...], message: str, graph: Graph, clips: list[Path]
 ) -> None:
     done = graph.run("ingest", str(clips[0]), *options, check=False)
-    assert done.returncode == 1 and said in done.stderr and "Traceback" not in done.stderr
+    assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
     assert graph.cypher("MATCH (v:Video) RETURN v") == []

@@ -1,4 +1,4 @@
-"""Tracks of 15 and of 30 frames in one graph: each snapshot says which it uses, and gives no other."""
+"""Tracks of 15 and of 30 frames in one graph: each snapshot has one length only."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from tests.conftest import Graph
 
 
-def ends(graph: Graph, snapshot: dict[str, object]) -> set[str]:
-    """What the ids of the ends of a snapshot's tracks end in, sampled as the service does."""
+def end_suffixes(graph: Graph, snapshot: dict[str, object]) -> set[str]:
+    """Return the suffixes of the ids of all track ends in a snapshot, read as the service reads them."""
     found = graph.store.snapshot(str(snapshot["id"]))
     lines = graph.store.segments(found.id)
     counts = zip(lines.intra_first.tolist(), lines.intra_count.tolist(), strict=True)
@@ -16,12 +16,12 @@ def ends(graph: Graph, snapshot: dict[str, object]) -> set[str]:
     return {id.rpartition("-")[2] for id in graph.store.sample_intra(keys, found.fit).end.id}
 
 
-def test_a_snapshot_says_which_length_it_uses_and_both_live_on(graph: Graph, clips: list[Path]) -> None:
+def test_snapshots_of_both_lengths_exist_side_by_side(graph: Graph, clips: list[Path]) -> None:
     videos = [str(path) for path in clips[:3]]
     long = graph.json("ingest", *videos)["snapshot"]
     short = graph.json("ingest", *videos, "--track-frames", "15", "--remine")["snapshot"]
     assert (long["frames"], short["frames"]) == (30, 15)
-    assert (ends(graph, long), ends(graph, short)) == ({"e30"}, {"e15"})
+    assert (end_suffixes(graph, long), end_suffixes(graph, short)) == ({"e30"}, {"e15"})
     assert graph.run("graph", "check").returncode == 0
     again = graph.json("ingest", *videos)
     assert (again["snapshot"], again["known"]) == (long, 3)

@@ -1,4 +1,4 @@
-"""Small videos made for a test: a textured disc that moves over a textured background."""
+"""Small generated videos: a textured disc that moves over a textured background."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RATE = 25
 
 
 def texture(height: int, width: int, seed: int = 0, grain: float = 2.0) -> Image:
-    """H×W×3 colored blobs about `grain` pixels wide."""
+    """Return H×W×3 colored blobs about `grain` pixels wide."""
     noise = np.random.default_rng(seed).normal(size=(height, width, 3)).astype(np.float32)
     smooth = cv2.GaussianBlur(noise, (0, 0), grain)
     spread = np.asarray(smooth / smooth.std())
@@ -25,21 +25,21 @@ def texture(height: int, width: int, seed: int = 0, grain: float = 2.0) -> Image
 
 
 def disc_over(background: Image, center: tuple[float, float], radius: int = 45, seed: int = 99) -> Image:
-    """The background with a textured disc on it, at a center given to a fraction of a pixel."""
+    """Return the background with a textured disc on it; its center may lie between pixels."""
     side = 2 * radius
     across, down = np.meshgrid(np.arange(side), np.arange(side))
     disc = np.hypot(across - radius + 0.5, down - radius + 0.5) < radius
     height, width = background.shape[:2]
     shift = np.array([[1, 0, center[0] - radius], [0, 1, center[1] - radius]], np.float32)
-    cover = np.asarray(cv2.warpAffine(disc.astype(np.float32), shift, (width, height)))[..., None]
-    things = np.asarray(cv2.warpAffine(texture(side, side, seed, 3.0), shift, (width, height)))
-    return (background * (1 - cover) + things * cover).astype(np.uint8)
+    alpha = np.asarray(cv2.warpAffine(disc.astype(np.float32), shift, (width, height)))[..., None]
+    foreground = np.asarray(cv2.warpAffine(texture(side, side, seed, 3.0), shift, (width, height)))
+    return (background * (1 - alpha) + foreground * alpha).astype(np.uint8)
 
 
 def crossing(
     frames: int, width: int = 320, height: int = 240, step: tuple[float, float] = (2.0, 0.5), seed: int = 0
 ) -> Iterator[Image]:
-    """A disc that crosses the frame, `step` pixels a frame, before a background that stands still."""
+    """Yield frames of a disc that crosses the frame, `step` pixels a frame; the background does not move."""
     background = texture(height, width, seed)
     for index in range(frames):
         yield disc_over(background, center(index, width, height, step))
@@ -48,7 +48,7 @@ def crossing(
 def center(
     index: int, width: int = 320, height: int = 240, step: tuple[float, float] = (2.0, 0.5)
 ) -> tuple[float, float]:
-    """Where the disc of `crossing` is."""
+    """Return the center of the disc of `crossing`."""
     return width / 4 + step[0] * index, height / 2 - 20 + step[1] * index
 
 
@@ -62,9 +62,9 @@ def write(
     pixels: str = "yuv420p",
     aspect: Fraction | None = None,
 ) -> Path:
-    """Encode BGR images; `stamps` are their times in 1/100 s, else they are evenly spaced at RATE.
+    """Encode BGR images. `stamps` are their times in 1/100 s; without them, there are RATE images a second.
 
-    `aspect` is the width of a pixel over its height, where they are not square.
+    `aspect` is the width of a pixel divided by its height.
     """
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=RATE, options=options or {"crf": "18", "preset": "veryfast"})
@@ -84,8 +84,8 @@ def write(
     return path
 
 
-def turn_by_metadata(path: Path) -> None:
-    """Write a quarter turn into the track header of an mp4, as telephones do."""
+def rotate_by_metadata(path: Path) -> None:
+    """Write a rotation by 90 degrees into the track header of an mp4, as telephones do."""
     data = bytearray(path.read_bytes())
     at = data.index(b"tkhd") + 44
     height = int.from_bytes(data[at + 40 : at + 44], "big")
@@ -95,7 +95,7 @@ def turn_by_metadata(path: Path) -> None:
 
 
 def flip_bytes(path: Path, count: int, seed: int = 0) -> Path:
-    """Damage bytes in the middle of a file, where pictures are."""
+    """Flip bytes in the middle of a file, where the pictures are."""
     data = bytearray(path.read_bytes())
     quarter = len(data) // 4
     for at in np.random.default_rng(seed).integers(quarter, 3 * quarter, size=count):
@@ -104,14 +104,14 @@ def flip_bytes(path: Path, count: int, seed: int = 0) -> Path:
     return path
 
 
-def cut(path: Path, share: float) -> Path:
-    """Keep the first share of a file's bytes."""
+def truncate(path: Path, share: float) -> Path:
+    """Keep only the first `share` of a file's bytes."""
     path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
     return path
 
 
-def sound(path: Path) -> Path:
-    """A file with sound, and no pictures."""
+def write_sound(path: Path) -> Path:
+    """Write a file with sound and without pictures."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("aac", rate=44100)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), format="fltp", layout="mono")

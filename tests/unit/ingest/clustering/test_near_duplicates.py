@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from skimage import data
 
 from ingest.clustering.near_duplicates import among, copies, originals
-from ingest.errors import DamagedViews
+from ingest.errors import DamagedFile
 from ingest.settings import ClusterSettings
-from ingest.video.signatures import keep_views, read_views, similarity, view_of, views_path
+from ingest.video.signatures import frame_signature, read_signatures, save_signatures, signatures_path, similarity
 
 LEAST = ClusterSettings().copy_similarity
 
@@ -30,13 +30,15 @@ def test_a_darker_cropped_compressed_frame_is_a_copy() -> None:
     part = PERSON[: round(0.92 * height), round(0.08 * width) :]
     _, jpeg = cv2.imencode(".jpg", (part * 0.8).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 30])
     copy = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
-    assert similarity(view_of(PERSON), view_of(copy)) > LEAST
-    assert similarity(view_of(copy), view_of(PERSON)) == similarity(view_of(PERSON), view_of(copy))
+    assert similarity(frame_signature(PERSON), frame_signature(copy)) > LEAST
+    assert similarity(frame_signature(copy), frame_signature(PERSON)) == similarity(
+        frame_signature(PERSON), frame_signature(copy)
+    )
 
 
 def test_another_picture_and_a_blank_one_are_no_copies() -> None:
-    assert similarity(view_of(PERSON), view_of(CUP)) < LEAST
-    black = view_of(np.zeros_like(PERSON))
+    assert similarity(frame_signature(PERSON), frame_signature(CUP)) < LEAST
+    black = frame_signature(np.zeros_like(PERSON))
     assert similarity(black, black) == 0
     framed = black.copy()
     framed[0], framed[-1] = 255, 255
@@ -44,23 +46,23 @@ def test_another_picture_and_a_blank_one_are_no_copies() -> None:
 
 
 def test_views_add_up_and_are_found_by_their_frame(tmp_path: Path) -> None:
-    keep_views(tmp_path, "v", {30: view_of(PERSON)})
-    keep_views(tmp_path, "v", {5: view_of(CUP)})
-    kept = read_views(tmp_path, "v")
+    save_signatures(tmp_path, "v", {30: frame_signature(PERSON)})
+    save_signatures(tmp_path, "v", {5: frame_signature(CUP)})
+    kept = read_signatures(tmp_path, "v")
     assert list(kept) == [5, 30]
-    assert (kept[30] == view_of(PERSON)).all()
-    assert read_views(tmp_path, "another") == {}
+    assert (kept[30] == frame_signature(PERSON)).all()
+    assert read_signatures(tmp_path, "another") == {}
 
 
 def test_damaged_views_are_named_with_what_to_do(tmp_path: Path) -> None:
-    views_path(tmp_path, "v").write_bytes(b"cut")
-    with pytest.raises(DamagedViews, match=r"v\.npy is unusable.*Delete it"):
-        read_views(tmp_path, "v")
+    signatures_path(tmp_path, "v").write_bytes(b"cut")
+    with pytest.raises(DamagedFile, match=r"v\.npy is unusable.*Delete it"):
+        read_signatures(tmp_path, "v")
 
 
 def test_only_edges_with_alike_views_make_copies(tmp_path: Path) -> None:
     for video, image in {"b": PERSON, "a": PERSON, "c": CUP}.items():
-        keep_views(tmp_path, video, {7: view_of(image)})
+        save_signatures(tmp_path, video, {7: frame_signature(image)})
     starts = {video: f"{video}-00000007-0-0-96" for video in "abcd"}
     edges = [(starts[one], starts[other], 0.9) for one, other in ("ba", "ac", "bc", "ad")]
     assert copies(tmp_path, edges, LEAST) == [("a", "b", 1.0)]

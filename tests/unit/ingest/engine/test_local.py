@@ -1,4 +1,4 @@
-"""Workers of this machine: results in any order, and a word about the files when one is killed."""
+"""Worker processes of this machine: results, errors, and workers that are killed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ingest.errors import WorkerDied
 
 
 def length(path: Path) -> int:
-    """The length of a name; some names kill who looks at them, some are errors."""
+    """Return the length of a name; "deadly" kills the worker, and "wrong" raises an error."""
     if path.name == "deadly":
         os.kill(os.getpid(), signal.SIGKILL)
     if path.name == "wrong":
@@ -21,7 +21,7 @@ def length(path: Path) -> int:
     return len(path.name)
 
 
-def test_every_task_comes_back_with_its_result_or_its_error() -> None:
+def test_every_task_is_returned_with_its_result_or_its_error() -> None:
     tasks = [Path("a"), Path("wrong"), Path("abc")]
     with LocalEngine(2) as engine:
         results = dict(engine.map(length, tasks))
@@ -29,14 +29,14 @@ def test_every_task_comes_back_with_its_result_or_its_error() -> None:
     assert isinstance(results[tasks[1]], ValueError)
 
 
-def test_a_worker_that_is_killed_is_reported_with_the_files_under_way() -> None:
-    with LocalEngine(1) as engine, pytest.raises(WorkerDied, match=r"files under way were .*deadly") as error:
+def test_a_killed_worker_is_reported_with_the_files_in_progress() -> None:
+    with LocalEngine(1) as engine, pytest.raises(WorkerDied, match=r"files were in progress: .*deadly") as error:
         list(engine.map(length, [Path("a"), Path("videos/deadly")]))
     assert Path("videos/deadly") in error.value.files
 
 
 def threads(_: int) -> set[int]:
-    """How many threads each native library of this process computes with."""
+    """Return the numbers of threads that the native libraries of this process compute with."""
     import numpy as np
     from threadpoolctl import threadpool_info
 
@@ -49,5 +49,18 @@ def test_a_worker_computes_with_one_thread() -> None:
         assert [result for _, result in engine.map(threads, [0])] == [{1}]
 
 
-def test_the_files_under_way_are_told_on_one_line_whatever_their_names() -> None:
+def process_id(_: int) -> int:
+    return os.getpid()
+
+
+def test_closing_the_engine_ends_its_workers() -> None:
+    with LocalEngine(1) as engine:
+        [(_, worker)] = engine.map(process_id, [0])
+        assert isinstance(worker, int)
+        os.kill(worker, 0)
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+
+
+def test_files_in_progress_are_named_on_one_line() -> None:
     assert "videos/line\\nbreak.mp4" in str(WorkerDied([Path("videos/line\nbreak.mp4")]))

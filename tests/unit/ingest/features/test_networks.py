@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from ingest.errors import MissingPackage, SettingsError, UnknownExtractor, UnreadableWeights, WrongWeights
 from ingest.features.factory import load_extractor
-from ingest.features.grayscale import gray
+from ingest.features.grayscale import to_grayscale
 from ingest.settings import ExtractorSpec
 from tests.hiding import without
-from tests.unit.ingest.features.test_base import photographs
+from tests.unit.ingest.features.photographs import photographs
 from trainer.evaluation.features import trunk_features
 from trainer.models.trunk import Trunk
 from trainer.models.weights import save_trunk
@@ -105,8 +105,8 @@ def test_gray_crops_say_nothing_of_color_brightness_and_contrast() -> None:
     name = "torchvision:squeezenet1_1"
     seen, literal = load_extractor(ExtractorSpec(features=name)), load_extractor(color(name))
     assert cosine(seen(crops), seen(other)) > 0.995 > cosine(literal(crops), literal(other))
-    assert np.ptp(gray(crops), axis=3).max() == 0
-    np.testing.assert_allclose(gray(crops).mean(axis=(1, 2, 3)), 127.5, atol=4)
+    assert np.ptp(to_grayscale(crops), axis=3).max() == 0
+    np.testing.assert_allclose(to_grayscale(crops).mean(axis=(1, 2, 3)), 127.5, atol=4)
 
 
 def test_gray_is_the_default_for_networks_and_an_option_for_hog() -> None:

@@ -1,3 +1,5 @@
+"""Motion by dense flow: the moving box, and the reasons why there is none."""
+
 from __future__ import annotations
 
 from dataclasses import replace
@@ -6,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from ingest.mining.motion import GrayFrame, Moving
-from ingest.mining.optical_flow import MotionJudge
+from ingest.mining.motion import GrayFrame, MovingBox
+from ingest.mining.optical_flow import FlowDetector
 from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 from tests.unit.ingest.clip_files import Image, disc_over, texture
@@ -16,83 +18,85 @@ WIDTH, HEIGHT, SIDE, RADIUS = 320, 240, 136, 45
 SETTINGS = MiningSettings()
 
 
-def judge(frames: list[Image], settings: MiningSettings = SETTINGS) -> Moving | Rejection:
-    return MotionJudge(settings, WIDTH, HEIGHT, SIDE).judge(shot(frames))
+def detect(frames: list[Image], settings: MiningSettings = SETTINGS) -> MovingBox | Rejection:
+    return FlowDetector(settings, WIDTH, HEIGHT, SIDE).detect(shot(frames))
 
 
 def shot(frames: list[Image]) -> list[GrayFrame]:
-    """Frames 0.08 s apart, as the judge sees them."""
+    """Frames 0.08 s apart, small and gray."""
     grays = (np.asarray(cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY), np.uint8) for frame in frames)
     return [GrayFrame(2 * index, 0.08 * index, gray) for index, gray in enumerate(grays)]
 
 
 def panned(pixels: float, grain: float = 2.0) -> Image:
-    """The background, seen by a camera that went right."""
+    """The background, seen by a camera that moved right by some pixels."""
     shift = np.array([[1, 0, -pixels - 20], [0, 1, -20]], np.float32)
     return np.asarray(cv2.warpAffine(texture(HEIGHT + 40, WIDTH + 80, 1, grain), shift, (WIDTH, HEIGHT)), np.uint8)
 
 
 @pytest.mark.parametrize("camera", [0.0, 3.0])
-def test_the_box_holds_what_moves(camera: float) -> None:
+def test_the_box_contains_the_moving_disc(camera: float) -> None:
     frames = [disc_over(panned(camera * step), (190 + 4 * step, 110), RADIUS) for step in range(3)]
-    moving = judge(frames)
-    assert isinstance(moving, Moving)
+    moving = detect(frames)
+    assert isinstance(moving, MovingBox)
     assert moving.x <= 190 - RADIUS + 4 and moving.x + SIDE >= 190 + RADIUS - 4
     assert moving.y <= 110 - RADIUS + 4 and moving.y + SIDE >= 110 + RADIUS - 4
 
 
-def test_of_boxes_that_hold_as_much_the_middle_one_is_taken() -> None:
-    moving = judge([disc_over(panned(0), (160 + 4 * step, 120), RADIUS) for step in range(3)])
-    assert isinstance(moving, Moving)
+def test_the_middle_one_of_equally_good_boxes_is_chosen() -> None:
+    moving = detect([disc_over(panned(0), (160 + 4 * step, 120), RADIUS) for step in range(3)])
+    assert isinstance(moving, MovingBox)
     assert (moving.x + SIDE / 2, moving.y + SIDE / 2) == pytest.approx((160, 120), abs=12)
 
 
-def test_the_core_is_the_part_that_moves() -> None:
-    moving = judge([disc_over(panned(0), (160 + 4 * step, 120), RADIUS) for step in range(3)])
-    assert isinstance(moving, Moving)
+def test_the_core_is_the_moving_part() -> None:
+    moving = detect([disc_over(panned(0), (160 + 4 * step, 120), RADIUS) for step in range(3)])
+    assert isinstance(moving, MovingBox)
     x, y, width, height = moving.core
     assert (x + width / 2, y + height / 2) == pytest.approx((160, 120), abs=10)
     assert 60 < width < 110 and 60 < height < 110
 
 
 @pytest.mark.parametrize("camera", [0.0, 3.0])
-def test_the_camera_alone_moves_nothing(camera: float) -> None:
-    assert judge([panned(camera * step) for step in range(3)]) is Rejection.LITTLE
+def test_camera_motion_alone_is_no_motion(camera: float) -> None:
+    assert detect([panned(camera * step) for step in range(3)]) is Rejection.LITTLE_MOTION
 
 
-def test_what_moves_once_and_stops_is_no_motion() -> None:
+def test_a_disc_that_stops_at_once_is_no_motion() -> None:
     frames = [disc_over(panned(0), (160 + 4 * step, 120), RADIUS) for step in (0, 1, 1)]
-    assert judge(frames) is Rejection.LITTLE
+    assert detect(frames) is Rejection.LITTLE_MOTION
 
 
-def test_a_flat_frame_has_no_corners() -> None:
-    assert judge([np.full((HEIGHT, WIDTH, 3), 90, np.uint8)] * 3) is Rejection.FLAT
+def test_a_uniform_frame_has_too_few_corners() -> None:
+    assert detect([np.full((HEIGHT, WIDTH, 3), 90, np.uint8)] * 3) is Rejection.FEW_CORNERS
 
 
-def test_without_a_common_motion_the_camera_is_unclear() -> None:
-    assert judge([texture(HEIGHT, WIDTH, seed) for seed in range(3)]) is Rejection.CAMERA
+def test_unrelated_frames_make_the_camera_motion_unclear() -> None:
+    assert detect([texture(HEIGHT, WIDTH, seed) for seed in range(3)]) is Rejection.CAMERA_UNCLEAR
 
 
-def test_each_limit_names_itself() -> None:
+def test_each_limit_gives_its_own_rejection() -> None:
     frames = [disc_over(panned(0), (160 + 4 * step, 120), RADIUS) for step in range(3)]
-    assert judge(frames, replace(SETTINGS, min_moving=0.3)) is Rejection.LITTLE
-    assert judge(frames, replace(SETTINGS, max_moving=0.01)) is Rejection.MUCH
-    assert judge(frames, replace(SETTINGS, min_density=0.9)) is Rejection.SPARSE
-    settings = [reason.setting() for reason in (Rejection.LITTLE, Rejection.MUCH, Rejection.SPARSE)]
+    assert detect(frames, replace(SETTINGS, min_moving=0.3)) is Rejection.LITTLE_MOTION
+    assert detect(frames, replace(SETTINGS, max_moving=0.01)) is Rejection.MUCH_MOTION
+    assert detect(frames, replace(SETTINGS, min_density=0.9)) is Rejection.SPARSE_MOTION
+    settings = [
+        rejection.setting() for rejection in (Rejection.LITTLE_MOTION, Rejection.MUCH_MOTION, Rejection.SPARSE_MOTION)
+    ]
     assert settings == ["min_moving", "max_moving", "min_density"]
 
 
-def test_motion_in_two_places_is_scattered_where_one_box_must_hold_it() -> None:
+def test_motion_in_two_places_is_scattered_if_one_box_must_contain_it() -> None:
     frames = [
         disc_over(disc_over(panned(0), (60 + 4 * step, 120), RADIUS), (260 - 4 * step, 120), RADIUS, seed=5)
         for step in range(3)
     ]
-    assert isinstance(judge(frames), Moving)
-    assert judge(frames, replace(SETTINGS, min_share=0.8)) is Rejection.SCATTERED
+    assert isinstance(detect(frames), MovingBox)
+    assert detect(frames, replace(SETTINGS, min_share=0.8)) is Rejection.SCATTERED_MOTION
 
 
 @pytest.mark.parametrize("size", [(320, 48), (48, 320), (32, 32)])
-def test_odd_sizes_are_judged(size: tuple[int, int]) -> None:
+def test_frames_of_unusual_sizes_are_accepted(size: tuple[int, int]) -> None:
     width, height = size
-    judged = MotionJudge(SETTINGS, width, height, min(size) * 0.57).judge(shot([texture(height, width, 3)] * 3))
-    assert judged is Rejection.LITTLE or judged is Rejection.FLAT
+    found = FlowDetector(SETTINGS, width, height, min(size) * 0.57).detect(shot([texture(height, width, 3)] * 3))
+    assert found is Rejection.LITTLE_MOTION or found is Rejection.FEW_CORNERS

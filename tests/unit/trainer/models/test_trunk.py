@@ -15,7 +15,7 @@ from torch import nn
 
 from ingest.features.factory import load_extractor
 from ingest.settings import ExtractorSpec
-from tests.unit.ingest.features.test_base import photographs
+from tests.unit.ingest.features.photographs import photographs
 from trainer.errors import SettingsError, WeightsError
 from trainer.evaluation.features import trunk_features
 from trainer.models.provenance import code_revision
