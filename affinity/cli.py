@@ -17,6 +17,7 @@ import ingest.contact_sheets.cli
 import trainer.cli
 from affinity.demo import demo
 from affinity.error_messages import sentence
+from api.wire.errors import ClientError
 from foundation.errors import AffinityError
 
 RESUMED = ("ingest", "cluster", "train", "demo", "forget", "export", "graph start", "graph prune")
@@ -65,7 +66,7 @@ def main() -> None:
 
 def is_ours(error: Exception) -> bool:
     """Whether the error's message is a sentence for the user. The client stands alone, and has a root of its own."""
-    return isinstance(error, AffinityError) or type(error).__module__.startswith(("api.client", "api.wire"))
+    return isinstance(error, AffinityError | ClientError)
 
 
 def interrupt(signum: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""The service as an ASGI application."""
+"""The service as an ASGI application (FastAPI)."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from fastapi_offline import FastAPIOffline
 from api import problems
 from api.middleware.access_log import AccessLog
 from api.middleware.api_keys import Keyring
-from api.middleware.auth import Guard
-from api.middleware.load_limits import Limits, Rates
+from api.middleware.auth import Authentication
+from api.middleware.load_limits import LoadLimits, RateLimiter
 from api.problems import Problem
 from api.routes import frames, operations, patches, snapshots, triplets
 from api.service import Service
 from api.settings import ServiceSettings
 
-ABOUT = "Triplets for self-supervised training, sampled from an affinity graph in Neo4j."
+DESCRIPTION = "Triplets for self-supervised training, sampled from an affinity graph in Neo4j."
 
-KEYS = {
+SECURITY_SCHEMES = {
     "bearer": {"type": "http", "scheme": "bearer"},
     "header": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
 }
-"""How a request carries its key."""
+"""How a request carries its API key, for the OpenAPI description."""
 
 
 def create_app(settings: ServiceSettings) -> FastAPI:
-    """The application; it opens the graph of the data folder when it starts, and closes it when it ends."""
+    """Create the application. It opens the graph of the data folder when it starts, and closes it when it ends."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -42,10 +42,10 @@ def create_app(settings: ServiceSettings) -> FastAPI:
         finally:
             app.state.service.close()
 
-    # FastAPI's own docs page loads its scripts from elsewhere and stays empty on a closed machine.
+    # FastAPI's own docs page loads scripts from the internet, and stays empty on a machine without internet.
     app = FastAPIOffline(
         title="Affinity Graph",
-        description=ABOUT,
+        description=DESCRIPTION,
         version=version("affinity-graph"),
         lifespan=lifespan,
         redoc_url=None,
@@ -55,28 +55,28 @@ def create_app(settings: ServiceSettings) -> FastAPI:
     for routes in (snapshots, triplets, frames, patches, operations):
         app.include_router(routes.router)
     problems.install(app)
-    protect(app, settings.keys, settings.in_flight, settings.runtime or settings.folder.root)
-    describe(app)
+    add_middleware(app, settings.keys, settings.in_flight, settings.runtime or settings.folder.root)
+    complete_openapi(app)
     return app
 
 
-def protect(app: FastAPI, keys: Keyring, in_flight: int, runtime: Path) -> None:
-    """Put around the app, from the outside in: what is seen of a request, who may ask, how much."""
-    app.add_middleware(Limits, in_flight=in_flight, rates=Rates(runtime))
-    app.add_middleware(Guard, keys=keys)
+def add_middleware(app: FastAPI, keys: Keyring, max_in_flight: int, runtime: Path) -> None:
+    """Put the middleware around the app; the last one added is the outermost."""
+    app.add_middleware(LoadLimits, max_in_flight=max_in_flight, rates=RateLimiter(runtime))
+    app.add_middleware(Authentication, keys=keys)
     app.add_middleware(AccessLog)
 
 
-def describe(app: FastAPI) -> None:
-    """Complete the description: the shape of problem details, and the key, which is needed where there are keys."""
-    described = app.openapi
+def complete_openapi(app: FastAPI) -> None:
+    """Add the schema of problem details and the API key, which is optional, to the OpenAPI description."""
+    generate = app.openapi
 
     def openapi() -> dict[str, Any]:
-        document = described()
+        document = generate()
         components = document.setdefault("components", {})
         components.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
-        components["securitySchemes"] = KEYS
-        document["security"] = [{}, *({name: []} for name in KEYS)]
+        components["securitySchemes"] = SECURITY_SCHEMES
+        document["security"] = [{}, *({name: []} for name in SECURITY_SCHEMES)]
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

@@ -1,7 +1,7 @@
-"""One epoch of the order as files, for training loops that are elsewhere: tar shards that WebDataset reads, or Parquet.
+"""Export one epoch of triplets to files: tar shards for WebDataset, or Parquet.
 
-Pulled from a service like any other reader's batches. A file holds the pairs of consecutive positions and is written
-whole or not at all, so an export that was cut goes on with the first file that is missing.
+The batches come from a running service. A file holds the pairs of consecutive positions and is written whole or not at
+all, so an interrupted export goes on with the first file that is missing.
 """
 
 from __future__ import annotations
@@ -15,19 +15,22 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from api.client.http import TripletClient
-from api.errors import OtherExport
+from api.errors import ApiError
 from api.sampling.order import Mix
 from api.wire.triplets import TripletBatch
 from foundation.files import atomic_write
 
-ABOUT = "export.json"
+SETTINGS_FILE = "export.json"
 ROLES = ("anchor", "positive", "negative")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """What is exported: epoch number `epoch` of an order. `batch` pairs are asked for at a time, which decides the
-    negatives of `negatives=batch`; `pairs` go into a file, or a few more."""
+    """The settings of an export: which epoch of which order, and into which files.
+
+    A request asks for `batch` pairs, which determines the negatives of `negatives=batch`. A file holds `pairs` pairs,
+    or a few more.
+    """
 
     snapshot: str
     format: str
@@ -39,12 +42,13 @@ class Export:
     pairs: int
 
     def files(self, first_kind: int) -> list[range]:
-        """The positions of each file, as starts of requests; `first_kind` pairs of the mix's first kind are an epoch.
+        """Return the positions of each file, as the starts of its requests.
 
-        A block of the mix may hold pairs of two epochs: of the first and last file, only those of this one are kept.
+        `first_kind` is the number of pairs of the mix's first kind, which make an epoch. The first and the last file
+        may also cover pairs of the epochs beside this one, which `rows_of_epoch` leaves out.
         """
         mix = Mix.parse(self.mix)
-        # From the block of the epoch before's last pair on: pairs of other kinds may follow it there.
+        # Begin with the block of the last pair of the epoch before: pairs of other kinds may follow it there.
         begin = max(0, self.epoch * first_kind - 1) // mix.weights[0] * mix.block
         end = -(-(self.epoch + 1) * first_kind // mix.weights[0]) * mix.block
         step = -(-self.pairs // self.batch) * self.batch
@@ -52,16 +56,16 @@ class Export:
 
 
 def files_of(client: TripletClient, wanted: Export) -> list[range]:
-    """The positions of each file. Raises MixError, MixUnavailable, and what the client raises."""
+    """Return the positions of each file. Raises MixError, MixUnavailable, and what the client raises."""
     mix, counts = Mix.parse(wanted.mix), client.snapshot(wanted.snapshot)["counts"]
     mix.require(counts)
     return wanted.files(counts[mix.kinds[0]])
 
 
 def export(client: TripletClient, wanted: Export, files: Sequence[range], folder: Path) -> Iterator[Path]:
-    """Write the epoch, whose `files_of` these are, into the folder; each file that is there, one after another.
+    """Write the missing `files` of the epoch (from `files_of`) to the folder; yield each path once its file exists.
 
-    Raises OtherExport where the folder holds another export, CannotWrite, and what the client raises.
+    Raises ApiError if the folder holds another export, CannotWrite, and what the client raises.
     """
     claim(folder, wanted)
     write = WRITERS[wanted.format]
@@ -70,18 +74,21 @@ def export(client: TripletClient, wanted: Export, files: Sequence[range], folder
         if not path.exists():
             batches = [fetch(client, wanted, position) for position in positions]
             with atomic_write(path) as file:
-                write(file, [row for batch in batches for row in rows(batch, wanted.epoch)])
+                write(file, [row for batch in batches for row in rows_of_epoch(batch, wanted.epoch)])
         yield path
 
 
 def claim(folder: Path, wanted: Export) -> None:
-    """Make the folder this export's. Raises OtherExport where it is another's."""
-    about, content = folder / ABOUT, json.dumps(asdict(wanted), indent=2).encode() + b"\n"
-    if not about.exists():
-        with atomic_write(about) as file:
+    """Store the settings of the export in its folder. Raises ApiError if the folder holds other ones."""
+    path, content = folder / SETTINGS_FILE, json.dumps(asdict(wanted), indent=2).encode() + b"\n"
+    if not path.exists():
+        with atomic_write(path) as file:
             file.write(content)
-    elif about.read_bytes() != content:
-        raise OtherExport(folder)
+    elif path.read_bytes() != content:
+        raise ApiError(
+            f"The folder {folder} holds the export of another snapshot, order or format, as its {SETTINGS_FILE} says. "
+            "Choose another folder, or repeat the options of that export."
+        )
 
 
 def fetch(client: TripletClient, wanted: Export, position: int) -> TripletBatch:
@@ -90,11 +97,11 @@ def fetch(client: TripletClient, wanted: Export, position: int) -> TripletBatch:
 
 
 Row = dict[str, Any]
-"""A triplet: position, kind, and of each of ROLES its id, group and JPEG."""
+"""A triplet: position, kind, and the id, group and JPEG of each of ROLES."""
 
 
-def rows(batch: TripletBatch, epoch: int) -> Iterator[Row]:
-    """The triplets of a batch that are of this epoch."""
+def rows_of_epoch(batch: TripletBatch, epoch: int) -> Iterator[Row]:
+    """Yield the triplets of a batch that are of this epoch."""
     images = (batch.anchor_idx.tolist(), batch.positive_idx.tolist(), batch.negative_idx.tolist())
     ids = (batch.anchor_id, batch.positive_id, batch.negative_id)
     groups = (batch.anchor_group, batch.positive_group, batch.negative_group)
@@ -105,24 +112,24 @@ def rows(batch: TripletBatch, epoch: int) -> Iterator[Row]:
         yield row
 
 
-def write_webdataset(file: BinaryIO, of_file: Sequence[Row]) -> None:
-    """Samples named by position: `.anchor.jpg`, `.positive.jpg`, `.negative.jpg`, and `.json` with the rest."""
+def write_webdataset(file: BinaryIO, rows: Sequence[Row]) -> None:
+    """Write samples named by position: `.anchor.jpg`, `.positive.jpg`, `.negative.jpg`, and `.json` with the rest."""
     with tarfile.open(fileobj=file, mode="w", format=tarfile.USTAR_FORMAT) as tar:
-        for row in of_file:
-            about = {name: value for name, value in row.items() if not name.endswith("_jpeg")}
+        for row in rows:
+            metadata = {name: value for name, value in row.items() if not name.endswith("_jpeg")}
             members = {f"{role}.jpg": row[f"{role}_jpeg"] for role in ROLES}
-            for name, content in {**members, "json": json.dumps(about).encode()}.items():
+            for name, content in {**members, "json": json.dumps(metadata).encode()}.items():
                 member = tarfile.TarInfo(f"{row['position']:012d}.{name}")
                 member.size = len(content)
                 tar.addfile(member, io.BytesIO(content))
 
 
-def write_parquet(file: BinaryIO, of_file: Sequence[Row]) -> None:
-    """A row a triplet. Images are JPEG already, and are not compressed again."""
+def write_parquet(file: BinaryIO, rows: Sequence[Row]) -> None:
+    """Write one row a triplet. JPEGs are not compressed again."""
     import pyarrow as pa
     import pyarrow.parquet
 
-    table = pa.Table.from_pylist(list(of_file))
+    table = pa.Table.from_pylist(list(rows))
     jpegs = [name for name in table.column_names if name.endswith("_jpeg")]
     codecs = {name: "none" if name in jpegs else "zstd" for name in table.column_names}
     pyarrow.parquet.write_table(table, file, compression=codecs, use_dictionary=["kind"])

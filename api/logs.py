@@ -1,4 +1,4 @@
-"""What the service writes to stderr: text for people, or JSON lines for programs. Both name the request."""
+"""The log of the service on stderr: text for people or JSON lines for programs. Both name the request."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ from uuid import uuid4
 Format = Literal["text", "json"]
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of the request that is being answered; empty outside of one."""
-SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
+"""The id of the request that is being answered; empty outside of a request."""
+VALID_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 STDERR = 2
-WAITING = 10_000
-"""Lines that wait to be written, at most."""
+MAX_WAITING = 10_000
+"""Largest number of lines that wait to be written."""
 FINISH_SECONDS = 2.0
-"""How long a process that ends waits for its last lines."""
+"""How long a process that ends waits until its last lines are written."""
 
 requests = logging.getLogger("api.requests")
-"""One line for each request, with what there is to say of it as `fields`."""
+"""One line for each request, with the facts about it in `fields`."""
 
 
-def id_of(sent: str | None) -> str:
-    """The id that a client gave its request, where it may stand in a log; else a new one."""
-    return sent if sent and SANE.fullmatch(sent) else uuid4().hex
+def request_id_from(header: str | None) -> str:
+    """Return the request id that a client sent, if it is safe in a log; otherwise a new one."""
+    return header if header and VALID_ID.fullmatch(header) else uuid4().hex
 
 
 def configure(format: Format) -> None:
-    """Let everything in this process log to stderr in this format. Only JSON has the line for each request."""
+    """Send the log of this process to stderr. Only the JSON format has the line for each request."""
     handler = NonBlockingHandler()
-    handler.setFormatter(AsJson() if format == "json" else AsText())
+    handler.setFormatter(JsonFormatter() if format == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     requests.setLevel(logging.INFO if format == "json" else logging.WARNING)
 
 
 class NonBlockingHandler(QueueHandler):
-    """Has a thread write to stderr: the service never waits for who reads its log slowly, or has stopped reading.
+    """Writes to stderr in a thread, so that a slow reader of the log cannot stall requests.
 
-    Lines that find no room among those that wait are left out; how many is said as soon as there is room.
+    Lines that do not fit into the queue are dropped. A warning gives their number as soon as there is room again.
     """
 
     def __init__(self) -> None:
-        self.lines: Queue[logging.LogRecord] = Queue(WAITING)
-        self.lost = 0
+        self.lines: Queue[logging.LogRecord] = Queue(MAX_WAITING)
+        self.num_dropped = 0
         super().__init__(self.lines)
-        # A daemon, and past Python's own buffer, whose lock it would hold at the end.
+        # A daemon that writes to the file descriptor: it would hold the lock of sys.stderr when the process ends.
         Thread(target=self._write, name="log", daemon=True).start()
         atexit.register(self._finish)
 
@@ -63,57 +63,57 @@ class NonBlockingHandler(QueueHandler):
         try:
             self.lines.put_nowait(record)
         except Full:
-            self.lost += 1
+            self.num_dropped += 1
 
     def _write(self) -> None:
         while True:
-            write_all(self.lines.get().getMessage())
-            if self.lost:
-                write_all(self.format(self._note()))
+            write_line(self.lines.get().getMessage())
+            if self.num_dropped:
+                write_line(self.format(self._dropped_warning()))
             self.lines.task_done()
 
-    def _note(self) -> logging.LogRecord:
-        """What is missing so far; from here on it is counted anew."""
+    def _dropped_warning(self) -> logging.LogRecord:
+        """Return a warning about the dropped lines, and reset their number."""
         self.acquire()
-        lost, self.lost = self.lost, 0
+        num_dropped, self.num_dropped = self.num_dropped, 0
         self.release()
-        said = "%d lines of this log were left out, as nobody read them"
-        return logging.LogRecord(__name__, logging.WARNING, __file__, 0, said, (lost,), None)
+        message = "%d lines of this log were left out: its reader was too slow"
+        return logging.LogRecord(__name__, logging.WARNING, __file__, 0, message, (num_dropped,), None)
 
     def _finish(self) -> None:
         with self.lines.all_tasks_done:
             self.lines.all_tasks_done.wait_for(lambda: not self.lines.unfinished_tasks, FINISH_SECONDS)
 
 
-def write_all(line: str) -> None:
-    """To stderr, whole, if there is still somebody to read it."""
+def write_line(line: str) -> None:
+    """Write the whole line to stderr, unless stderr was closed."""
     data = f"{line}\n".encode("utf-8", "backslashreplace")
     with suppress(OSError):
         while data:
             data = data[os.write(STDERR, data) :]
 
 
-class AsText(logging.Formatter):
-    """The message, after it the request that it is about."""
+class TextFormatter(logging.Formatter):
+    """The message, then the id of the request."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         id = request_id.get()
         return f"{record.message} [request {id}]" if id else record.message
 
 
-class AsJson(logging.Formatter):
+class JsonFormatter(logging.Formatter):
     """One object a line: time (UTC), level, logger, message, request_id, and the fields of the record."""
 
     def format(self, record: logging.LogRecord) -> str:
-        said = {
+        line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
         }
         if id := request_id.get():
-            said["request_id"] = id
-        said |= getattr(record, "fields", {})
+            line["request_id"] = id
+        line |= getattr(record, "fields", {})
         if record.exc_info:
-            said["exception"] = self.formatException(record.exc_info)
-        return json.dumps(said, default=str)
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)

@@ -1,4 +1,4 @@
-"""One shape for everything that is refused: problem details (RFC 9457)."""
+"""Problem details (RFC 9457): the one form of every answer that refuses a request."""
 
 from __future__ import annotations
 
@@ -44,12 +44,13 @@ class Problem(BaseModel):
     status: int
     detail: str
     request_id: str = ""
-    """What the log of the service has the request under."""
+    """The id of the request in the log of the service."""
 
 
 @dataclass(frozen=True)
 class ProblemType:
-    """A problem by name. `meaning` is for its own page; `detail` stands in for a message that is not for strangers."""
+    """A type of problem. Its page shows `meaning`; `detail` replaces the message of an error that holds private facts,
+    such as paths."""
 
     name: str
     status: int
@@ -62,89 +63,93 @@ class ProblemType:
         return f"/problems/{self.name}"
 
 
-INVALID = ProblemType("invalid-request", 422, "Invalid request", "A parameter is missing, unknown or out of its range.")
-MALFORMED = ProblemType("malformed-request", 400, "Malformed request", "What was sent is not HTTP.")
-KEY = ProblemType(
+INVALID_REQUEST = ProblemType(
+    "invalid-request", 422, "Invalid request", "A parameter is missing, unknown or out of its range."
+)
+MALFORMED_REQUEST = ProblemType("malformed-request", 400, "Malformed request", "The request is not valid HTTP.")
+KEY_NEEDED = ProblemType(
     "key-needed",
     401,
     "Key needed",
-    "Every request must carry a key of the service that is in force: Authorization: Bearer.",
+    "Every request must carry a valid key of the service: Authorization: Bearer.",
 )
-SCOPE = ProblemType("scope-missing", 403, "Scope missing", "The key does not open this.")
-HOST = ProblemType(
+SCOPE_MISSING = ProblemType("scope-missing", 403, "Scope missing", "The scopes of the key do not cover this path.")
+MISDIRECTED = ProblemType(
     "misdirected",
     421,
     "Misdirected request",
     "Without a key, the service answers to the hosts localhost, 127.0.0.1 and [::1] only.",
 )
-RATE = ProblemType(
-    "too-many-requests", 429, "Too many requests", "The key has a rate, and this request goes beyond it."
+TOO_MANY_REQUESTS = ProblemType(
+    "too-many-requests", 429, "Too many requests", "The key has a rate, and this request exceeds it."
 )
-LARGE = ProblemType(
-    "head-too-large", 431, "Head too large", "Address and headers of a request may have 32 KiB together."
+HEAD_TOO_LARGE = ProblemType(
+    "head-too-large", 431, "Head too large", "The address and headers of a request are larger than 32 KiB together."
 )
-BUSY = ProblemType(
-    "overloaded", 503, "Overloaded", "As many requests are under way as the service takes. Repeat it as it is, later."
+OVERLOADED = ProblemType(
+    "overloaded",
+    503,
+    "Overloaded",
+    "The service is answering as many requests as it may. Repeat the request unchanged later.",
 )
 STOPPING = ProblemType(
     "stopping",
     503,
     "Stopping",
-    "The service was stopped, and this answer was not ready in time. The request can be repeated as it is.",
+    "The service was stopped before this answer was ready. Repeat the request unchanged.",
 )
 BUG = ProblemType(
     "bug",
     500,
     "Internal server error",
-    "The service failed in a way that it should not; its log says how, under `request_id`.",
+    "The service failed because of a bug. Its log has the error under `request_id`.",
 )
 GRAPH_UNAVAILABLE = ProblemType(
     "graph-unavailable",
     503,
     "Graph unavailable",
-    "The graph database does not answer. The request can be repeated as it is.",
-    "The graph does not answer; ask again later.",
+    "The graph database does not answer. Repeat the request unchanged later.",
+    "The graph database does not answer. Repeat the request later.",
 )
-DAMAGED = ProblemType(
+ARCHIVE_DAMAGED = ProblemType(
     "archive-damaged",
     500,
     "Archive damaged",
-    "The graph points to an image that is not in the archive.",
-    "An image is missing from the archive; the log of the service names it.",
+    "The graph refers to an image that is not in the archive.",
+    "An image is missing from the archive. The log of the service names it.",
 )
 GRAPH_TIMEOUT = ProblemType(
     "graph-too-slow",
     503,
     "Graph too slow",
-    "The graph gave no answer in time. The request can be repeated as it is.",
+    "The graph database gave no answer in time. Repeat the request unchanged later.",
 )
-AWAY_ERRORS = (TransientError, ConnectionPoolError, AuthError, Forbidden)
-AWAY_CODES = ("Neo.DatabaseError.", "Neo.ClientError.Database.")
-"""How the codes of errors begin that say that the server, or the database on it, is not well."""
-TIMED_OUT = "Neo.ClientError.Transaction.TransactionTimedOut"
-KINDS: dict[type[Exception], ProblemType] = {
+TYPE_OF_ERROR: dict[type[Exception], ProblemType] = {
     SnapshotNotFound: ProblemType(
-        "snapshot-not-found", 404, "Snapshot not found", "No snapshot was published by this id."
+        "snapshot-not-found", 404, "Snapshot not found", "No published snapshot has this id."
     ),
     SnapshotGone: ProblemType(
         "snapshot-gone",
         410,
         "Snapshot gone",
-        "The snapshot has ended; `successor` names the one to go on with, if any.",
+        "The snapshot has ended. `successor` is the snapshot to use instead, or null.",
     ),
-    PatchNotFound: ProblemType("patch-not-found", 404, "Patch not found", "The graph holds no patch with this id."),
-    FrameNotFound: ProblemType(
-        "frame-not-found", 404, "Frame not found", "The graph holds no whole frame with this id."
-    ),
+    PatchNotFound: ProblemType("patch-not-found", 404, "Patch not found", "No patch in the graph has this id."),
+    FrameNotFound: ProblemType("frame-not-found", 404, "Frame not found", "No whole frame in the graph has this id."),
     FramesNotKept: ProblemType(
-        "frames-not-kept", 422, "Frames not kept", "The snapshot has tracks whose whole frames were not kept."
+        "frames-not-kept", 422, "Frames not kept", "The whole frames of some tracks of the snapshot were not kept."
     ),
-    errors.MixError: ProblemType("mix-unreadable", 422, "Mix unreadable", "A mix is written kind:weight,kind:weight."),
+    errors.MixError: ProblemType(
+        "mix-unreadable", 422, "Mix unreadable", "The mix is not written as kind:weight,kind:weight."
+    ),
     errors.MixUnavailable: ProblemType(
-        "mix-unavailable", 422, "Mix unavailable", "The snapshot lacks a kind of the mix; `workable` mixes would do."
+        "mix-unavailable",
+        422,
+        "Mix unavailable",
+        "The snapshot has no pairs of a kind in the mix. `workable` lists mixes that work.",
     ),
     errors.TooFewGroups: ProblemType(
-        "too-few-groups", 422, "Too few groups", "Every patch of the snapshot is of one group."
+        "too-few-groups", 422, "Too few groups", "All patches of the snapshot belong to one group."
     ),
     errors.NegativesExhausted: ProblemType(
         "negatives-exhausted", 422, "No negative found", "No draw gave a patch of another group than the anchor's."
@@ -153,112 +158,133 @@ KINDS: dict[type[Exception], ProblemType] = {
         "graph-damaged",
         500,
         "Graph damaged",
-        "The graph lacks what the snapshot counts on.",
-        "The graph lacks what the snapshot counts on; `affinity graph check` says what.",
+        "The graph lacks rows that the snapshot refers to.",
+        "The graph lacks rows that the snapshot refers to. Run `affinity graph check` to see which.",
     ),
     errors.ImagesMoving: ProblemType(
         "images-moving",
         503,
         "Images moving",
-        "The archive is being rewritten, and images were moved before they could be read. The request can be repeated "
-        "as it is.",
+        "The archive is being rewritten, and images moved before they could be read. Repeat the request unchanged "
+        "later.",
     ),
     errors.GraphTooSlow: GRAPH_TIMEOUT,
     GraphUnavailable: GRAPH_UNAVAILABLE,
-    DamagedArchive: DAMAGED,
+    DamagedArchive: ARCHIVE_DAMAGED,
 }
-NAMED = {
-    kind.name: kind
-    for kind in (INVALID, MALFORMED, KEY, SCOPE, HOST, RATE, LARGE, BUSY, STOPPING, *KINDS.values(), BUG)
+PROBLEM_TYPES = {
+    one.name: one
+    for one in (
+        INVALID_REQUEST,
+        MALFORMED_REQUEST,
+        KEY_NEEDED,
+        SCOPE_MISSING,
+        MISDIRECTED,
+        TOO_MANY_REQUESTS,
+        HEAD_TOO_LARGE,
+        OVERLOADED,
+        STOPPING,
+        *TYPE_OF_ERROR.values(),
+        BUG,
+    )
 }
+"""All problem types by name."""
 
 
-def problem(
-    kind: ProblemType, detail: str | None = None, headers: dict[str, str] | None = None, **more: Any
+def problem_response(
+    problem_type: ProblemType, detail: str | None = None, headers: Mapping[str, str] | None = None, **members: Any
 ) -> JSONResponse:
-    """The answer that refuses a request; `more` are extension members."""
-    metrics.ERRORS.labels(kind.name).inc()
-    if kind.status == 503:
+    """Return the answer that refuses a request. `members` are extension members of the problem details."""
+    metrics.ERRORS.labels(problem_type.name).inc()
+    if problem_type.status == 503:
         headers = {"Retry-After": str(RETRY_SECONDS), **(headers or {})}
-    return _details(kind.type, kind.title, kind.status, detail or kind.meaning, headers, more)
-
-
-def bug() -> JSONResponse:
-    """The answer where the service failed. Nothing of the traceback leaves; the log has it."""
-    return problem(BUG)
+    return _details(
+        problem_type.type, problem_type.title, problem_type.status, detail or problem_type.meaning, headers, members
+    )
 
 
 def _details(
-    type: str, title: str, status: int, detail: str, headers: Mapping[str, str] | None, more: Mapping[str, Any]
+    type: str, title: str, status: int, detail: str, headers: Mapping[str, str] | None, members: Mapping[str, Any]
 ) -> JSONResponse:
-    content = {"type": type, "title": title, "status": status, "detail": detail, **more}
+    content = {"type": type, "title": title, "status": status, "detail": detail, **members}
     if id := request_id.get():
         content["request_id"] = id
     return JSONResponse(content, status, headers, MEDIA_TYPE)
 
 
-ANY = (400, 401, 403, 421, 422, 429, 431, 500, 503)
-"""What any operation may be refused with."""
 Responses = dict[int | str, dict[str, Any]]
-"""What an operation may answer, for its OpenAPI description."""
+"""The answers of an operation, for its OpenAPI description."""
+COMMON_STATUSES = (400, 401, 403, 421, 422, 429, 431, 500, 503)
+"""Statuses with which any operation may be refused."""
 
 
-def responses(*statuses: int) -> Responses:
-    """What an operation may refuse with: these, and what any may."""
-    described = {status: HTTPStatus(status).phrase for status in (*statuses, *ANY)}
+def refusals(*statuses: int) -> Responses:
+    """Describe the answers that refuse an operation: these statuses, and those common to all operations."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {status: {"description": phrase, "content": content} for status, phrase in described.items()}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        for status in (*statuses, *COMMON_STATUSES)
+    }
 
 
 def install(app: FastAPI) -> None:
-    """Answer every error of the app that is no bug with problem details."""
-    for error in KINDS:
-        app.add_exception_handler(error, on_known)
+    """Make the app answer every error except bugs with problem details."""
+    for error in TYPE_OF_ERROR:
+        app.add_exception_handler(error, on_known_error)
     for error in (DriverError, Neo4jError):
-        app.add_exception_handler(error, on_driver)
-    app.add_exception_handler(RequestValidationError, on_invalid)
-    app.add_exception_handler(HTTPException, on_http)
+        app.add_exception_handler(error, on_driver_error)
+    app.add_exception_handler(RequestValidationError, on_invalid_request)
+    app.add_exception_handler(HTTPException, on_http_error)
 
 
-async def on_known(request: Request, error: Exception) -> JSONResponse:
-    kind = next(KINDS[cls] for cls in type(error).__mro__ if cls in KINDS)
-    more = {name: getattr(error, name) for name in ("successor", "workable") if hasattr(error, name)}
-    if kind.status < 500:
-        return problem(kind, str(error), **more)
+async def on_known_error(request: Request, error: Exception) -> JSONResponse:
+    problem_type = next(TYPE_OF_ERROR[cls] for cls in type(error).__mro__ if cls in TYPE_OF_ERROR)
+    members = {name: getattr(error, name) for name in ("successor", "workable") if hasattr(error, name)}
+    if problem_type.status < 500:
+        return problem_response(problem_type, str(error), **members)
     log.error("%s %s: %s", request.method, request.url.path, error)
-    return problem(kind, kind.detail or str(error))
+    return problem_response(problem_type, problem_type.detail or str(error))
 
 
-async def on_driver(request: Request, error: Exception) -> JSONResponse:
-    """An error of the driver that the graph made no sentence of: it is away, or slow, or we asked for nonsense."""
+async def on_driver_error(request: Request, error: Exception) -> JSONResponse:
+    """Answer an error of the Neo4j driver for which graphdb has no class of its own. Raises a bug again."""
     assert isinstance(error, DriverError | Neo4jError)
-    kind = kind_of(error)
-    if kind is None:
+    problem_type = type_of_driver_error(error)
+    if problem_type is None:
         raise error
     log.error("%s %s: %s", request.method, request.url.path, error)
-    return problem(kind, kind.detail)
+    return problem_response(problem_type, problem_type.detail)
 
 
-def kind_of(error: DriverError | Neo4jError) -> ProblemType | None:
-    """What an error of the driver means for whoever asked; None where it is a bug of ours."""
+UNAVAILABLE_ERRORS = (TransientError, ConnectionPoolError, AuthError, Forbidden)
+UNAVAILABLE_CODES = ("Neo.DatabaseError.", "Neo.ClientError.Database.")
+"""Prefixes of error codes which mean that the server, or its database, does not work."""
+TIMEOUT_CODE = "Neo.ClientError.Transaction.TransactionTimedOut"
+
+
+def type_of_driver_error(error: DriverError | Neo4jError) -> ProblemType | None:
+    """Return the problem type of an error of the driver, or None if the error is a bug of the service."""
     code = error.code or "" if isinstance(error, Neo4jError) else ""
-    if code.startswith(TIMED_OUT):
+    if code.startswith(TIMEOUT_CODE):
         return GRAPH_TIMEOUT
-    is_away = error.is_retryable() or isinstance(error, AWAY_ERRORS) or code.startswith(AWAY_CODES)
-    return GRAPH_UNAVAILABLE if is_away else None
+    is_unavailable = error.is_retryable() or isinstance(error, UNAVAILABLE_ERRORS) or code.startswith(UNAVAILABLE_CODES)
+    return GRAPH_UNAVAILABLE if is_unavailable else None
 
 
-async def on_invalid(request: Request, error: Exception) -> JSONResponse:
+async def on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    wrong = [{"parameter": str(one["loc"][-1]), "detail": one["msg"]} for one in error.errors()]
-    return problem(INVALID, "; ".join(f"{one['parameter']}: {one['detail']}" for one in wrong), errors=wrong)
+    invalid = [{"parameter": str(one["loc"][-1]), "detail": one["msg"]} for one in error.errors()]
+    detail = "; ".join(f"{one['parameter']}: {one['detail']}" for one in invalid)
+    return problem_response(INVALID_REQUEST, detail, errors=invalid)
 
 
-async def on_http(request: Request, error: Exception) -> JSONResponse:
+async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     title = HTTPStatus(error.status_code).phrase
     metrics.ERRORS.labels(f"http-{error.status_code}").inc()
-    # Where the framework says no more than the title does, say where to look.
-    nothing = f"{request.method} {request.url.path} is not something this service answers; /docs lists what is."
-    detail = nothing if error.detail == title else error.detail
+    # Where the framework's detail only repeats the title, say where the paths are listed.
+    unknown = (
+        f"The service does not answer {request.method} {request.url.path}. /docs lists the requests that it answers."
+    )
+    detail = unknown if error.detail == title else error.detail
     return _details("about:blank", title, error.status_code, detail, error.headers, {})

@@ -1,4 +1,4 @@
-"""What the routes answer from: one graph, one archive, and what was read from them lately."""
+"""Answers the routes from one graph, one archive, and a cache of what was read from them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import TypeVar
 
 from api.errors import ImagesMoving, RowsMissing
 from api.sampling.cache import GraphCache
-from api.sampling.executor import DaemonExecutor
+from api.sampling.executor import GraphExecutor
 from api.sampling.frames import FrameQuery, FrameSample, sample_frames
-from api.sampling.snapshot_index import SnapshotIndex, read_source
-from api.sampling.triplets import Query, Sample, sample
+from api.sampling.snapshot_index import SnapshotIndex, read_snapshot_index
+from api.sampling.triplets import TripletQuery, TripletSample, sample_triplets
 from api.settings import ServiceSettings
 from graphdb.archive.reader import ArchiveReader
 from graphdb.archive.shards import shard_files
@@ -23,163 +23,165 @@ from graphdb.errors import DamagedArchive, NotFound, PatchNotFound, ShardGone
 from graphdb.model import Location, PatchDetail, Snapshot
 from graphdb.store.graph import GraphStore
 
-Said = TypeVar("Said")
+Found = TypeVar("Found")
 Images = TypeVar("Images")
 
 READY_SECONDS = 1.5
 """How long a readiness probe waits for the graph."""
 HANG_FACTOR = 2.0
-"""Deadlines that a call on the graph may last; nobody waits for it any more by then."""
-ALIVE_FOR = 1.0
-"""Seconds until the graph is asked again whether a snapshot that is being read has ended."""
-AGAIN_AFTER = 0.05
-"""Seconds until images are looked for again that were moved before they could be read."""
+"""Deadlines after which a call to the graph counts as hung."""
+CHECK_EVERY = 1.0
+"""Seconds between two checks whether a snapshot that is being read has ended."""
+RETRY_PAUSE = 0.05
+"""Seconds before the next try to read images that were moved."""
 STAMP_EVERY = 60.0
-"""Seconds until the graph is told again that a snapshot is being read; pruning looks at that."""
+"""Seconds between two time stamps on a snapshot that is being read. Pruning keeps a snapshot with a recent stamp."""
 
 
 class Service:
-    """Opens the graph of a data folder. Belongs to one event loop."""
+    """Reads the graph and the archive of a data folder. Belongs to one event loop."""
 
     def __init__(self, settings: ServiceSettings) -> None:
         self.settings = settings
         self.store = connect(settings.folder, GraphStore, timeout=settings.query_seconds)
         self.archive = ArchiveReader(settings.folder.archive)
-        lost_after = HANG_FACTOR * settings.deadline
-        readers = DaemonExecutor(settings.readers, lost_after=lost_after, reconnect=self.store.reconnect)
-        self._windows = GraphCache(settings.cache_bytes, deadline=settings.deadline, readers=readers)
-        # A connection and a thread of its own: whoever asks for readiness waits behind nobody's triplets.
+        executor = GraphExecutor(
+            settings.readers, hang_seconds=HANG_FACTOR * settings.deadline, reconnect=self.store.reconnect
+        )
+        self._cache = GraphCache(settings.cache_bytes, deadline=settings.deadline, executor=executor)
+        # Probes have a connection and a thread of their own, so that they never wait behind triplets.
         self._probe_store = open_store(settings.folder, GraphStore, timeout=READY_SECONDS)
-        probe = DaemonExecutor(1, lost_after=READY_SECONDS, reconnect=self._probe_store.reconnect)
-        self._probe = GraphCache(0, deadline=READY_SECONDS, readers=probe)
-        self._alive: dict[str, float] = {}
-        self._stamped: dict[str, float] = {}
+        probe = GraphExecutor(1, hang_seconds=READY_SECONDS, reconnect=self._probe_store.reconnect)
+        self._probe = GraphCache(0, deadline=READY_SECONDS, executor=probe)
+        self._next_check: dict[str, float] = {}
+        self._next_stamp: dict[str, float] = {}
 
     def close(self) -> None:
-        self._windows.close()
+        self._cache.close()
         self._probe.close()
         self.store.close()
         self._probe_store.close()
         self.archive.close()
 
     async def ready(self) -> int:
-        """The number of snapshots, once the graph and the archive have shown that they can be read.
+        """Check that the graph and the archive can be read; return the number of snapshots.
 
         Raises GraphTooSlow after READY_SECONDS, DamagedArchive, and what the graph raises.
         """
-        return await self._probe.ask(self._look)
+        return await self._probe.call(self._check_readiness)
 
-    def _look(self) -> int:
+    def _check_readiness(self) -> int:
         snapshots = self._probe_store.snapshots()
         if snapshots and not shard_files(self.settings.folder.archive):
             raise DamagedArchive(f"There is no shard in {self.settings.folder.archive}.")
         return len(snapshots)
 
     async def snapshots(self) -> list[Snapshot]:
-        """What is published, newest first."""
-        return await self._windows.ask(self.store.snapshots)
+        """Return the published snapshots, newest first."""
+        return await self._cache.call(self.store.snapshots)
 
     async def snapshot(self, id: str) -> Snapshot:
-        """One snapshot, or `latest`. Raises SnapshotNotFound, SnapshotGone."""
-        return await self._windows.ask(self.store.snapshot, id)
+        """Return one snapshot, or the newest for `latest`. Raises SnapshotNotFound and SnapshotGone."""
+        return await self._cache.call(self.store.snapshot, id)
 
-    async def sample(self, snapshot: str, query: Query) -> Sample:
-        """The triplets that stand in the snapshot's order where the query says."""
-        source = await self._source(snapshot)
-        async with self._counted_on(snapshot):
-            return await sample(self.store, self._windows, source, query)
+    async def triplets(self, snapshot: str, query: TripletQuery) -> TripletSample:
+        """Return the triplets at the positions of the query. Raises what `sample_triplets` raises, and RowsMissing."""
+        index = await self._index(snapshot)
+        async with self._rows_required(snapshot):
+            return await sample_triplets(self.store, self._cache, index, query)
 
-    async def pixels(self, snapshot: str, query: Query) -> tuple[Sample, list[memoryview]]:
-        """The same with the JPEGs of its patches. Raises DamagedArchive, and ImagesMoving."""
+    async def triplets_with_images(self, snapshot: str, query: TripletQuery) -> tuple[TripletSample, list[memoryview]]:
+        """Return the triplets, and the JPEGs of their patches. Raises also DamagedArchive and ImagesMoving."""
         return await self._with_images(
-            partial(self.sample, snapshot, query),
-            lambda taken: self.archive.views(taken.patches),
-            partial(self._windows.drop, snapshot),
+            partial(self.triplets, snapshot, query),
+            lambda sample: self.archive.views(sample.patches),
+            # The cache holds locations of images: read the new ones.
+            partial(self._cache.drop, snapshot),
         )
 
     async def frames(self, snapshot: str, query: FrameQuery) -> FrameSample:
-        """The whole frames that stand in the snapshot's order of them where the query says. Raises FramesNotKept."""
-        source = await self._source(snapshot)
-        async with self._counted_on(snapshot):
-            return await sample_frames(self.store, self._windows, source, query)
+        """Return the whole frames at the positions of the query. Raises FramesNotKept and RowsMissing."""
+        index = await self._index(snapshot)
+        async with self._rows_required(snapshot):
+            return await sample_frames(self.store, self._cache, index, query)
 
-    async def frame_pixels(self, snapshot: str, query: FrameQuery) -> tuple[FrameSample, list[memoryview]]:
-        """The same with their JPEGs. Raises DamagedArchive, and ImagesMoving."""
+    async def frames_with_images(self, snapshot: str, query: FrameQuery) -> tuple[FrameSample, list[memoryview]]:
+        """Return the whole frames, and their JPEGs. Raises also DamagedArchive and ImagesMoving."""
         return await self._with_images(
-            partial(self.frames, snapshot, query), lambda taken: self.archive.views(taken.frames)
+            partial(self.frames, snapshot, query), lambda sample: self.archive.views(sample.frames)
         )
 
     async def patch(self, id: str) -> PatchDetail:
-        """One patch and what is joined to it. Raises PatchNotFound."""
-        return await self._windows.ask(self.store.patch, id)
+        """Return one patch with its neighbors. Raises PatchNotFound."""
+        return await self._cache.call(self.store.patch, id)
 
     async def image(self, id: str) -> bytes:
-        """The JPEG of one patch. Raises PatchNotFound, DamagedArchive, and ImagesMoving."""
+        """Return the JPEG of one patch. Raises PatchNotFound, DamagedArchive and ImagesMoving."""
         return (await self._with_images(partial(self._location, id), self.archive.read))[1]
 
     async def frame_image(self, id: str) -> bytes:
-        """The JPEG of a whole frame. Raises FrameNotFound, DamagedArchive, and ImagesMoving."""
-        return (await self._with_images(partial(self._windows.ask, self.store.frame, id), self.archive.read))[1]
+        """Return the JPEG of a whole frame. Raises FrameNotFound, DamagedArchive and ImagesMoving."""
+        return (await self._with_images(partial(self._cache.call, self.store.frame, id), self.archive.read))[1]
 
     @asynccontextmanager
-    async def _counted_on(self, snapshot: str) -> AsyncIterator[None]:
-        """Around reading what a snapshot counts on: it may have ended since it was last asked for. Raises RowsMissing
-        where it has not."""
+    async def _rows_required(self, snapshot: str) -> AsyncIterator[None]:
+        """Turn a missing row into an error: SnapshotGone if the snapshot ended meanwhile, otherwise RowsMissing."""
         try:
             yield
         except KeyError as error:
-            self._windows.drop(snapshot)
+            self._cache.drop(snapshot)
             await self.snapshot(snapshot)
             raise RowsMissing(snapshot, str(error.args[0])) from error
 
     async def _with_images(
         self,
-        ask: Callable[[], Awaitable[Said]],
-        read: Callable[[Said], Images],
-        forget: Callable[[], None] = lambda: None,
-    ) -> tuple[Said, Images]:
-        """What the graph says, and the images that it leads to; where those were moved meanwhile, the graph is asked
-        again."""
+        find: Callable[[], Awaitable[Found]],
+        read: Callable[[Found], Images],
+        drop_locations: Callable[[], None] = lambda: None,
+    ) -> tuple[Found, Images]:
+        """Find rows in the graph and read their images; find them again while images are being moved."""
         until = time.monotonic() + self.settings.deadline
         while True:
-            said = await ask()
+            found = await find()
             try:
-                return said, read(said)
+                return found, read(found)
             except ShardGone as gone:
                 await self._require_moved(gone, until)
-                forget()
+                drop_locations()
 
     async def _require_moved(self, gone: ShardGone, until: float) -> None:
-        """Return where looking again leads to images that were moved since the graph was read.
+        """Return if the images of a shard were moved, so that a retry finds them.
 
-        Raises `gone` where the graph still counts on the shard, which is lost then; ImagesMoving after `until`.
+        Raises `gone` if the graph still refers to the shard, which was lost then, and ImagesMoving after `until`.
         """
-        if gone.path.stem in await self._windows.ask(self.store.shards):
+        if gone.path.stem in await self._cache.call(self.store.shards):
             raise gone
         if time.monotonic() > until:
             raise ImagesMoving(self.settings.deadline) from gone
-        # What others began to read before the move is joined meanwhile, and leads to where the images were.
-        await asyncio.sleep(AGAIN_AFTER)
+        # Reads that began before the move are shared by later requests, and still lead to the old location.
+        await asyncio.sleep(RETRY_PAUSE)
 
     async def _location(self, id: str) -> Location:
-        locations = await self._windows.ask(self.store.pixels, [id])
+        locations = await self._cache.call(self.store.pixels, [id])
         if id not in locations:
             raise PatchNotFound(id)
         return locations[id]
 
-    async def _source(self, id: str) -> SnapshotIndex:
+    async def _index(self, id: str) -> SnapshotIndex:
+        """Return the index of a snapshot. Raises SnapshotNotFound and SnapshotGone, the latter at most CHECK_EVERY
+        seconds late."""
         now = time.monotonic()
-        if now > self._alive.get(id, 0.0):
-            # Noted before the answer is there: one request asks, the others go on.
-            self._alive[id] = now + ALIVE_FOR
+        if now > self._next_check.get(id, 0.0):
+            # Set before the check ends, so that only one of several requests makes it.
+            self._next_check[id] = now + CHECK_EVERY
             try:
                 await self.snapshot(id)
             except BaseException as error:
-                self._alive.pop(id, None)
+                self._next_check.pop(id, None)
                 if isinstance(error, NotFound):
-                    self._windows.drop(id)
+                    self._cache.drop(id)
                 raise
-        if now > self._stamped.get(id, 0.0):
-            self._stamped[id] = now + STAMP_EVERY
-            self._windows.tell(self.store.touch_snapshot, id)
-        return await self._windows.get((id, "source"), lambda: read_source(self.store, id))
+        if now > self._next_stamp.get(id, 0.0):
+            self._next_stamp[id] = now + STAMP_EVERY
+            self._cache.run_in_background(self.store.touch_snapshot, id)
+        return await self._cache.get((id, "index"), lambda: read_snapshot_index(self.store, id))

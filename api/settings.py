@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from api.errors import NotLoopback, TlsUnusable
+from api.errors import ApiError
 from api.logs import Format
 from api.middleware.api_keys import KeyFile, Keyring
 from foundation.data_folder import DataFolder
@@ -17,8 +17,7 @@ from foundation.errors import SettingsError
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceSettings:
-    """Raises NotLoopback where others could reach the service and no key keeps them out, TlsUnusable, and SettingsError
-    for a bad value."""
+    """The settings of the service. Raises ApiError if other machines could reach it and no key is needed."""
 
     folder: DataFolder
     """The data folder: its graph, its archive."""
@@ -51,18 +50,19 @@ class ServiceSettings:
 
     def __post_init__(self) -> None:
         if not is_loopback(self.host) and not self.keys.is_locked:
-            raise NotLoopback(self.host)
-        if self.tls_key and not self.tls_cert:
-            raise TlsUnusable(None, self.tls_key, "a key alone is of no use")
+            raise ApiError(
+                f"Without a key the service listens on this machine only, but other machines can reach {self.host}. "
+                "Create a key with `affinity keys create NAME` or set AFFINITY_API_KEY, or leave --host at 127.0.0.1."
+            )
 
     @property
     def keys(self) -> Keyring:
-        """The keys that open the service."""
+        """The keys that the service accepts."""
         return Keyring(KeyFile(self.folder.keys_file), self.api_key)
 
     @classmethod
     def from_environment(cls, data: Path | None, host: str, port: int, **options: Any) -> ServiceSettings:
-        """Settings from the command line and the environment; `options` are fields of this class."""
+        """Read settings from the command line and the environment; `options` are fields of this class."""
         return cls(
             folder=DataFolder.resolve(data),
             host=host,

@@ -24,14 +24,14 @@ class Peaks(ProcessSampler):
     def __init__(self, data: Path) -> None:
         super().__init__()
         self.mebi: dict[str, float] = defaultdict(float)
-        self.together = 0.0
+        self.portions = 0.0
         self._data = str(data)
 
     def sample(self) -> None:
         sizes = [size for process in psutil.process_iter() if (size := self._size(process))]
         for kind, mebi in sizes:
             self.mebi[kind] = max(self.mebi[kind], mebi)
-        self.together = max(self.together, sum(mebi for _, mebi in sizes))
+        self.portions = max(self.portions, sum(mebi for _, mebi in sizes))
 
     def _size(self, process: psutil.Process) -> tuple[str, float] | None:
         try:
@@ -65,6 +65,6 @@ def test_seconds_and_memory(tmp_path: Path) -> None:
     print("\n".join(line for line in done.stdout.splitlines() if line.startswith("  seconds")))
     for kind, mebi in sorted(peaks.mebi.items(), key=lambda item: -item[1]):
         print(f"  {kind:<16} {mebi:>7,.0f} MiB at its peak")
-    print(f"  {'all together':<16} {peaks.together:>7,.0f} MiB at their peak")
+    print(f"  {'all portions':<16} {peaks.portions:>7,.0f} MiB at their peak")
     assert {kind: mebi for kind, mebi in peaks.mebi.items() if mebi > BOUNDS.get(kind, 512)} == {}
     assert set(BOUNDS) <= set(peaks.mebi)

@@ -28,10 +28,10 @@ def publish_true_edges(folder: DataFolder, labels: Path, edges: int, seed: int, 
     with connect(folder, RemovalStore) as store:
         starts = store.tracked_starts(frames)
         shown = video_labels(store, labels)
-        kinds = sorted({label.kind for label in shown.values()})
+        kinds = sorted({label.category for label in shown.values()})
         fit = digest("true edges", str(seed), str(edges))
         members = {
-            kind: [id for video, (_, ids) in starts.items() if shown[video].kind == kind for id in ids]
+            kind: [id for video, (_, ids) in starts.items() if shown[video].category == kind for id in ids]
             for kind in kinds
         }
         store.write_parents(fit, {id: kinds.index(kind) for kind in kinds for id in members[kind]})
@@ -69,9 +69,9 @@ def write_crops(folder: DataFolder, labels: Path, out: Path, frames: int = 30) -
     reader = ArchiveReader(folder.archive)
     for number, start in enumerate(starts):
         label = shown[video_of(start)]
-        (out / label.kind).mkdir(parents=True, exist_ok=True)
+        (out / label.category).mkdir(parents=True, exist_ok=True)
         for end, id in (("a", start), ("b", end_id(start, frames))):
-            path = out / label.kind / f"{label.instance}_{number:05d}{end}.jpg"
+            path = out / label.category / f"{label.instance}_{number:05d}{end}.jpg"
             path.write_bytes(reader.read(where[id]))
     reader.close()
     return len(starts)

@@ -10,10 +10,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from graphdb.connect import connect
     from graphdb.store.deletion import VideoUsage
-    from ingest.progress import Report
-    from ingest.summary import Summary
+    from ingest.report import Report, Summary
 
 SKIPPED = 3
 """Exit status of an ingest that worked, but could not use some of the files."""
@@ -112,7 +110,7 @@ def ingest(
     from foundation.data_folder import DataFolder
     from ingest import pipeline
     from ingest.options import settings_of
-    from ingest.progress import Report
+    from ingest.report import Report
 
     report = Report()
     summary = pipeline.ingest(paths, DataFolder.resolve(data), settings_of(context.params, assignments or []), report)
@@ -144,7 +142,7 @@ def cluster(
     from foundation.data_folder import DataFolder
     from ingest import pipeline
     from ingest.options import settings_of
-    from ingest.progress import Report
+    from ingest.report import Report
 
     report = Report()
     summary = pipeline.cluster(DataFolder.resolve(data), settings_of(context.params, assignments or []), report)
@@ -177,19 +175,21 @@ def quality(
     from rich.console import Console
 
     from foundation.data_folder import DataFolder
+    from graphdb.connect import connect
     from graphdb.store.graph import GraphStore
-    from ingest.quality.edge_statistics import judge, statistics
-    from ingest.quality.tables import quality_table, statistics_json, statistics_table
+    from ingest.quality.edge_statistics import edge_statistics
+    from ingest.quality.label_agreement import label_agreement
+    from ingest.quality.tables import agreement_table, statistics_json, statistics_table
 
     folder = DataFolder.resolve(data)
     with connect(folder, GraphStore) as store:
         id = store.snapshot(snapshot).id
-        found = statistics(store, id, folder)
-        judged = judge(store, id, labels) if labels else None
+        found = edge_statistics(store, id, folder)
+        judged = label_agreement(store, id, labels) if labels else None
     console = Console(stderr=json)
     console.print(statistics_table(id, found))
     if judged:
-        console.print(quality_table(id, judged))
+        console.print(agreement_table(id, judged))
     if json:
         print(encoder.dumps({**statistics_json(found), **(asdict(judged) if judged else {}), "snapshot": id}))
 
@@ -208,13 +208,13 @@ def forget(
     from json import dumps
 
     from foundation.data_folder import DataFolder
-    from ingest.progress import Report
+    from ingest.report import Report
     from ingest.retention import forget
 
     report = Report()
 
     def agree(held: Sequence[VideoUsage]) -> bool:
-        report.say(forget.told(held))
+        report.say(forget.confirmation_text(held))
         return yes or typer.confirm("Forget?", abort=True, err=True)
 
     done = forget.forget(videos, DataFolder.resolve(data), workers, report, agree)
@@ -233,11 +233,11 @@ def prune(
     from json import dumps
 
     from foundation.data_folder import DataFolder
-    from ingest.progress import Report
+    from ingest.report import Report
     from ingest.retention import prune
 
     report = Report()
     plan = prune.prune(DataFolder.resolve(data), keep, dry_run, workers, report)
-    report.say(plan.told("would go" if dry_run else "went"))
+    report.say(plan.summary_text("Would be deleted" if dry_run else "Deleted"))
     if json:
         print(dumps({"kept": [one.id for one in plan.kept], "deleted": plan.counts()}))

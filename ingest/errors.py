@@ -1,43 +1,37 @@
-"""Everything that can go wrong between videos and the graph.
+"""The errors of ingest. Each message says what happened, to what, and what to do next.
 
 IngestError
   x SettingsError        a setting has a value that cannot be used
     - UnreadableSetting  a value is not of the setting's type
   x UnknownSetting       no setting has this name
-  x NoSuchVideo          the graph holds no video of this name, or several
   x UnreadableVideo      a file cannot be decoded as video
-  x OtherCrops           crops were asked for in another size than the graph's
   x UnknownExtractor     no feature extractor has this name
   x MissingPackage       a package that an extractor needs is not installed
   x UnreadableWeights    a file of a network's weights cannot be read
   x WrongWeights         a file of weights is of another network
   x DamagedFile          a file of the data folder is missing or cannot be read
-  x DamagedFit           a fit is missing or cannot be read
-  x NothingToCluster     no start has a usable feature
-  x BadLabels            a file of labels cannot be read
+  x DamagedClusterModel  a cluster model is missing or cannot be read
+  x ExtractorChanged     the extractor of a snapshot cannot be loaded, or computes other features
   x WorkerDied           a worker process was killed
-  x NothingIngested      the graph holds no track to publish
-  x NothingToShow        a snapshot holds nothing of the kind that was asked for
-  x UnusableSheet        a contact sheet cannot be written where it was asked for
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 from foundation.errors import AffinityError
 
 
 def shown(path: Path) -> str:
-    """A path as one line of printable text, whatever bytes its name is made of."""
+    """Return a path as one line of printable text; bytes that are no text are escaped."""
     text = os.fsencode(path).decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
 class IngestError(AffinityError):
-    """The root: its message says what happened, to what, and what to do next."""
+    """The root of the errors of ingest."""
 
 
 class SettingsError(IngestError):
@@ -61,21 +55,6 @@ class UnknownSetting(IngestError):
         super().__init__(f"There is no setting {setting!r}; write --set NAME=VALUE with one of: {', '.join(known)}.")
 
 
-class NoSuchVideo(IngestError):
-    """The graph holds no video of this name; `begun` are those whose ids begin with it, with their files."""
-
-    def __init__(self, name: str, begun: Mapping[str, str]) -> None:
-        self.name = name
-        if begun:
-            several = ", ".join(f"{id} ({uri})" for id, uri in list(begun.items())[:5])
-            super().__init__(f"Several videos are meant by {name}: {several}. Give more digits of the id.")
-        else:
-            super().__init__(
-                f"The graph holds no video {name}. Give its file, its address, its id, or the first four digits of "
-                "that at least: `MATCH (v:Video) RETURN v.id, v.uri` lists them in Neo4j Browser."
-            )
-
-
 class UnreadableVideo(IngestError):
     """A file cannot be decoded as video."""
 
@@ -91,19 +70,6 @@ class UnknownExtractor(IngestError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         self.name = name
         super().__init__(f"No feature extractor is called {name!r}. Use one of: {', '.join(known)}.")
-
-
-class OtherCrops(IngestError):
-    """Crops were asked for in another size than the graph's."""
-
-    def __init__(self, crop: int, graph: int) -> None:
-        self.crop = crop
-        self.graph = graph
-        super().__init__(
-            f"The crops of this graph have sides of {graph} pixels, and the setting crop asks for {crop}. A batch "
-            f"holds one size, and what is published keeps its pixels: ingest with --set crop={graph}, or into another "
-            "data folder (--data)."
-        )
 
 
 class MissingPackage(IngestError):
@@ -148,35 +114,21 @@ class DamagedFile(IngestError):
         super().__init__(f"The {what} {path} is unusable: {reason}. {remedy}.")
 
 
-class DamagedFit(IngestError):
-    """A fit is missing or cannot be read."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        self.path = path
-        self.reason = reason
-        super().__init__(f"The fit {path} is unusable: {reason}. Make a new one: `affinity cluster --refit`.")
-
-
-class NothingToCluster(IngestError):
-    """No start has a usable feature."""
-
-    def __init__(self, starts: int) -> None:
-        self.starts = starts
-        super().__init__(
-            f"None of {starts} starts has a usable feature (all are blank or not finite). "
-            "Ingest more videos, or other ones: mining must find patches that show something."
-        )
-
-
-class BadLabels(IngestError):
-    """A file of labels cannot be read."""
+class DamagedClusterModel(IngestError):
+    """A file of a cluster model is missing or cannot be read."""
 
     def __init__(self, path: Path, reason: str) -> None:
         self.path = path
         super().__init__(
-            f"The labels {path} cannot be used: {reason}. "
-            "A CSV with the columns video, class, instance and lookalike is needed."
+            f"The cluster model {path} cannot be used: {reason}. Fit a new one with `affinity cluster --refit`."
         )
+
+
+class ExtractorChanged(IngestError):
+    """The extractor of a snapshot cannot be loaded any more, or computes other features."""
+
+    def __init__(self, features: str, reason: str) -> None:
+        super().__init__(f"The extractor {features} of the snapshot is not available any more: {reason.rstrip('.')}.")
 
 
 class WorkerDied(IngestError):
@@ -190,30 +142,3 @@ class WorkerDied(IngestError):
             "run the same command again to go on. If it happens again, use fewer --workers, or leave out the file that "
             "causes it."
         )
-
-
-class NothingIngested(IngestError):
-    """The graph holds no video with tracks of this length."""
-
-    def __init__(self, frames: int) -> None:
-        self.frames = frames
-        super().__init__(
-            f"The graph holds no video that was mined with tracks of {frames} frames. "
-            "Ingest some first: `affinity ingest PATH`; or name another length with --track-frames."
-        )
-
-
-class NothingToShow(IngestError):
-    """A snapshot holds nothing of the kind that was asked for."""
-
-    def __init__(self, snapshot: str, what: str, why: str) -> None:
-        self.snapshot = snapshot
-        super().__init__(f"Snapshot {snapshot} has no {what} to show: {why}.")
-
-
-class UnusableSheet(IngestError):
-    """A contact sheet cannot be written where it was asked for."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        self.path = path
-        super().__init__(f"The sheet {path} cannot be written: {reason}.")

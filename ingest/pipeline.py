@@ -1,4 +1,4 @@
-"""Video in, graph out. Reads in the order of the paper: mine and track, then describe, cluster, link and publish."""
+"""The pipeline of the paper: mine and track videos, extract features, cluster, link, and publish a snapshot."""
 
 from __future__ import annotations
 
@@ -8,84 +8,80 @@ from functools import partial
 from pathlib import Path
 
 from foundation.data_folder import DataFolder
-from graphdb.archive.writer import ArchiveWriter
-from graphdb.connect import connect
 from graphdb.store.connection import WHOLE_GRAPH_SECONDS
-from graphdb.store.deletion import RemovalStore
-from graphdb.store.graph import GraphStore
 from ingest.clustering.builder import GraphBuilder, Starts
-from ingest.engine.base import Engine
+from ingest.context import Context, open_context
 from ingest.engine.factory import open_engine
-from ingest.errors import NothingIngested, OtherCrops, UnreadableVideo, shown
+from ingest.errors import IngestError, UnreadableVideo, shown
 from ingest.features.factory import cached_extractor
 from ingest.miner import mine_video
-from ingest.progress import Report
-from ingest.retention.forget import finish
+from ingest.report import Report, Summary, counted
+from ingest.retention.forget import finish_forgetting
 from ingest.settings import IngestSettings, MiningSettings
 from ingest.storage import store_video
-from ingest.summary import Summary
 from ingest.video.discovery import find_videos, video_id
 
-FRAMES_UP_TO = 100_000
-"""Patches in the graph from which whole frames are no longer kept, unless asked for."""
+MAX_PATCHES_WITH_FRAMES = 100_000
+"""In a graph of more patches, whole frames are kept only where the settings ask for them."""
 
 
 def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, report: Report) -> Summary:
-    """Mine the videos among `paths`, and publish a snapshot of all that the graph holds then.
+    """Mine the videos among `paths`, then publish a snapshot of everything in the graph.
 
-    Raises MissingPath, ArchiveLocked, GraphUnavailable, StoreMismatch, OtherCrops, and what `load_extractor` raises. A
-    file that cannot be used is no error: it is skipped, and the summary says so. What was stored when a run is cut
-    short is not done again by the next.
+    A file that cannot be used is skipped, and the summary names it. An interrupted run loses nothing that was stored:
+    the next run continues. Raises MissingPath, ArchiveLocked, GraphUnavailable, StoreMismatch, IngestError for crops of
+    another size, and what `load_extractor` raises.
     """
     summary = Summary()
     if settings.engine == "ray":
-        # Its workers stand in folders of their own.
+        # Ray's workers run in folders of their own.
         paths = [path.absolute() for path in paths]
     files = find_videos(paths)
     if settings.link:
         preflight(settings)
-    with connect(folder, RemovalStore) as store, ArchiveWriter(folder.archive, store.shards) as archive:
-        store.sweep_snapshots()
-        with open_engine(settings, folder.root, [*paths, *settings.extractor.files]) as engine:
-            finish(store.with_timeout(WHOLE_GRAPH_SECONDS), folder, archive, engine, report)
-            require_crops(store, settings.mining)
-            new = choose(name(files, engine, report, summary), store, settings, report, summary)
-            mine(new, store, archive, folder, engine, settings, report, summary)
-            if settings.link:
-                publish(store, folder, engine, settings, report, summary)
+    engine = open_engine(settings, folder.root, [*paths, *settings.extractor.files])
+    with open_context(folder, engine, report) as context:
+        finish_forgetting(context.within(WHOLE_GRAPH_SECONDS))
+        require_crop_size(context, settings.mining)
+        new = choose(identify(files, context, summary), context, settings, summary)
+        mine(new, context, settings, summary)
+        if settings.link:
+            publish(context, settings, summary)
     return summary
 
 
 def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Summary:
-    """Describe, cluster, link and publish what was mined before."""
+    """Cluster, link and publish the videos that were mined before."""
     summary = Summary()
-    with connect(folder, RemovalStore) as store, ArchiveWriter(folder.archive, store.shards) as archive:
-        store.sweep_snapshots()
-        with open_engine(settings, folder.root, settings.extractor.files) as engine:
-            finish(store.with_timeout(WHOLE_GRAPH_SECONDS), folder, archive, engine, report)
-            publish(store, folder, engine, settings, report, summary)
+    with open_context(folder, open_engine(settings, folder.root, settings.extractor.files), report) as context:
+        finish_forgetting(context.within(WHOLE_GRAPH_SECONDS))
+        publish(context, settings, summary)
     return summary
 
 
 def preflight(settings: IngestSettings) -> None:
-    """Find out before hours of mining what linking would lack after them: a library, an extractor, its weights."""
+    """Load what linking needs after hours of mining, to fail early: a library, the extractor, its weights."""
     import faiss  # noqa: F401
 
     cached_extractor(settings.extractor)
 
 
-def require_crops(store: GraphStore, settings: MiningSettings) -> None:
-    """Crops of a graph are of one size, which a batch of them needs. Raises OtherCrops."""
-    if (other := store.other_crop_size(settings.crop)) is not None:
-        raise OtherCrops(settings.crop, other)
+def require_crop_size(context: Context, settings: MiningSettings) -> None:
+    """Raise IngestError where the crops of the graph have another size: a batch holds one size only."""
+    if (stored := context.store.other_crop_size(settings.crop)) is not None:
+        raise IngestError(
+            f"The crops of this graph have sides of {stored} pixels, but the setting crop is {settings.crop}. A batch "
+            f"holds crops of one size, and published crops cannot change. Use --set crop={stored}, or another data "
+            "folder (--data)."
+        )
 
 
-def name(files: Sequence[Path], engine: Engine, report: Report, summary: Summary) -> dict[str, Path]:
-    """The files by video id: the same bytes under two names are one video."""
+def identify(files: Sequence[Path], context: Context, summary: Summary) -> dict[str, Path]:
+    """Map video ids to files; files with the same bytes are one video."""
     ids: dict[Path, str] = {}
-    for path, id in report.stage("videos", engine.map(video_id, files), len(files)):
+    for path, id in context.report.stage("videos", context.engine.map(video_id, files), len(files)):
         if isinstance(id, Exception):
-            skip(path, id, report, summary)
+            skip(path, id, context.report, summary)
         else:
             ids[path] = id
     named: dict[str, Path] = {}
@@ -96,92 +92,79 @@ def name(files: Sequence[Path], engine: Engine, report: Report, summary: Summary
     return named
 
 
-def choose(
-    named: dict[str, Path], store: GraphStore, settings: IngestSettings, report: Report, summary: Summary
-) -> list[Path]:
-    """The files to mine: those the graph does not know, and with `remine` those it knows under other settings."""
-    known = store.videos()
+def choose(named: dict[str, Path], context: Context, settings: IngestSettings, summary: Summary) -> list[Path]:
+    """Choose the files to mine: new videos, and with `remine` those that were mined with other settings."""
+    known = context.store.videos()
     current = settings.mining.digest
     summary.known = sum(current in known.get(id, ()) for id in named)
     outdated = [path for id, path in named.items() if id in known and current not in known[id]]
     if outdated and not settings.remine:
         summary.outdated = outdated
-        report.note(
-            f"{len(outdated)} videos were mined with other settings, and are left as they are: "
-            "--remine mines them again, and leaves older snapshots whole."
+        context.report.note(
+            f"Mined with other settings, and not mined again: {counted(len(outdated), 'video')}. "
+            "--remine mines them again; older snapshots stay as they are."
         )
         outdated = []
     return [path for id, path in named.items() if id not in known] + outdated
 
 
-def mine(
-    files: Sequence[Path],
-    store: GraphStore,
-    archive: ArchiveWriter,
-    folder: DataFolder,
-    engine: Engine,
-    settings: IngestSettings,
-    report: Report,
-    summary: Summary,
-) -> None:
-    """Mine and track (Sec. 4.1, 4.3); each video is stored, pixels first, as soon as it is done."""
-    keep = store.counts()["patches"] < FRAMES_UP_TO if settings.frames is None else settings.frames
-    mining = replace(settings.mining, frames=keep)
-    results = engine.map(partial(mine_video, settings=mining), files)
-    for path, mined in report.stage("mining", results, len(files)):
+def mine(files: Sequence[Path], context: Context, settings: IngestSettings, summary: Summary) -> None:
+    """Mine and track each video (Sec. 4.1, 4.3), and store it as soon as it is done."""
+    small = context.store.counts()["patches"] < MAX_PATCHES_WITH_FRAMES
+    mining = replace(settings.mining, frames=small if settings.frames is None else settings.frames)
+    results = context.engine.map(partial(mine_video, settings=mining), files)
+    for path, mined in context.report.stage("mining", results, len(files)):
         if isinstance(mined, Exception):
-            skip(path, mined, report, summary)
+            skip(path, mined, context.report, summary)
             continue
-        store_video(mined, mining, store, archive, folder.views)
+        store_video(mined, mining, context)
         summary.add(path, mined, mining)
-    summary.explain(mining, report)
+    summary.explain(mining, context.report)
 
 
 def skip(path: Path, error: Exception, report: Report, summary: Summary) -> None:
-    """A file that cannot be used is left out and named; any other error is not the file's, and is raised."""
+    """Skip a file that cannot be read as video; raise any other error."""
     if not isinstance(error, UnreadableVideo):
         raise error
     summary.skipped.append((path, error.reason))
     report.say(f"skipped {shown(path)}: {error.reason}")
 
 
-def publish(
-    store: GraphStore,
-    folder: DataFolder,
-    engine: Engine,
-    settings: IngestSettings,
-    report: Report,
-    summary: Summary,
-) -> None:
-    """Publish the videos that are not held out, if any are, and then all of them."""
-    linker = GraphBuilder(store, folder, engine, settings.extractor, settings.clustering, report)
+def publish(context: Context, settings: IngestSettings, summary: Summary) -> None:
+    """Publish a snapshot of all videos; before it, one without the videos that are held out, if any are."""
+    builder = GraphBuilder(context, settings.extractor, settings.clustering)
     frames = settings.mining.track_frames
-    starts = store.tracked_starts(frames)
+    starts = context.store.tracked_starts(frames)
     if not starts and summary.skipped:
-        report.note(f"Nothing to publish: no file could be used, and the graph holds no tracks of {frames} frames.")
+        context.report.note(
+            f"Nothing to publish: no file could be used, and the graph holds no tracks of {frames} frames."
+        )
         return
     if not starts:
-        raise NothingIngested(frames)
+        raise IngestError(
+            f"The graph holds no video that was mined with tracks of {frames} frames. Ingest videos first, with "
+            "`affinity ingest PATH`, or choose another length with --track-frames."
+        )
     if settings.hold_out:
-        training = apart(starts, settings, linker, report)
-        summary.training = linker.publish(training, frames, hold_out=settings.hold_out)
-    summary.snapshot = linker.publish(starts, frames, settings.refit and not settings.hold_out)
+        training = training_split(starts, settings, builder, context.report)
+        summary.training = builder.publish(training, frames, hold_out=settings.hold_out)
+    summary.snapshot = builder.publish(starts, frames, settings.refit and not settings.hold_out)
 
 
-def apart(starts: Starts, settings: IngestSettings, linker: GraphBuilder, report: Report) -> Starts:
-    """What to train on: the videos that are not held out, but for those that repeat the footage of one that is."""
+def training_split(starts: Starts, settings: IngestSettings, builder: GraphBuilder, report: Report) -> Starts:
+    """Return the videos to train on: those that are not held out and do not repeat the footage of one that is."""
     training = {video: entry for video, entry in starts.items() if not held_out(video, settings.hold_out)}
     if not any(ids for _, ids in training.values()):
         return training
-    linker.describe(starts)
-    original = linker.originals(linker.fit(training, settings.refit), starts)
-    held = {original.get(video, video) for video in starts if video not in training}
-    repeats = [video for video in training if original.get(video, video) in held]
+    builder.extract_features(starts)
+    canonical = builder.canonical_videos(builder.cluster_model(training, settings.refit), starts)
+    held = {canonical.get(video, video) for video in starts if video not in training}
+    repeats = [video for video in training if canonical.get(video, video) in held]
     if repeats:
         report.note(f"Videos that repeat footage that is held out, and are kept out of training too: {len(repeats)}.")
     return {video: entry for video, entry in training.items() if video not in repeats}
 
 
 def held_out(video: str, fraction: float) -> bool:
-    """Whether the video is among the fraction kept from training: a property of its content, the same for ever."""
+    """Decide whether a video is held out, by its content only: the decision never changes."""
     return int(video, 16) < fraction * 2**64

@@ -1,7 +1,7 @@
-"""Fuzzing by coverage of what reads bytes from outside: `python -m tests.fuzzing wire -max_total_time=600`.
+"""Fuzz the parsers of external input, guided by coverage: `python -m tests.fuzzing wire -max_total_time=600`.
 
-Needs atheris, which is for some versions of Python only and so no dependency. Ends with an error at the first input
-that is neither refused in words nor understood whole.
+Needs atheris, which supports only some versions of Python and so is not a dependency. Stops with an error at the first
+input that is neither refused with a message nor decoded whole.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ with atheris.instrument_imports(include=["api"]):
     from pydantic import ValidationError
 
     from api.errors import MixError
-    from api.routes.negotiation import preferred
-    from api.routes.triplets import JSON, TripletQuery
-    from api.wire.arrow import Body, _read
-    from api.wire.triplets import END_OF_STREAM, MEDIA_TYPE, SCHEMA, WireError, _from_rows, decode
+    from api.routes.negotiation import JSON, preferred
+    from api.routes.triplets import TripletParameters
+    from api.wire.arrow import END_OF_STREAM, MEDIA_TYPE, Body, _read
+    from api.wire.errors import WireError
+    from api.wire.triplets import SCHEMA, _from_rows, decode_triplets
     from tests.unit.api.wire.test_decoding import BODY, assert_whole
 
 SEEDS = {
@@ -35,27 +36,27 @@ SEEDS = {
 
 
 def wire(body: bytes) -> None:
-    """The decoder of the wire format."""
+    """Fuzz the decoder of the wire format."""
     for read in (body, body + END_OF_STREAM):
         try:
-            assert_whole(decode(read))
+            assert_whole(decode_triplets(read))
         except WireError as error:
             assert str(error)
-        # Past the digest, which chance does not get right.
+        # Skip the digest, which random input never matches.
         with suppress(WireError, ValueError):
             assert_whole(_from_rows(Body(_read(read, SCHEMA), "", {}, "")))
 
 
 def query(text: bytes) -> None:
-    """The parser of queries, and of the header that chooses the form of the answer."""
-    said = text.decode("latin-1")
-    preferred(said, (JSON, MEDIA_TYPE))
+    """Fuzz the parser of queries, and of the Accept header."""
+    decoded = text.decode("latin-1")
+    preferred(decoded, (JSON, MEDIA_TYPE))
     try:
-        asked = TripletQuery.model_validate(dict(parse_qsl(said, keep_blank_values=True))).parsed()
+        parsed = TripletParameters.model_validate(dict(parse_qsl(decoded, keep_blank_values=True))).query()
     except (ValidationError, MixError, ValueError) as error:
         assert str(error)
         return
-    assert TripletQuery.model_validate(asked.as_dict()).parsed() == asked
+    assert TripletParameters.model_validate(parsed.as_dict()).query() == parsed
 
 
 def main() -> None:

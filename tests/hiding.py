@@ -1,4 +1,4 @@
-"""A Python that lacks some modules, as one does where an extra was not installed."""
+"""Run Python without some modules, as if an extra was not installed."""
 
 from __future__ import annotations
 
@@ -24,6 +24,6 @@ sys.meta_path[:] = [Without if finder is PathFinder else finder for finder in sy
 
 
 def without(modules: Iterable[str], folder: Path) -> dict[str, str]:
-    """The environment of a process that does not find these modules; `folder` gets what makes it so."""
+    """Return the environment of a process that does not find these modules. Writes a file to `folder`."""
     (folder / "sitecustomize.py").write_text(SITE.format(hidden=sorted(modules)))
     return os.environ | {"PYTHONPATH": str(folder)}

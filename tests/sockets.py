@@ -1,16 +1,16 @@
-"""What a server says on a bare connection, below what a client of HTTP would make of it."""
+"""Read from a bare connection, below any HTTP client."""
 
 from __future__ import annotations
 
 import socket
 
 
-def heard(connection: socket.socket) -> bytes:
-    """What comes until the server hangs up."""
-    said = b""
+def received_until_closed(connection: socket.socket) -> bytes:
+    """Return all bytes that the server sends before it closes the connection."""
+    received = b""
     try:
         while more := connection.recv(65536):
-            said += more
+            received += more
     except ConnectionResetError:
         pass
-    return said
+    return received

@@ -1,14 +1,13 @@
-"""TripletStream: one reader's batches of the order, one after another, fetched ahead. Needs what the client needs.
+"""TripletStream: an endless iterator over one reader's batches, fetched ahead. Needs what the client needs.
 
-Who reads which positions is arithmetic: reader `rank` of `world` has at step s the pairs from
-`start + (s · world + rank) · batch` on. Together the readers give every pair once, whatever the world; another world
-goes on at the first position that nobody was given.
+Reader `rank` of `world` reads at step s the pairs from position `start + (s · world + rank) · batch` on. Together the
+readers read every pair once, for any world. A changed world goes on at the first position that no reader was given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from threading import Event
 from types import TracebackType
@@ -16,42 +15,40 @@ from typing import Any
 
 from api.client.http import TripletClient
 from api.client.prefetch import Prefetch
+from api.wire.query import DEFAULT_COUNT, DEFAULT_MIX
 from api.wire.triplets import TripletBatch
-
-MIX = "transitive:7,intra:2"
-"""The paper's (Sec. 6)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Which positions a reader is given: batches of `batch` pairs, from `start` on, as number `rank` of `world`."""
+    """The positions of one reader: batches of `batch` pairs, from `start` on, as reader `rank` of `world`."""
 
-    batch: int = 100
+    batch: int = DEFAULT_COUNT
     start: int = 0
     rank: int = 0
     world: int = 1
 
     def __post_init__(self) -> None:
         if self.batch < 1 or self.start < 0 or not 0 <= self.rank < self.world:
-            raise ValueError(f"{self}: batch is at least 1, start at least 0, and rank from 0 to world − 1.")
+            raise ValueError(f"{self}: batch must be at least 1, start at least 0, and rank from 0 to world − 1.")
 
     def position(self, step: int) -> int:
-        """Of the first pair of this reader's batch at a step, counted from 0."""
+        """Return the first position of this reader's batch at a step, counted from 0."""
         return self.start + (step * self.world + self.rank) * self.batch
 
     def after(self, steps: int) -> int:
-        """The first position that nobody was given, once every reader has taken so many batches."""
+        """Return the first position that no reader was given, after every reader took `steps` batches."""
         return self.start + steps * self.world * self.batch
 
 
 class TripletStream(Iterator[TripletBatch]):
     """An endless iterator of batches. Use it as a context manager, or close it.
 
-    `ahead` batches at most are fetched before they are asked for, by as many threads; the client must take as many
-    requests. Iterating raises what the client raises. `snapshot` is an id: `latest` may be another one tomorrow.
+    Up to `ahead` batches are fetched ahead, by as many threads. Iterating raises what the client raises. `snapshot`
+    is an id; `latest` is refused, because it may mean another snapshot tomorrow.
 
-    After `state_dict()` and `load_state_dict()` the stream goes on where it was, in the same world or another, as long
-    as every reader had taken equally many batches; then `start` is all there is to remember.
+    After `state_dict()` and `load_state_dict()` the stream goes on where it was, in the same world or in another one,
+    if every reader took the same number of batches.
     """
 
     def __init__(
@@ -60,9 +57,9 @@ class TripletStream(Iterator[TripletBatch]):
         snapshot: str,
         *,
         seed: int = 0,
-        mix: str = MIX,
+        mix: str = DEFAULT_MIX,
         negatives: str = "batch",
-        batch: int = 100,
+        batch: int = DEFAULT_COUNT,
         start: int = 0,
         rank: int = 0,
         world: int = 1,
@@ -72,41 +69,40 @@ class TripletStream(Iterator[TripletBatch]):
             raise ValueError("A stream reads one snapshot: pass client.snapshot('latest')['id'] instead of 'latest'.")
         self.schedule = Schedule(batch=batch, start=start, rank=rank, world=world)
         self.taken = 0
-        """Batches of this schedule that were taken."""
+        """How many batches of this schedule were taken."""
         self._client = client
         self._order: dict[str, Any] = {"snapshot": snapshot, "seed": seed, "mix": mix, "negatives": negatives}
         self._ahead = ahead
-        self._fetched: Prefetch[TripletBatch] | None = None
+        self._prefetch: Prefetch[TripletBatch] | None = None
 
     def __next__(self) -> TripletBatch:
-        if self._fetched is None:
+        if self._prefetch is None:
             positions = map(self.schedule.position, count(self.taken))
-            self._fetched = Prefetch(self._fetch, positions, threads=self._ahead, ahead=self._ahead)
-        batch = self._fetched.take(Event())
+            self._prefetch = Prefetch(self._fetch, positions, threads=self._ahead, ahead=self._ahead)
+        batch = self._prefetch.take(Event())
         assert batch is not None
         self.taken += 1
         return batch
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint needs to keep: the order, and where in it the next batches of all readers begin."""
+        """Return what a checkpoint keeps: the order, and the position at which the next batches begin."""
         return {**self._order, "start": self.schedule.after(self.taken)}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from a state. Raises ValueError where it is of another order: other pairs would come, or come twice."""
+        """Go on from a state. Raises ValueError if the state is of another order, whose pairs would be others."""
         differing = {name for name, value in self._order.items() if state.get(name) != value}
         if differing:
             names = ", ".join(sorted(differing))
-            raise ValueError(f"The state is of another order ({names} differ): make the stream with {state}.")
+            raise ValueError(f"The state is of another order ({names} differ). Create the stream with {state}.")
         self.close()
-        now = self.schedule
-        self.schedule = Schedule(batch=now.batch, start=state["start"], rank=now.rank, world=now.world)
+        self.schedule = replace(self.schedule, start=state["start"])
         self.taken = 0
 
     def close(self) -> None:
-        """Drop what was fetched and not taken. Iterating on fetches it again."""
-        if self._fetched is not None:
-            self._fetched.close()
-            self._fetched = None
+        """Drop the batches that were fetched but not taken. Further iteration fetches them again."""
+        if self._prefetch is not None:
+            self._prefetch.close()
+            self._prefetch = None
 
     def __enter__(self) -> TripletStream:
         return self

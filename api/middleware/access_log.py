@@ -1,4 +1,4 @@
-"""What is seen of a request from outside: its id, its line in the log, its part of the metrics, and no stack trace."""
+"""Request id, access log, metrics, and the answer to an unexpected error."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import logs, metrics
-from api.problems import STOPPING, bug, problem
+from api.problems import BUG, STOPPING, problem_response
 
 log = logging.getLogger(__name__)
-ID = "X-Request-Id"
+ID_HEADER = "X-Request-Id"
 
 
 class AccessLog:
-    """ASGI middleware, around everything else. A bug ends here, as a problem with the id that the log has it under."""
+    """ASGI middleware around everything else. Answers a bug with a problem that names the request in the log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -26,29 +26,29 @@ class AccessLog:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        # Never taken back: each request is a task of its own, and the server logs in it after we are done.
-        logs.request_id.set(logs.id_of(Headers(scope=scope).get(ID)))
+        # Never reset: each request runs in a task of its own, in which the server still logs after this returns.
+        logs.request_id.set(logs.request_id_from(Headers(scope=scope).get(ID_HEADER)))
         answer = _Answer(send)
         begun = perf_counter()
         with metrics.IN_FLIGHT.track_inprogress():
             try:
                 await self._app(scope, receive, answer.send)
             except asyncio.CancelledError:
-                # The server does this at the end of its patience, and then to all requests at once.
+                # When the time to shut down is over, the server cancels all requests.
                 if answer.status:
                     raise
-                await problem(STOPPING)(scope, receive, answer.send)
+                await problem_response(STOPPING)(scope, receive, answer.send)
             except Exception:
                 log.exception("%s %s failed", scope["method"], scope["path"])
                 if answer.status:
-                    raise  # half of it is out: the server can only hang up
-                await bug()(scope, receive, answer.send)
+                    raise  # a part of the answer was sent: the server can only close the connection
+                await problem_response(BUG)(scope, receive, answer.send)
             finally:
-                _note(scope, answer, perf_counter() - begun)
+                _record(scope, answer, perf_counter() - begun)
 
 
 class _Answer:
-    """Passes an answer on, and remembers how it went."""
+    """Sends an answer, and keeps its status and size."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -58,25 +58,20 @@ class _Answer:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)[ID] = logs.request_id.get()
+            MutableHeaders(scope=message)[ID_HEADER] = logs.request_id.get()
         elif message["type"] == "http.response.body":
             self.num_bytes += len(message.get("body", b""))
         await self._send(message)
 
 
-def _note(scope: Scope, answer: _Answer, seconds: float) -> None:
+def _record(scope: Scope, answer: _Answer, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", "other")
-    metrics.REQUESTS.labels(route, metrics.method_of(scope["method"]), str(answer.status)).inc()
+    metrics.REQUESTS.labels(route, metrics.method_label(scope["method"]), str(answer.status)).inc()
     metrics.LATENCY.labels(route).observe(seconds)
     metrics.SENT.labels(route).inc(answer.num_bytes)
     if logs.requests.isEnabledFor(logging.INFO):
-        logs.requests.info(
-            "%s %s %d",
-            scope["method"],
-            scope["path"],
-            answer.status,
-            extra={"fields": _fields(scope, answer, route, seconds)},
-        )
+        fields = _fields(scope, answer, route, seconds)
+        logs.requests.info("%s %s %d", scope["method"], scope["path"], answer.status, extra={"fields": fields})
 
 
 def _fields(scope: Scope, answer: _Answer, route: str, seconds: float) -> dict[str, Any]:

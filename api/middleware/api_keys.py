@@ -1,4 +1,4 @@
-"""Keys that open the service. Each is 256 random bits, shown once; the data folder keeps a digest of it."""
+"""API keys. Each is 256 random bits and is shown once; the data folder keeps its digest only."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import re
 import secrets
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -14,13 +15,13 @@ from hmac import compare_digest
 from pathlib import Path
 from typing import Any
 
-from api.errors import KeyNameTaken, KeyNotFound, KeysUnreadable, KeyUnusable
+from api.errors import ApiError, KeysUnreadable, KeyUnusable
 from foundation.files import exclusive_lock, write_private
 
 SCOPES = ("read", "admin")
-"""`read` opens snapshots, triplets and patches; `admin` opens /metrics."""
+"""`read` is for snapshots, triplets, frames and patches; `admin` is for /metrics."""
 PREFIX = "affinity_"
-"""What a key begins with, so that programs that look for leaked secrets can tell one."""
+"""How each key begins, so that scanners for leaked secrets recognize it."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 DIGEST = re.compile("[0-9a-f]{64}")
 MAX_RATE = 1_000_000.0
@@ -30,26 +31,26 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key, as the data folder knows it. Raises KeyUnusable where no key can be so."""
+    """A key as the data folder stores it. Raises KeyUnusable for an invalid name, digest, scope or rate."""
 
     name: str
     sha256: str
     scopes: tuple[str, ...]
     created: datetime
     expires: datetime | None = None
-    """From then on it opens nothing."""
+    """The key is refused from this time on."""
     rate: float | None = None
-    """Requests a second; None sets no limit."""
+    """Requests a second; None means no limit."""
 
     def __post_init__(self) -> None:
         if not NAME.fullmatch(self.name):
-            raise KeyUnusable(f"{self.name[:60]!r} cannot be its name: use up to 40 letters, digits, '.', '_' and '-'")
+            raise KeyUnusable(f"the name {self.name[:60]!r} is invalid. Use up to 40 letters, digits, '.', '_' and '-'")
         if not DIGEST.fullmatch(self.sha256):
-            raise KeyUnusable("its digest is none")
+            raise KeyUnusable("its digest is not SHA-256 in hex")
         if not self.scopes or not set(self.scopes) <= set(SCOPES):
-            raise KeyUnusable(f"its scopes are {', '.join(self.scopes) or 'none'}, of {' and '.join(SCOPES)}")
+            raise KeyUnusable(f"its scopes are {', '.join(self.scopes) or 'empty'}; use {' or '.join(SCOPES)}")
         if self.rate is not None and not 0 < self.rate <= MAX_RATE:
-            raise KeyUnusable(f"{self.rate:g} requests a second is no rate between 0 and {MAX_RATE:g}")
+            raise KeyUnusable(f"its rate is {self.rate:g} requests a second; use up to {MAX_RATE:g}, above 0")
 
     @property
     def has_expired(self) -> bool:
@@ -66,33 +67,33 @@ class Key:
         }
 
     @classmethod
-    def from_dict(cls, of: dict[str, Any]) -> Key:
+    def from_dict(cls, stored: dict[str, Any]) -> Key:
         return cls(
-            of["name"],
-            of["sha256"],
-            tuple(of["scopes"]),
-            datetime.fromisoformat(of["created"]).astimezone(UTC),
-            datetime.fromisoformat(of["expires"]).astimezone(UTC) if of["expires"] else None,
-            of["rate"],
+            stored["name"],
+            stored["sha256"],
+            tuple(stored["scopes"]),
+            datetime.fromisoformat(stored["created"]).astimezone(UTC),
+            datetime.fromisoformat(stored["expires"]).astimezone(UTC) if stored["expires"] else None,
+            stored["rate"],
         )
 
 
 def digest(token: str) -> str:
-    """SHA-256 in hex. No salt, no stretching: there is nothing to guess in 256 random bits."""
+    """Return SHA-256 in hex. 256 random bits cannot be guessed, so the digest needs no salt and no stretching."""
     return sha256(token.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
 class KeyFile:
-    """The keys of a data folder. Several processes may change it at a time; a reader sees it whole."""
+    """The file of a data folder's keys. Several processes may change it at a time; a reader sees whole files only."""
 
     path: Path
 
     def read(self) -> list[Key]:
-        """All keys, expired ones too; none where there is no file. Raises KeysUnreadable."""
+        """Return all keys, expired ones too; an empty list if there is no file. Raises KeysUnreadable."""
         try:
             if self.path.stat().st_mode & 0o077:
-                raise KeysUnreadable(self.path, "others than its owner have rights to it")
+                raise KeysUnreadable(self.path, "other users have rights to it")
             return [Key.from_dict(one) for one in json.loads(self.path.read_bytes())["keys"]]
         except FileNotFoundError:
             return []
@@ -104,29 +105,30 @@ class KeyFile:
     def create(
         self, name: str, scopes: Sequence[str] = ("read",), expires: datetime | None = None, rate: float | None = None
     ) -> tuple[Key, str]:
-        """A new key, and the secret itself, which is kept nowhere. Raises KeyUnusable, KeyNameTaken, KeysUnreadable."""
+        """Create a key. Returns it and the secret, which is not stored. Raises KeyUnusable and KeysUnreadable."""
         token = PREFIX + secrets.token_urlsafe(32)
         now = datetime.now(UTC).replace(microsecond=0)
         key = Key(name, digest(token), tuple(dict.fromkeys(scopes)), now, expires, rate)
-        with self._changing():
+        with self._exclusive():
             keys = self.read()
             if any(one.name == name for one in keys):
-                raise KeyNameTaken(name)
+                raise KeyUnusable(f"there is already a key named {name}. Choose another name, or revoke that key first")
             self._write([*keys, key])
         return key, token
 
     def revoke(self, name: str) -> Key:
-        """Take a key out. Raises KeyNotFound, KeysUnreadable."""
-        with self._changing():
+        """Remove a key. Raises ApiError if there is no such key, and KeysUnreadable."""
+        with self._exclusive():
             keys = self.read()
             revoked = next((one for one in keys if one.name == name), None)
             if revoked is None:
-                raise KeyNotFound(name, [one.name for one in keys])
-            # An empty list stays behind: without the file, the service would open to all of this machine.
+                names = ", ".join(one.name for one in keys)
+                raise ApiError(f"There is no key named {name[:60]}. The keys are: {names or '(none)'}.")
+            # Keep the file even with an empty list: without it, the service would answer this machine without a key.
             self._write([one for one in keys if one is not revoked])
         return revoked
 
-    def _changing(self) -> Any:
+    def _exclusive(self) -> AbstractContextManager[None]:
         return exclusive_lock(self.path.with_suffix(".lock"), 10, "changing the keys")
 
     def _write(self, keys: Sequence[Key]) -> None:
@@ -134,35 +136,35 @@ class KeyFile:
 
 
 class Keyring:
-    """The keys that open a running service: those of the file as it is now, and AFFINITY_API_KEY."""
+    """The keys of a running service: those in the file at any moment, and AFFINITY_API_KEY."""
 
     def __init__(self, file: KeyFile, api_key: str | None = None) -> None:
         self._file = file
-        self._own = [Key("AFFINITY_API_KEY", digest(api_key), SCOPES, datetime.now(UTC))] if api_key else []
+        self._extra = [Key("AFFINITY_API_KEY", digest(api_key), SCOPES, datetime.now(UTC))] if api_key else []
         self._keys: list[Key] = []
         self._stamp: tuple[int, ...] | None = None
         self._is_locked = bool(api_key)
-        self._look()
+        self._reload_if_changed()
 
     @property
     def is_locked(self) -> bool:
-        """Whether a request needs a key. Once there were keys it does, whatever becomes of the file."""
-        self._look()
+        """Whether requests need a key. Once there was a key they do, even after the file was deleted or damaged."""
+        self._reload_if_changed()
         return self._is_locked
 
     def find(self, token: str) -> Key | None:
-        """The key that this is, if it is one and has not expired. Takes as long wherever two digests differ."""
-        self._look()
-        asked = digest(token)
+        """Return the key of this token, or None if it is unknown or expired. Any wrong token takes the same time."""
+        self._reload_if_changed()
+        token_digest = digest(token)
         found = None
-        for key in (*self._own, *self._keys):
-            if compare_digest(key.sha256, asked):
+        for key in (*self._extra, *self._keys):
+            if compare_digest(key.sha256, token_digest):
                 found = key
         return None if found is None or found.has_expired else found
 
-    def _look(self) -> None:
-        """Read the file again if it is another than before, so that a revoked key opens nothing from then on."""
-        stamp = self._stamp_now()
+    def _reload_if_changed(self) -> None:
+        """Read the file again if it changed, so that a revoked key is refused from the next request on."""
+        stamp = self._current_stamp()
         if stamp == self._stamp:
             return
         self._stamp = stamp
@@ -170,10 +172,10 @@ class Keyring:
         try:
             self._keys = self._file.read()
         except KeysUnreadable as error:
-            log.error("No key of the file opens anything: %s", error)
+            log.error("All keys in the file are refused: %s", error)
             self._keys = []
 
-    def _stamp_now(self) -> tuple[int, ...] | None:
+    def _current_stamp(self) -> tuple[int, ...] | None:
         try:
             now = self._file.path.stat()
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""How much may be asked: so many requests at a time, and so many a second from whoever has a key with a rate."""
+"""Concurrency and rate limits."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.middleware.auth import needed_scope
-from api.problems import BUSY, RATE, problem
+from api.problems import OVERLOADED, TOO_MANY_REQUESTS, problem_response
 
 BURST = 1.0
-"""Seconds' worth of requests that may come at once."""
+"""A key may send at once as many requests as its rate allows in this many seconds."""
 ROUNDING = 1e-9
 DUE = struct.Struct("d")
 
 
-class Rates:
-    """When the next request of each key is due, in a small file a key that all workers share.
+class RateLimiter:
+    """Limits the rate of each key over all workers, by the generic cell rate algorithm.
 
-    This is the generic cell rate algorithm: a request moves the time by 1/rate, and is refused while that time lies
-    more than BURST ahead.
+    A small file for each key, shared by all workers, holds the time when its next request is due. A request moves
+    that time by 1/rate, and is refused while the time lies more than BURST ahead.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -32,14 +32,14 @@ class Rates:
         self._files: dict[str, int] = {}
 
     def take(self, name: str, rate: float) -> float:
-        """0 where the key may ask now, which counts; else the seconds until it may."""
+        """Return 0 and count the request if the key may send it now; otherwise return the seconds until it may."""
         file = self._file(name)
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
-            # Of one clock for all processes of the machine.
+            # All processes of a machine share this clock.
             now = time.monotonic()
-            kept = os.pread(file, DUE.size, 0)
-            due = max(DUE.unpack(kept)[0], now) if kept else now
+            stored = os.pread(file, DUE.size, 0)
+            due = max(DUE.unpack(stored)[0], now) if stored else now
             if due - now > BURST + ROUNDING:
                 return float(due - now - BURST)
             os.pwrite(file, DUE.pack(due + 1 / rate), 0)
@@ -53,12 +53,12 @@ class Rates:
         return self._files[name]
 
 
-class Limits:
-    """ASGI middleware, inside the guard. Probes and metrics are answered whatever else goes on."""
+class LoadLimits:
+    """ASGI middleware inside Authentication: limits rates and concurrent requests, except for probes and metrics."""
 
-    def __init__(self, app: ASGIApp, in_flight: int, rates: Rates) -> None:
+    def __init__(self, app: ASGIApp, max_in_flight: int, rates: RateLimiter) -> None:
         self._app = app
-        self._most = in_flight
+        self._max_in_flight = max_in_flight
         self._rates = rates
         self._in_flight = 0
 
@@ -67,21 +67,23 @@ class Limits:
             return await self._app(scope, receive, send)
         key = scope.get("key")
         if key and key.rate and (wait := self._rates.take(key.name, key.rate)):
-            detail = f"The key {key.name} may ask {key.rate:g} times a second."
-            return await problem(RATE, detail, {"Retry-After": str(math.ceil(wait))})(scope, receive, send)
-        if self._in_flight >= self._most:
-            return await problem(BUSY)(scope, receive, send)
+            detail = f"The key {key.name} may send {key.rate:g} requests a second."
+            headers = {"Retry-After": str(math.ceil(wait))}
+            return await problem_response(TOO_MANY_REQUESTS, detail, headers)(scope, receive, send)
+        if self._in_flight >= self._max_in_flight:
+            return await problem_response(OVERLOADED)(scope, receive, send)
         self._in_flight += 1
         try:
-            await self._app(scope, receive, until_read(send))
+            await self._app(scope, receive, wait_until_read(send))
         finally:
             self._in_flight -= 1
 
 
-def until_read(send: Send) -> Send:
-    """A request is under way until its answer was read, as the answer takes memory until then.
+def wait_until_read(send: Send) -> Send:
+    """Make `send` return only when the client has read the body, which takes memory until then.
 
-    The server returns at once from the last part of a body, however large, and waits before any other.
+    The server returns at once from the last part of a body, however large, and waits before any other part. So an
+    empty part is added at the end.
     """
 
     async def send_and_wait(message: Message) -> None:

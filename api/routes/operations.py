@@ -1,4 +1,4 @@
-"""/healthz, /readyz, /metrics and the pages that explain problems"""
+"""/healthz, /readyz, /metrics, and /problems, the pages that explain problem types"""
 
 from __future__ import annotations
 
@@ -9,37 +9,37 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from api import metrics
-from api.problems import NAMED, Responses, responses
+from api.problems import PROBLEM_TYPES, Responses, refusals
 from api.routes.dependencies import ServiceDep
-from api.routes.schemas import AliveAnswer, ProblemKindAnswer, ReadyAnswer
+from api.routes.schemas import LivenessResponse, ProblemTypeResponse, ReadinessResponse
 
 router = APIRouter(tags=["health"])
 
-METRICS: Responses = {200: {"description": "Counts.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
+METRICS: Responses = {200: {"description": "Metrics.", "content": {"text/plain": {"schema": {"type": "string"}}}}}
 
 
-@router.get("/healthz", responses=responses())
-async def healthz() -> AliveAnswer:
-    """The process is up."""
-    return AliveAnswer(status="up")
+@router.get("/healthz", responses=refusals())
+async def healthz() -> LivenessResponse:
+    """Whether the process is up."""
+    return LivenessResponse(status="up")
 
 
-@router.get("/readyz", responses=responses())
-async def readyz(service: ServiceDep) -> ReadyAnswer:
-    """The graph answers and the archive can be read."""
-    return ReadyAnswer(status="ready", snapshots=await service.ready())
+@router.get("/readyz", responses=refusals())
+async def readyz(service: ServiceDep) -> ReadinessResponse:
+    """Whether the graph answers and the archive can be read."""
+    return ReadinessResponse(status="ready", snapshots=await service.ready())
 
 
-@router.get("/metrics", responses=METRICS | responses(), response_class=Response)
+@router.get("/metrics", responses=METRICS | refusals(), response_class=Response)
 async def read_metrics() -> Response:
-    """What the service counts about itself, over all its workers, for Prometheus. A key needs the scope `admin`."""
+    """The metrics of all workers, for Prometheus. A key needs the scope `admin`."""
     return Response(metrics.page(), media_type=metrics.MEDIA_TYPE)
 
 
-@router.get("/problems/{name}", responses=responses(404))
-async def read_problem(name: Annotated[str, Path(examples=["snapshot-gone"])]) -> ProblemKindAnswer:
-    """What the `type` of a problem means."""
-    if name not in NAMED:
-        raise HTTPException(404, f"There is no problem of this name; there are {', '.join(NAMED)}.")
-    kind = NAMED[name]
-    return ProblemKindAnswer(type=kind.type, title=kind.title, status=kind.status, meaning=kind.meaning)
+@router.get("/problems/{name}", responses=refusals(404))
+async def read_problem(name: Annotated[str, Path(examples=["snapshot-gone"])]) -> ProblemTypeResponse:
+    """What a problem type means."""
+    if name not in PROBLEM_TYPES:
+        raise HTTPException(404, f"There is no problem type {name[:60]!r}. The types are {', '.join(PROBLEM_TYPES)}.")
+    found = PROBLEM_TYPES[name]
+    return ProblemTypeResponse(type=found.type, title=found.title, status=found.status, meaning=found.meaning)

@@ -1,4 +1,4 @@
-"""The shapes of the JSON answers, as OpenAPI describes them."""
+"""The JSON responses, as OpenAPI describes them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Counts(BaseModel):
     parents: int
 
 
-class SnapshotAnswer(BaseModel):
-    """A published snapshot: what triplets are sampled from. Times are ISO 8601, UTC."""
+class SnapshotResponse(BaseModel):
+    """A published snapshot, from which triplets are sampled. Times are ISO 8601, UTC."""
 
     id: str
     created: str
@@ -32,20 +32,20 @@ class SnapshotAnswer(BaseModel):
     latest: bool
 
     @classmethod
-    def of(cls, snapshot: Snapshot, latest: bool) -> SnapshotAnswer:
+    def of(cls, snapshot: Snapshot, latest: bool) -> SnapshotResponse:
         names = ("id", "created", "published", "fit", "frames", "settings")
         counts = Counts(**{name: getattr(snapshot.counts, name) for name in Counts.model_fields})
         return cls(**{name: getattr(snapshot, name) for name in names}, counts=counts, latest=latest)
 
 
-class SnapshotsAnswer(BaseModel):
-    """Newest first."""
+class SnapshotsResponse(BaseModel):
+    """All published snapshots, newest first."""
 
-    snapshots: list[SnapshotAnswer]
+    snapshots: list[SnapshotResponse]
 
 
 class Box(BaseModel):
-    """A square in pixels of the frame as shown."""
+    """A square, in pixels of the frame as it is displayed."""
 
     x: int
     y: int
@@ -62,17 +62,17 @@ class InterNeighbor(BaseModel):
     similarity: float
 
 
-class VideoAnswer(BaseModel):
+class Video(BaseModel):
     id: str
     uri: str
 
 
-class PatchAnswer(BaseModel):
-    """A crop of a frame, with what is joined to it. `time` is in seconds."""
+class PatchResponse(BaseModel):
+    """A patch, its parents and its neighbors. `time` is in seconds."""
 
     id: str
     role: str
-    video: VideoAnswer
+    video: Video
     frame: int
     time: float
     box: Box
@@ -83,12 +83,12 @@ class PatchAnswer(BaseModel):
     inter: list[InterNeighbor]
 
     @classmethod
-    def of(cls, detail: PatchDetail) -> PatchAnswer:
+    def of(cls, detail: PatchDetail) -> PatchResponse:
         patch = detail.patch
         return cls(
             id=patch.id,
             role=detail.role,
-            video=VideoAnswer(id=detail.video, uri=detail.uri),
+            video=Video(id=detail.video, uri=detail.uri),
             frame=patch.frame,
             time=patch.time,
             box=Box(x=patch.x, y=patch.y, side=patch.side),
@@ -100,7 +100,7 @@ class PatchAnswer(BaseModel):
         )
 
 
-class ImageAnswer(BaseModel):
+class TripletPatch(BaseModel):
     """A patch in a triplet."""
 
     id: str
@@ -109,26 +109,26 @@ class ImageAnswer(BaseModel):
 
 
 class Step(BaseModel):
-    """One relationship of a path; INTER has a similarity."""
+    """One relationship of a path. Only INTER has a similarity."""
 
     type: str
     to: str
     similarity: float | None = None
 
 
-class TripletAnswer(BaseModel):
-    """A pair with its negative; `path` leads from the anchor to the positive."""
+class Triplet(BaseModel):
+    """A pair with its negative. `path` leads from the anchor to the positive."""
 
     position: int
     epoch: int
     kind: str
-    anchor: ImageAnswer
-    positive: ImageAnswer
-    negative: ImageAnswer
+    anchor: TripletPatch
+    positive: TripletPatch
+    negative: TripletPatch
     path: list[Step]
 
 
-class QueryAnswer(BaseModel):
+class TripletsQuery(BaseModel):
     seed: int
     mix: str
     negatives: str
@@ -136,16 +136,16 @@ class QueryAnswer(BaseModel):
     count: int
 
 
-class TripletsAnswer(BaseModel):
-    """What stands at positions [position, position + count) of the order."""
+class TripletsResponse(BaseModel):
+    """The triplets at positions [position, position + count) of the order."""
 
     snapshot: str
-    query: QueryAnswer
-    triplets: list[TripletAnswer]
+    query: TripletsQuery
+    triplets: list[Triplet]
 
 
-class FrameAnswer(BaseModel):
-    """A whole frame: a track of the snapshot starts in it."""
+class Frame(BaseModel):
+    """A whole frame in which a track of the snapshot starts."""
 
     position: int
     epoch: int
@@ -153,33 +153,33 @@ class FrameAnswer(BaseModel):
     image: str
 
 
-class FramesQueryAnswer(BaseModel):
+class FramesQuery(BaseModel):
     seed: int
     position: int
     count: int
 
 
-class FramesAnswer(BaseModel):
-    """What stands at positions [position, position + count) of the order of frames."""
+class FramesResponse(BaseModel):
+    """The frames at positions [position, position + count) of the order of frames."""
 
     snapshot: str
-    query: FramesQueryAnswer
-    frames: list[FrameAnswer]
+    query: FramesQuery
+    frames: list[Frame]
 
 
-class AliveAnswer(BaseModel):
+class LivenessResponse(BaseModel):
     status: str
 
 
-class ReadyAnswer(BaseModel):
-    """`snapshots` is how many are published."""
+class ReadinessResponse(BaseModel):
+    """`snapshots` is the number of published snapshots."""
 
     status: str
     snapshots: int
 
 
-class ProblemKindAnswer(BaseModel):
-    """What a `type` of problem details means."""
+class ProblemTypeResponse(BaseModel):
+    """What a `type` in problem details means."""
 
     type: str
     title: str

@@ -1,4 +1,4 @@
-"""What was read from the graph, kept while it is likely to be asked for again. Emptying it changes no answer."""
+"""A cache of what was read from the graph. It changes the speed of answers, never their content."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from api import metrics
 from api.errors import GraphTooSlow
-from api.sampling.executor import DaemonExecutor
+from api.sampling.executor import GraphExecutor
 
 log = logging.getLogger(__name__)
 
@@ -19,103 +19,104 @@ log = logging.getLogger(__name__)
 class Sized(Protocol):
     @property
     def nbytes(self) -> int:
-        """About how much memory it takes, in bytes."""
+        """Approximate size in memory, in bytes."""
 
 
-Answer = TypeVar("Answer")
-Kept = TypeVar("Kept", bound=Sized)
+Result = TypeVar("Result")
+Value = TypeVar("Value", bound=Sized)
 Key = tuple[Any, ...]
-"""Names a thing that was read; the snapshot that it belongs to comes first."""
+"""Names a value. Its first element is the id of the snapshot that the value belongs to."""
 
 
 class GraphCache:
-    """An LRU of immutable things from the graph, bounded in bytes, and the few threads that read them for it.
+    """An LRU cache of immutable values from the graph, bounded in bytes, with the executor that reads them.
 
-    Belongs to one event loop. However many ask for one thing at a time, the graph is asked once. Every wait ends
-    after `deadline` seconds with GraphTooSlow.
+    Belongs to one event loop. Concurrent requests for one value share one read. Every wait ends after `deadline`
+    seconds with GraphTooSlow; the read goes on.
     """
 
-    def __init__(self, max_bytes: int, *, deadline: float, readers: DaemonExecutor) -> None:
+    def __init__(self, max_bytes: int, *, deadline: float, executor: GraphExecutor) -> None:
         self._max_bytes = max_bytes
         self._deadline = deadline
-        self._kept: OrderedDict[Key, Sized] = OrderedDict()
+        self._values: OrderedDict[Key, Sized] = OrderedDict()
         self._nbytes = 0
-        self._under_way: dict[Key, asyncio.Task[Any]] = {}
-        self._notes: set[asyncio.Task[None]] = set()
-        self._readers = readers
+        self._reads: dict[Key, asyncio.Task[Any]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._executor = executor
 
     @property
     def nbytes(self) -> int:
-        """About how much memory is in use, in bytes."""
+        """Approximate size of all values in memory, in bytes."""
         return self._nbytes
 
-    async def ask(self, read: Callable[..., Answer], *arguments: Any) -> Answer:
-        """The result of a call on the graph. Nothing is kept."""
+    async def call(self, read: Callable[..., Result], *arguments: Any) -> Result:
+        """Run uncached: return the result of a call to the graph."""
         return await self._wait(self._run(read, *arguments))
 
-    def tell(self, write: Callable[..., None], *arguments: Any) -> None:
-        """A call on the graph that nobody waits for."""
-        note = asyncio.ensure_future(self._run(write, *arguments))
-        self._notes.add(note)  # the loop itself keeps no task alive
-        note.add_done_callback(self._noted)
+    def run_in_background(self, write: Callable[..., None], *arguments: Any) -> None:
+        """Run a graph write without waiting for it; a failure is logged."""
+        task = asyncio.ensure_future(self._run(write, *arguments))
+        self._background.add(task)  # the event loop itself keeps no reference to a task
+        task.add_done_callback(self._end_background)
 
-    async def get(self, key: Key, read: Callable[[], Kept]) -> Kept:
-        """What `key` names: kept, or under way for somebody else, or read now."""
-        metrics.WINDOWS.labels("hit" if key in self._kept else "missed").inc()
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            kept: Kept = self._kept[key]  # type: ignore[assignment]
-            return kept
+    async def get(self, key: Key, read: Callable[[], Value]) -> Value:
+        """Return the value of `key` from the cache, from a read in progress, or from a new read."""
+        metrics.WINDOWS.labels("hit" if key in self._values else "missed").inc()
+        if key in self._values:
+            self._values.move_to_end(key)
+            value: Value = self._values[key]  # type: ignore[assignment]
+            return value
         return await self._wait(asyncio.shield(self._start(key, read)))
 
-    def kept(self, key: Key) -> Any:
-        """What `key` names if it was read and is still there, else None."""
-        return self._kept.get(key)
+    def peek(self, key: Key) -> Any:
+        """Return the value of `key` if it is in the cache, else None."""
+        return self._values.get(key)
 
-    def expect(self, key: Key, read: Callable[[], Sized]) -> None:
-        """Have it read without waiting: whoever asks for it soon finds it, unless nothing is kept at all."""
-        if self._max_bytes and key not in self._kept:
+    def prefetch(self, key: Key, read: Callable[[], Sized]) -> None:
+        """Start to read the value of `key` without waiting. Does nothing if the cache has no room at all."""
+        if self._max_bytes and key not in self._values:
             self._start(key, read)
 
     def drop(self, snapshot: str) -> None:
-        """Forget all that belongs to a snapshot."""
-        for key in [key for key in self._kept if key[0] == snapshot]:
-            self._nbytes -= self._kept.pop(key).nbytes
+        """Remove all values of a snapshot."""
+        for key in [key for key in self._values if key[0] == snapshot]:
+            self._nbytes -= self._values.pop(key).nbytes
 
     def close(self) -> None:
-        self._readers.close()
+        """End the threads of the executor."""
+        self._executor.close()
 
-    def _start(self, key: Key, read: Callable[[], Kept]) -> asyncio.Task[Kept]:
-        if key not in self._under_way:
-            task = self._under_way[key] = asyncio.ensure_future(self._read(key, read))
-            # Whoever waits gets the error; where nobody does, it is no news.
+    def _start(self, key: Key, read: Callable[[], Value]) -> asyncio.Task[Value]:
+        if key not in self._reads:
+            task = self._reads[key] = asyncio.ensure_future(self._read(key, read))
+            # Those who wait get the error. Without them, asyncio would log it as never retrieved.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return self._under_way[key]
+        return self._reads[key]
 
-    async def _read(self, key: Key, read: Callable[[], Kept]) -> Kept:
+    async def _read(self, key: Key, read: Callable[[], Value]) -> Value:
         try:
             value = await self._run(read)
-            self._keep(key, value)
+            self._add(key, value)
             return value
         finally:
-            del self._under_way[key]
+            del self._reads[key]
 
-    def _keep(self, key: Key, value: Sized) -> None:
-        self._kept[key] = value
+    def _add(self, key: Key, value: Sized) -> None:
+        self._values[key] = value
         self._nbytes += value.nbytes
         while self._nbytes > self._max_bytes:
-            self._nbytes -= self._kept.popitem(last=False)[1].nbytes
+            self._nbytes -= self._values.popitem(last=False)[1].nbytes
 
-    async def _run(self, call: Callable[..., Answer], *arguments: Any) -> Answer:
-        return await asyncio.wrap_future(self._readers.submit(partial(call, *arguments)))
+    async def _run(self, call: Callable[..., Result], *arguments: Any) -> Result:
+        return await asyncio.wrap_future(self._executor.submit(partial(call, *arguments)))
 
-    async def _wait(self, answer: Awaitable[Answer]) -> Answer:
+    async def _wait(self, result: Awaitable[Result]) -> Result:
         try:
-            return await asyncio.wait_for(answer, self._deadline)
+            return await asyncio.wait_for(result, self._deadline)
         except TimeoutError:
             raise GraphTooSlow(self._deadline) from None
 
-    def _noted(self, note: asyncio.Task[None]) -> None:
-        self._notes.discard(note)
-        if not note.cancelled() and (error := note.exception()):
-            log.warning("A note to the graph failed: %s", error)
+    def _end_background(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.warning("A write to the graph failed: %s", error)

@@ -1,4 +1,4 @@
-"""From positions to whole frames: each pass over a snapshot's tracks gives the frame that each of them starts in."""
+"""Sample whole frames: each pass over a snapshot's tracks gives the frame in which each track starts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graphdb.store.graph import GraphStore
 
 @dataclass(frozen=True, slots=True)
 class FrameQuery:
-    """A request, but for its snapshot: with it, the only things that an answer depends on."""
+    """A request for frames. Its answer depends on the query and the snapshot only."""
 
     seed: int
     position: int
@@ -28,19 +28,17 @@ class FrameQuery:
 
 
 class FrameSample(NamedTuple):
-    """N frames, and where in which pass they stand."""
+    """N frames with their positions and epochs."""
 
     position: Integers
     epoch: Integers
     frames: Frames
 
 
-async def sample_frames(
-    store: GraphStore, windows: GraphCache, source: SnapshotIndex, query: FrameQuery
-) -> FrameSample:
-    """The frames that the query asks for, always the same. Raises FramesNotKept and GraphTooSlow."""
-    if not source.intra.total:
+async def sample_frames(store: GraphStore, cache: GraphCache, index: SnapshotIndex, query: FrameQuery) -> FrameSample:
+    """Return the frames at the positions of the query. Raises FramesNotKept and GraphTooSlow."""
+    if not index.intra.total:
         raise FramesNotKept(0, 0)
     position = np.arange(query.position, query.position + query.count)
-    index, epoch = passes(query.seed, "frame", source.intra.total, position)
-    return FrameSample(position, epoch, await windows.ask(store.sample_frames, source.intra.at(index)))
+    track, epoch = passes(query.seed, "frame", index.intra.total, position)
+    return FrameSample(position, epoch, await cache.call(store.sample_frames, index.intra.at(track)))

@@ -1,8 +1,9 @@
-"""One endless seeded order of pairs, read at any position: position → (kind, pair index, epoch).
+"""An endless seeded order of pairs that can be read at any position: position → (kind, pair index, epoch).
 
-Nothing is stored and nothing is counted up: what stands at a position follows from the seed, the mix and how many
-pairs of each kind there are. A block of consecutive positions holds every kind as often as its weight says, in keyed
-order. The pairs of a kind come in passes, each a keyed permutation of all of them, one after the other.
+The order is computed, not stored: the pair at a position follows from the seed, the mix and the number of pairs of each
+kind. A block of consecutive positions holds each kind as often as its weight says, in a random order. The pairs of a
+kind come in passes one after another, each a random permutation of all pairs of the kind. "Random" means determined by
+the seed.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from api.errors import MixError, MixUnavailable
 KINDS = ("transitive", "intra", "inter")
 MAX_WEIGHT = 1000
 MAX_MIX = 60
+"""Characters of a mix, at most."""
 MAX_POSITION = 2**62
-# Enough that every order of a handful of pairs is equally likely, by a chi-square test of 300,000 keys; ranges of
-# more than thirty would do with eight.
 ROUNDS = 24
+"""Rounds of the permutation. With so many, every order of a few pairs is equally likely, by a chi-square test of
+300,000 keys; eight rounds are enough for ranges above thirty."""
 
 Words = NDArray[np.uint64]
 Integers = NDArray[np.int64]
@@ -31,14 +33,14 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Mix:
-    """How often each kind of pair comes. The first kind sets the epoch."""
+    """The kinds of pairs in the order, and their weights. The first kind sets the epoch."""
 
     kinds: tuple[str, ...]
     weights: tuple[int, ...]
 
     @classmethod
     def parse(cls, text: str) -> Mix:
-        """The mix written as `transitive:7,intra:2` (the paper's, Sec. 6). Raises MixError."""
+        """Read a mix such as `transitive:7,intra:2` (the paper's, Sec. 6). Raises MixError."""
         if len(text) > MAX_MIX:
             raise MixError(text, f"it is longer than {MAX_MIX} characters")
         parts = [part.strip().partition(":") for part in text.split(",")]
@@ -49,7 +51,7 @@ class Mix:
             if kinds.count(kind) > 1:
                 raise MixError(text, f"{kind} is named twice")
         for kind, _, weight in parts:
-            # isdecimal alone would accept digits of other scripts.
+            # isdecimal() alone also accepts digits of other scripts.
             if not (weight.isascii() and weight.isdecimal() and len(weight) < 5 and 1 <= int(weight) <= MAX_WEIGHT):
                 raise MixError(text, f"the weight of {kind} is {weight!r}")
         return cls(kinds, tuple(int(weight) for _, _, weight in parts))
@@ -59,34 +61,34 @@ class Mix:
 
     @property
     def block(self) -> int:
-        """How many positions hold each kind as often as its weight says."""
+        """The number of consecutive positions that hold each kind as often as its weight says."""
         return sum(self.weights)
 
     def require(self, sizes: Mapping[str, int]) -> None:
-        """Raises MixUnavailable where there are no pairs of a kind that it names; `sizes` says how many there are."""
+        """Raise MixUnavailable if a kind has no pairs. `sizes` are the numbers of pairs of each kind."""
         if missing := [kind for kind in self.kinds if not sizes[kind]]:
             raise MixUnavailable(str(self), missing, self.workable(sizes))
 
     def workable(self, sizes: Mapping[str, int]) -> list[str]:
-        """Mixes near this one that only name kinds of which there are pairs."""
-        kept = (f"{kind}:{weight}" for kind, weight in zip(self.kinds, self.weights, strict=True) if sizes[kind])
+        """Return similar mixes of kinds that have pairs."""
+        remaining = (f"{kind}:{weight}" for kind, weight in zip(self.kinds, self.weights, strict=True) if sizes[kind])
         alone = (f"{kind}:1" for kind in KINDS if sizes[kind])
-        return [mix for mix in dict.fromkeys([",".join(kept), *alone]) if mix]
+        return [mix for mix in dict.fromkeys([",".join(remaining), *alone]) if mix]
 
 
 @dataclass(frozen=True, slots=True)
 class PairIndices:
-    """What stands at some positions: `kind` indexes the mix's kinds, `index` is that of the pair in its kind."""
+    """Kind, index and epoch at each position: `kind` indexes the kinds of the mix, `index` the pairs of the kind."""
 
     kind: Integers
     index: Integers
     epoch: Integers
 
 
-def places(seed: int, mix: Mix, sizes: Mapping[str, int], positions: Integers) -> PairIndices:
-    """What stands at `positions` (from 0 up to 2^62), where `sizes` says how many pairs of each kind there are.
+def pair_indices(seed: int, mix: Mix, sizes: Mapping[str, int], positions: Integers) -> PairIndices:
+    """Return the pairs at `positions` (from 0 to 2^62). `sizes` are the numbers of pairs of each kind.
 
-    One epoch is one pass over the pairs of the mix's first kind; pairs of other kinds carry the epoch they come in.
+    An epoch is one pass over the pairs of the mix's first kind. Pairs of other kinds have the epoch of their position.
     """
     block, slot = np.divmod(positions, mix.block)
     blocks, row = np.unique(block, return_inverse=True)
@@ -95,30 +97,29 @@ def places(seed: int, mix: Mix, sizes: Mapping[str, int], positions: Integers) -
     index = np.empty_like(positions)
     epoch = np.empty_like(positions)
     for number, (name, weight) in enumerate(zip(mix.kinds, mix.weights, strict=True)):
-        # How many pairs of this kind come before each position: the place of the next in the kind's own sequence.
+        # The number of pairs of this kind before each position: the next pair's place in the sequence of the kind.
         is_kind = kind_at == number
         before = block * weight + (np.cumsum(is_kind, axis=1) - is_kind)[row, slot]
         if number == 0:
             epoch = before // sizes[name]
-        mine = kind == number
-        index[mine] = _pairs(seed, name, sizes[name], before[mine])
+        of_kind = kind == number
+        index[of_kind] = _pairs(seed, name, sizes[name], before[of_kind])
     return PairIndices(kind, index, epoch)
 
 
 def passes(seed: int, kind: str, size: int, positions: Integers) -> tuple[Integers, Integers]:
-    """What stands at `positions` of one kind's own endless sequence of permuted passes over `size` things: the index
-    of each, and the pass that it comes in."""
+    """Return the index and the pass at `positions` of the sequence of one kind: permuted passes over `size` items."""
     return _pairs(seed, kind, size, positions), positions // size
 
 
 def permute(index: Integers, size: int, keys: Words) -> Integers:
-    """Where each index in [0, size) goes in a keyed permutation of that range, in constant memory.
+    """Return the image of each index in [0, size) under a keyed permutation of that range, in constant memory.
 
-    `keys` are 64-bit words, ROUNDS by N or by 1. An alternating Feistel network over a grid just larger than the
-    range (a row's place shifts by a hash of the column, then a column's by a hash of the row); what lands on the grid
-    but outside the range is sent on until it is inside, which keeps it one-to-one.
+    `keys` are 64-bit words, ROUNDS by N or by 1. The permutation is an alternating Feistel network over a grid slightly
+    larger than the range: it adds a hash of the column to the row, then a hash of the row to the column. A result
+    outside the range is permuted again until it is inside (cycle walking), which keeps the map one-to-one.
     """
-    # An even number of columns: shifts of odd cycles alone would reach even permutations only.
+    # The number of columns is even: shifts of odd cycles alone would give even permutations only.
     columns = (math.isqrt(size - 1) + 2) // 2 * 2
     rows = -(-size // columns)
     keys = np.broadcast_to(keys, (ROUNDS, len(index)))
@@ -129,37 +130,37 @@ def permute(index: Integers, size: int, keys: Words) -> Integers:
 
 
 def draw(seed: int, purpose: str, positions: Integers, number: Integers | int = 0) -> Words:
-    """A keyed 64-bit word for each position and number, as if drawn at random."""
+    """Return a random 64-bit word for each position and number, determined by the seed and the purpose."""
     first, second = keyed_words(2, seed, purpose)[:, None]
     return mix64(mix64(positions.astype(np.uint64) + first) ^ (np.asarray(number).astype(np.uint64) + second))
 
 
 def keyed_words(count: int, *name: str | int) -> Words:
-    """Words (`count`) that nothing but this name gives."""
+    """Return `count` random words that are determined by the name."""
     key = "/".join(map(str, name)).encode()
     digests = (blake2b(key, salt=part.to_bytes(16, "little")).digest() for part in range(-(-count // 8)))
     return np.frombuffer(b"".join(digests), "<u8")[:count].astype(np.uint64)
 
 
 def mix64(words: Words) -> Words:
-    """The finalizer of splitmix64: each bit of a word decides about every bit of the result. One-to-one."""
+    """Apply the finalizer of splitmix64: one-to-one, and each bit of a word affects every bit of the result."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return words ^ (words >> np.uint64(31))
 
 
 def _arrange(seed: int, mix: Mix, blocks: Integers) -> Integers:
-    """The kind in each slot of each block: the weights hold exactly, the order is keyed."""
+    """Return the kind in each slot of each block: exactly as many as the weights say, in random order."""
     slots = np.arange(mix.block)
-    lots = draw(seed, f"block {mix}", np.repeat(blocks, mix.block), np.tile(slots, len(blocks)))
-    by_lot = np.argsort(lots.reshape(len(blocks), mix.block), axis=1, kind="stable")
-    kind_at = np.empty_like(by_lot)
-    np.put_along_axis(kind_at, by_lot, np.repeat(np.arange(len(mix.kinds)), mix.weights)[None, :], axis=1)
+    words = draw(seed, f"block {mix}", np.repeat(blocks, mix.block), np.tile(slots, len(blocks)))
+    shuffled = np.argsort(words.reshape(len(blocks), mix.block), axis=1, kind="stable")
+    kind_at = np.empty_like(shuffled)
+    np.put_along_axis(kind_at, shuffled, np.repeat(np.arange(len(mix.kinds)), mix.weights)[None, :], axis=1)
     return kind_at
 
 
 def _pairs(seed: int, kind: str, size: int, sequence: Integers) -> Integers:
-    """The indices at places of a kind's own endless sequence of permuted passes."""
+    """Return the indices at places of the sequence of a kind, which is made of permuted passes."""
     number, index = np.divmod(sequence, size)
     passes, which = np.unique(number, return_inverse=True)
     keys = np.array([keyed_words(ROUNDS, seed, kind, one) for one in passes.tolist()], np.uint64).reshape(-1, ROUNDS)
@@ -168,9 +169,9 @@ def _pairs(seed: int, kind: str, size: int, sequence: Integers) -> Integers:
 
 def _feistel(place: Words, rows: int, columns: int, keys: Words) -> Words:
     row, column = np.divmod(place, np.uint64(columns))
-    for turn, key in enumerate(keys):
-        # Reduced before the sum: a sum that wraps at 2^64 would not be one-to-one.
-        if turn % 2 == 0:
+    for number, key in enumerate(keys):
+        # Reduce each term before the sum: a sum that wraps at 2^64 is not one-to-one.
+        if number % 2 == 0:
             row = (row + mix64(column + key) % np.uint64(rows)) % np.uint64(rows)
         else:
             column = (column + mix64(row + key) % np.uint64(columns)) % np.uint64(columns)

@@ -1,4 +1,4 @@
-"""The process that serves: a socket, uvicorn in one worker or several, and a clean end."""
+"""The server process: a socket, uvicorn with one worker or several, and a clean shutdown."""
 
 from __future__ import annotations
 
@@ -17,45 +17,45 @@ from fastapi import FastAPI
 
 from api import logs, metrics
 from api.app import create_app
-from api.errors import PortTaken, TlsUnusable
+from api.errors import ApiError
 from api.server.protocol import BoundedProtocol
-from api.server.workers import Workers, end_with_parent
+from api.server.workers import Workers, stop_with_parent
 from api.settings import ServiceSettings
 from graphdb.connect import connect
 from graphdb.store.graph import GraphStore
 
-GRACE = 5
-"""Seconds beyond the deadline of their own that requests under way have to end when the service is stopped."""
+SHUTDOWN_GRACE = 5
+"""After a stop, open requests may take this many seconds more than the deadline of the graph."""
 KEEP_ALIVE = 75
 """Seconds that an idle connection is kept: longer than a training step takes."""
 HEALTHCHECK = 30
-"""Seconds without a sign of life after which a worker is replaced."""
+"""A worker that does not respond for this many seconds is replaced."""
 
 
 def run(settings: ServiceSettings, announce: Callable[[str], None]) -> None:
-    """Serve until SIGINT or SIGTERM, after which requests under way are finished; `announce` gets the address once
-    requests are answered.
+    """Serve until SIGINT or SIGTERM, then finish the open requests.
 
-    Raises PortTaken, TlsUnusable, WorkersFailed, and what opening the graph raises.
+    Calls `announce` with the address as soon as requests are answered. Raises ApiError if the port or the certificate
+    cannot be used or a worker cannot start, and what opening the graph raises.
     """
     logs.configure(settings.log_format)
     check_tls(settings.tls_cert, settings.tls_key)
     with listen(settings.host, settings.port) as listener, TemporaryDirectory(prefix="affinity-serve-") as runtime:
-        # Opened once before uvicorn is: inside it, an error would be a traceback instead of a sentence.
+        # Open the graph once before uvicorn does: within uvicorn, an error would become a traceback.
         connect(settings.folder, GraphStore, timeout=settings.query_seconds).close()
         config = configure(replace(settings, runtime=Path(runtime)))
-        at = address(listener, "https" if settings.tls_cert else "http")
+        url = address(listener, "https" if settings.tls_cert else "http")
         if settings.workers == 1:
-            serve_alone(config, listener, lambda: announce(at))
+            serve_in_process(config, listener, lambda: announce(url))
         else:
             os.environ[metrics.FOLDER] = runtime
-            Workers(config, listener, lambda: announce(at)).serve()
+            Workers(config, listener, lambda: announce(url)).serve()
 
 
 def configure(settings: ServiceSettings) -> uvicorn.Config:
-    """What uvicorn is told; each worker gets a copy of it."""
+    """Return the configuration of uvicorn. Each worker gets a copy of it."""
     return uvicorn.Config(
-        partial(begin, settings),
+        partial(start_app, settings),
         factory=True,
         workers=settings.workers,
         http=BoundedProtocol,
@@ -65,35 +65,35 @@ def configure(settings: ServiceSettings) -> uvicorn.Config:
         server_header=False,
         ws="none",
         timeout_keep_alive=KEEP_ALIVE,
-        timeout_graceful_shutdown=int(settings.deadline) + GRACE,
+        timeout_graceful_shutdown=int(settings.deadline) + SHUTDOWN_GRACE,
         timeout_worker_healthcheck=HEALTHCHECK,
         ssl_certfile=settings.tls_cert,
         ssl_keyfile=settings.tls_key,
     )
 
 
-def begin(settings: ServiceSettings) -> FastAPI:
-    """The application of the process that calls this."""
+def start_app(settings: ServiceSettings) -> FastAPI:
+    """In a worker: prepare the process, and return its application."""
     logs.configure(settings.log_format)
-    end_with_parent()
+    stop_with_parent()
     metrics.WORKERS.set(1)
     return create_app(settings)
 
 
-def serve_alone(config: uvicorn.Config, listener: socket.socket, announce: Callable[[], None]) -> None:
-    """Serve in this process."""
+def serve_in_process(config: uvicorn.Config, listener: socket.socket, announce: Callable[[], None]) -> None:
+    """Serve in this process until SIGINT or SIGTERM."""
     try:
-        Announcing(config, announce).run(sockets=[listener])
+        AnnouncingServer(config, announce).run(sockets=[listener])
     except KeyboardInterrupt:
         pass
     except SystemExit as end:
-        # uvicorn raises the signal again that ended it; to be stopped is how a service ends well.
+        # uvicorn raises the signal that stopped it again. A stop is not a failure of the service.
         if end.code != 128 + SIGTERM:
             raise
 
 
-class Announcing(uvicorn.Server):
-    """Says when it has started."""
+class AnnouncingServer(uvicorn.Server):
+    """Calls `announce` when it has started."""
 
     def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
         super().__init__(config)
@@ -106,30 +106,43 @@ class Announcing(uvicorn.Server):
 
 
 def check_tls(certificate: Path | None, key: Path | None) -> None:
-    """Raises TlsUnusable where uvicorn would not be able to speak TLS with these."""
+    """Raise ApiError if uvicorn could not use this certificate and its private key for TLS."""
     if certificate is None:
+        if key is not None:
+            raise ApiError(f"TLS needs a certificate, not the private key {key} alone: add --tls-cert.")
         return
     try:
-        # Without a password of its own, OpenSSL would ask for one at the terminal.
+        # Without a password callback, OpenSSL would ask for the password at the terminal.
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, lambda: "")
     except OSError as error:
-        raise TlsUnusable(certificate, key, error.strerror or str(error)) from error
+        files = f"the certificate {certificate}" + (f" and the key {key}" if key else "")
+        raise ApiError(
+            f"The service cannot use TLS with {files} ({error.strerror or error}). --tls-cert must name a PEM file "
+            "with the certificate and its chain, --tls-key a PEM file with its private key, without a password."
+        ) from error
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket, not yet listening: nobody connects before there is an answer. Raises PortTaken."""
+    """Return a bound socket that does not listen yet: no client connects before requests are answered.
+
+    Raises ApiError if the port cannot be used.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Named TCP outright: asyncio turns Nagle's algorithm off, which costs 40 ms an answer, only where it sees that.
+    # asyncio turns off Nagle's algorithm, which costs 40 ms an answer, only if the protocol is given as TCP.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise PortTaken(host, port, error.strerror or str(error)) from error
+        raise ApiError(
+            f"The service cannot listen on {host}, port {port} ({error.strerror or error}). "
+            "Stop the program that uses the port, or choose another one with --port (0 takes any free port)."
+        ) from error
     return listener
 
 
 def address(listener: socket.socket, scheme: str = "http") -> str:
+    """Return the URL of a bound socket."""
     host, port = listener.getsockname()[:2]
     return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"

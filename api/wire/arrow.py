@@ -1,7 +1,7 @@
-"""A checked body of HTTP: one record batch as one Arrow stream, with a digest over all that it says.
+"""The body of a response: one record batch in one Arrow stream, with a digest over everything in it.
 
-What the columns mean is up to `wire.py` and `frames.py`. The schema's metadata carries the version of the contract, the
-snapshot, the whole query and the digest.
+`triplets.py` and `frames.py` define the columns. The schema's metadata holds the version of the format, the snapshot,
+the whole query and the digest.
 """
 
 from __future__ import annotations
@@ -18,37 +18,25 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from api.wire.errors import WireError, WireVersionError
+
 try:
     from isal.isal_zlib import crc32
 except ModuleNotFoundError:
-    # The same checksum, at a tenth of the speed: a notebook does without.
+    # The same checksum at a tenth of the speed, so that a notebook does not need isal.
     crc32 = zlib.crc32
 
 VERSION = "1"
 MEDIA_TYPE = "application/vnd.apache.arrow.stream"
-
-# A stream ends with this marker; a body that was cut there would read as whole without it.
 END_OF_STREAM = b"\xff\xff\xff\xff\x00\x00\x00\x00"
-
-
-class WireError(Exception):
-    """A body is not what a service sends: cut, damaged, reordered, or not the answer to the question."""
-
-
-class WireVersionError(WireError):
-    """The service speaks another version of the contract; asking again will not help."""
-
-    def __init__(self, version: str) -> None:
-        self.version = version
-        super().__init__(
-            f"The service sends version {version} of the triplet format, this client reads {VERSION}. "
-            "Install the same version of affinity-graph on both sides."
-        )
+"""The marker at the end of an Arrow stream. Without this check, a body that was cut just before it would look whole."""
+STREAM_OVERHEAD = 16_384
+"""Bytes of an Arrow stream beside its record batch and metadata, at most."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Body:
-    """What a body says: rows of a schema, the snapshot and the query that they answer, and their digest."""
+    """The contents of a body: the rows, the snapshot and the query that they answer, and the digest."""
 
     rows: pa.RecordBatch
     snapshot: str
@@ -57,11 +45,11 @@ class Body:
 
 
 def encode_rows(rows: pa.RecordBatch, snapshot: str, query: Mapping[str, Any]) -> tuple[memoryview, str]:
-    """The body of a response, and its content digest. The same rows always give the same bytes."""
-    about = {"version": VERSION, "snapshot": snapshot, "query": json.dumps(dict(query), sort_keys=True)}
-    digest = _digest(about, rows)
-    rows = rows.replace_schema_metadata({**about, "digest": digest})
-    body = pa.allocate_buffer(pa.ipc.get_record_batch_size(rows) + 16_384 + _metadata_size(rows))
+    """Return the body of a response, and its digest. The same rows always give the same bytes."""
+    metadata = {"version": VERSION, "snapshot": snapshot, "query": json.dumps(dict(query), sort_keys=True)}
+    digest = _digest(metadata, rows)
+    rows = rows.replace_schema_metadata({**metadata, "digest": digest})
+    body = pa.allocate_buffer(pa.ipc.get_record_batch_size(rows) + STREAM_OVERHEAD + _metadata_size(rows))
     sink = pa.FixedSizeBufferWriter(body)
     with pa.ipc.new_stream(sink, rows.schema) as stream:
         stream.write_batch(rows)
@@ -69,32 +57,32 @@ def encode_rows(rows: pa.RecordBatch, snapshot: str, query: Mapping[str, Any]) -
 
 
 def decode_rows(body: bytes | memoryview, schema: pa.Schema) -> Body:
-    """What a body of this schema says.
+    """Decode a body whose columns are those of `schema`, or raise: a part of a body is never returned.
 
-    Raises WireVersionError where the service is of another version, and WireError where the body was cut, damaged or
-    reordered: a part of it is never returned.
+    Raises WireVersionError if the service uses another version of the format, and WireError if the body is cut,
+    damaged or reordered.
     """
     rows = _read(body, schema)
     try:
-        about = {key.decode(): value.decode() for key, value in rows.schema.metadata.items()}
-        digest = about.pop("digest")
-        if digest != _digest(about, rows):
-            raise WireError("The body does not have the digest that it promises: its content was damaged.")
-        query = json.loads(about["query"])
+        metadata = {key.decode(): value.decode() for key, value in rows.schema.metadata.items()}
+        digest = metadata.pop("digest")
+        if digest != _digest(metadata, rows):
+            raise WireError("The body does not match its digest: its content was damaged.")
+        query = json.loads(metadata["query"])
         if not isinstance(query, dict):
-            raise ValueError("its query is none")
-        return Body(rows, about["snapshot"], query, digest)
+            raise ValueError("its query is not an object")
+        return Body(rows, metadata["snapshot"], query, digest)
     except (KeyError, ValueError, RecursionError) as error:
         raise WireError(f"The body contradicts itself: {error}.") from error
 
 
 def to_rows(columns: Mapping[str, Any], schema: pa.Schema) -> pa.RecordBatch:
-    """Columns by name as rows of the schema."""
+    """Convert columns, by name, to rows of the schema."""
     return pa.record_batch([_array(columns[field.name], field.type) for field in schema], schema=schema)
 
 
 def to_binary(images: Sequence[bytes | memoryview]) -> pa.Array:
-    """The images as a column, put together at once."""
+    """Join the images to one column, with one copy of their bytes."""
     ends = array("i", accumulate(map(len, images), initial=0))
     return pa.Array.from_buffers(pa.binary(), len(images), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(images))])
 
@@ -105,39 +93,39 @@ def _array(values: Any, type: pa.DataType) -> pa.Array:
 
 def _read(body: bytes | memoryview, schema: pa.Schema) -> pa.RecordBatch:
     if bytes(body[-len(END_OF_STREAM) :]) != END_OF_STREAM:
-        raise WireError(f"The body of {len(body)} bytes was cut: it does not end as an Arrow stream ends.")
+        raise WireError(f"The body of {len(body)} bytes was cut: the marker at the end of an Arrow stream is missing.")
     try:
         source = pa.BufferReader(body)
         with pa.ipc.open_stream(source) as stream:
             version = (stream.schema.metadata or {}).get(b"version", b"(none)").decode()
             if version != VERSION:
-                raise WireVersionError(version)
+                raise WireVersionError(version, VERSION)
             rows = stream.read_next_batch()
-            # Before anything looks inside: offsets of a damaged body may point anywhere.
+            # Check this before any value is read: the offsets of a damaged body may point outside its buffers.
             rows.validate(full=True)
-            whole = next(iter(stream), None) is None and source.tell() == len(body)
+            is_whole = next(iter(stream), None) is None and source.tell() == len(body)
     except (pa.ArrowException, OSError, StopIteration, UnicodeDecodeError) as error:
         raise WireError(f"The body of {len(body)} bytes is not one whole Arrow stream: {error}.") from error
-    if not whole or not rows.schema.equals(schema, check_metadata=False):
-        raise WireError("The body is an Arrow stream, but not one batch of this version's columns.")
+    if not is_whole or not rows.schema.equals(schema, check_metadata=False):
+        raise WireError("The body is an Arrow stream, but not one record batch with the columns of this version.")
     return rows
 
 
-def _digest(about: Mapping[str, str], rows: pa.RecordBatch) -> str:
-    """SHA-256 over the metadata and, column by column, over all values; an image goes in as its length and CRC-32.
+def _digest(metadata: Mapping[str, str], rows: pa.RecordBatch) -> str:
+    """Compute SHA-256 over the metadata and, column by column, all values; of an image its length and CRC-32.
 
-    The checksum of each image is what a batch can afford: SHA-256 over all their bytes takes longer than everything
-    else that either side does.
+    A checksum of each image is what a batch can afford: SHA-256 over the bytes of all images takes longer than all
+    other work of either side.
     """
-    hasher = hashlib.sha256(json.dumps(about, sort_keys=True).encode())
+    hasher = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     for column in rows.columns:
-        for part in _parts(column):
+        for part in _hashed_parts(column):
             hasher.update(part)
     return hasher.hexdigest()
 
 
-def _parts(column: pa.Array) -> Iterator[bytes | memoryview]:
-    """The values of a column without Arrow's padding, after where each of them ends if they vary in length."""
+def _hashed_parts(column: pa.Array) -> Iterator[bytes | memoryview]:
+    """Yield the offsets of values of varying length, then the values, both without Arrow's padding."""
     _, *buffers = column.buffers()
     values = memoryview(buffers[-1] or b"")
     if len(buffers) == 1:

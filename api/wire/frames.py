@@ -1,6 +1,6 @@
-"""The contract for whole frames: what context prediction is trained on (Doersch et al.; Sec. 4.2 mines with it).
+"""A batch of whole frames, as one Arrow stream: one row a frame (`arrow.py`).
 
-A body (`body.py`) is one record batch, a row a frame.
+Context prediction trains on whole frames (Doersch et al.; Sec. 4.2).
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FrameBatch:
-    """N whole frames, JPEG, as they stand at `position[i]` of the snapshot's order of frames.
+    """N whole frames as JPEGs; frame i stands at `position[i]` of the snapshot's order of frames.
 
-    `frame_id` is `<video>-<frame>`. `digest` is filled in by `decode`.
+    `frame_id` is `<video>-<frame>`. `decode_frames` fills in `digest`.
     """
 
     snapshot: str
@@ -44,22 +44,22 @@ class FrameBatch:
         return len(self.position)
 
 
-def encode(batch: FrameBatch) -> tuple[memoryview, str]:
-    """The body of a response, and its content digest. The same batch always gives the same bytes."""
+def encode_frames(batch: FrameBatch) -> tuple[memoryview, str]:
+    """Return the body of a response, and its digest. The same batch always gives the same bytes."""
     columns = {name: getattr(batch, name) for name in ("position", "epoch", "frame_id")}
     rows = to_rows({**columns, "jpeg": to_binary(batch.images)}, SCHEMA)
     return encode_rows(rows, batch.snapshot, batch.query)
 
 
-def decode(body: bytes | memoryview) -> FrameBatch:
-    """The frames that a body carries. Raises as `decode_rows` does: a part of a batch is never returned."""
-    read = decode_rows(body, SCHEMA)
+def decode_frames(body: bytes | memoryview) -> FrameBatch:
+    """Decode a body. Raises as `decode_rows` does."""
+    decoded = decode_rows(body, SCHEMA)
     return FrameBatch(
-        snapshot=read.snapshot,
-        query=read.query,
-        position=read.rows["position"].to_numpy().copy(),
-        epoch=read.rows["epoch"].to_numpy().copy(),
-        frame_id=read.rows["frame_id"].to_pylist(),
-        images=read.rows["jpeg"].to_pylist(),
-        digest=read.digest,
+        snapshot=decoded.snapshot,
+        query=decoded.query,
+        position=decoded.rows["position"].to_numpy().copy(),
+        epoch=decoded.rows["epoch"].to_numpy().copy(),
+        frame_id=decoded.rows["frame_id"].to_pylist(),
+        images=decoded.rows["jpeg"].to_pylist(),
+        digest=decoded.digest,
     )

@@ -1,7 +1,7 @@
-"""The contract between the service and whoever trains: one batch of pairs as one Arrow stream.
+"""A batch of triplets, as one Arrow stream: one row a pair (`arrow.py`).
 
-A body (`body.py`) is one record batch, a row a pair. `negative` indexes the 2·N images of the batch (the anchors,
-then the positives); -1 says that the row brings its own in `negative_jpeg`.
+`negative` indexes the 2·N images of the batch (the anchors, then the positives); −1 means that the row has its own
+negative in `negative_jpeg`.
 """
 
 from __future__ import annotations
@@ -15,20 +15,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from api.wire.arrow import (
-    END_OF_STREAM,
-    MEDIA_TYPE,
-    VERSION,
-    Body,
-    WireError,
-    WireVersionError,
-    decode_rows,
-    encode_rows,
-    to_binary,
-    to_rows,
-)
-
-__all__ = ["END_OF_STREAM", "MEDIA_TYPE", "SCHEMA", "VERSION", "TripletBatch", "WireError", "WireVersionError"]
+from api.wire.arrow import Body, decode_rows, encode_rows, to_binary, to_rows
+from api.wire.errors import WireError
 
 SCHEMA = pa.schema(
     [
@@ -51,10 +39,10 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TripletBatch:
-    """N triplets and their images. Row i is the pair at `position[i]`, and its negative.
+    """N triplets and their images. Row i is the pair at `position[i]`, with its negative.
 
-    `images` are JPEGs: N anchors, N positives, then the negatives that are neither; `negative_idx` (int64, N)
-    indexes them, and its extra negatives come in row order. `digest` is filled in by `decode`.
+    `images` are JPEGs: N anchors, N positives, then, in row order, the negatives that are neither. `negative_idx`
+    (int64, N) indexes `images`. `decode_triplets` fills in `digest`.
     """
 
     snapshot: str
@@ -84,24 +72,24 @@ class TripletBatch:
         return self.anchor_idx + len(self)
 
 
-def encode(batch: TripletBatch) -> tuple[memoryview, str]:
-    """The body of a response, and its content digest. The same batch always gives the same bytes."""
+def encode_triplets(batch: TripletBatch) -> tuple[memoryview, str]:
+    """Return the body of a response, and its digest. The same batch always gives the same bytes."""
     return encode_rows(_to_rows(batch), batch.snapshot, batch.query)
 
 
-def decode(body: bytes | memoryview) -> TripletBatch:
-    """The batch that a body carries. Raises as `decode_rows` does: a part of a batch is never returned."""
-    read = decode_rows(body, SCHEMA)
+def decode_triplets(body: bytes | memoryview) -> TripletBatch:
+    """Decode a body. Raises as `decode_rows` does."""
+    decoded = decode_rows(body, SCHEMA)
     try:
-        return _from_rows(read)
+        return _from_rows(decoded)
     except ValueError as error:
         raise WireError(f"The body contradicts itself: {error}.") from error
 
 
 def _to_rows(batch: TripletBatch) -> pa.RecordBatch:
     num_pairs = len(batch)
-    extra = batch.negative_idx >= 2 * num_pairs
-    own = to_binary(batch.images[2 * num_pairs :])
+    is_extra = batch.negative_idx >= 2 * num_pairs
+    extra_images = to_binary(batch.images[2 * num_pairs :])
     columns = {
         "position": batch.position,
         "epoch": batch.epoch,
@@ -112,10 +100,10 @@ def _to_rows(batch: TripletBatch) -> pa.RecordBatch:
         "positive_group": batch.positive_group,
         "anchor_jpeg": to_binary(batch.images[:num_pairs]),
         "positive_jpeg": to_binary(batch.images[num_pairs : 2 * num_pairs]),
-        "negative": np.where(extra, -1, batch.negative_idx).astype(np.int32),
+        "negative": np.where(is_extra, -1, batch.negative_idx).astype(np.int32),
         "negative_id": batch.negative_id,
         "negative_group": batch.negative_group,
-        "negative_jpeg": own.take(pa.array(batch.negative_idx - 2 * num_pairs, mask=~extra)),
+        "negative_jpeg": extra_images.take(pa.array(batch.negative_idx - 2 * num_pairs, mask=~is_extra)),
     }
     return to_rows(columns, SCHEMA)
 
@@ -124,15 +112,15 @@ def _from_rows(body: Body) -> TripletBatch:
     rows = body.rows
     num_pairs = rows.num_rows
     negative_idx = rows["negative"].to_numpy().astype(np.int64)
-    own = rows["negative_jpeg"].is_valid().to_numpy(zero_copy_only=False)
-    known = (negative_idx >= -1) & (negative_idx < 2 * num_pairs)
-    if not known.all() or not np.array_equal(own, negative_idx == -1):
-        raise ValueError("a negative is neither an image of the batch nor sent along")
-    negative_idx[own] = 2 * num_pairs + np.arange(own.sum())
+    is_extra = rows["negative_jpeg"].is_valid().to_numpy(zero_copy_only=False)
+    is_in_range = (negative_idx >= -1) & (negative_idx < 2 * num_pairs)
+    if not is_in_range.all() or not np.array_equal(is_extra, negative_idx == -1):
+        raise ValueError("a negative is neither an image of the batch nor in its own row")
+    negative_idx[is_extra] = 2 * num_pairs + np.arange(is_extra.sum())
     return TripletBatch(
         snapshot=body.snapshot,
         query=body.query,
-        # Copies, as all else here is: a batch must not keep its whole body alive.
+        # All values are copies: a batch must not keep its whole body in memory.
         position=rows["position"].to_numpy().copy(),
         epoch=rows["epoch"].to_numpy().copy(),
         images=[

@@ -1,8 +1,9 @@
-"""Pairs of images read by loaders that train from files, for the service to be measured beside.
+"""Read pairs of images with loaders of files, to compare the service with them.
 
-A script of its own, in an environment of its own (`make bench-loaders`): it knows nothing of the project.
-`write NAME PAIRS FOLDER` writes the pairs of a pickle for one loader. `read NAME FOLDER` reads them, over and over, as
-fast as it can: each line of its input says for how many seconds, each of its output how many pairs that were.
+A script with an environment of its own (`make bench-loaders`), which imports nothing of the project.
+`write NAME PAIRS FOLDER` writes the pairs of a pickle in the format of a loader. `read NAME FOLDER` reads them again
+and again as fast as possible: a line of input is a number of seconds, a line of output the number of pairs read in that
+time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""Memory of the service that no file stands for: over 10,000 batches, with 64 readers at a time, and with readers that
-do not read.
+"""Anonymous memory of the service: over 10,000 batches, with 64 concurrent readers, and with readers that do not read.
 
-`AFFINITY_BENCH_BATCHES` batches (10,000 where it is not set): `make bench-memory BATCHES=1000`.
+`AFFINITY_BENCH_BATCHES` sets the number of batches (default 10,000): `make bench-memory BATCHES=1000`.
 """
 
 from __future__ import annotations
@@ -23,19 +22,18 @@ import numpy as np
 import pytest
 import urllib3
 
-from api.client.http import TripletClient
-from api.client.stream import TripletStream
-from api.wire import triplets as triplet_wire
+from api.client import TripletClient, TripletStream
+from api.wire.arrow import MEDIA_TYPE
 from benchmarks.graphs import Shape, publish_with_pixels
 from tests.conftest import Graph, end, free_port, neo4j, open_graph, wait_until_ready
 
 BATCHES = int(os.environ.get("AFFINITY_BENCH_BATCHES") or 10_000)
 WARM = 1_000
-"""Batches until what is kept of the graph fills the memory that it is given."""
+"""Batches after which the cache is full."""
 CACHE = 2**24
 READERS = 64
 WITHIN = 1.1
-"""How much of its level after that the service may take."""
+"""Largest memory, as a multiple of the memory after those batches."""
 PATCHES = 10_000
 LOOK_EVERY = 100
 LARGEST = 4096
@@ -54,7 +52,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
 
 @contextmanager
 def serving(graph: Graph, *options: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A service that keeps little of the graph, and its process."""
+    """Run a service with a small cache; yield its address and its process."""
     port = free_port()
     process = graph.start("serve", "--port", str(port), *options, AFFINITY_CACHE_BYTES=str(CACHE))
     url = f"http://127.0.0.1:{port}"
@@ -65,8 +63,8 @@ def serving(graph: Graph, *options: str) -> Iterator[tuple[str, subprocess.Popen
         end(process)
 
 
-def own(process: subprocess.Popen[str]) -> float:
-    """MiB of a process that no file stands for: what it has mapped of the archive is not counted."""
+def anonymous_memory(process: subprocess.Popen[str]) -> float:
+    """Return the anonymous memory of a process in MiB, which excludes mapped files such as the archive."""
     found = re.search(r"RssAnon:\s*(\d+)", Path(f"/proc/{process.pid}/status").read_text())
     assert found
     return int(found[1]) / 1024
@@ -78,11 +76,11 @@ def test_ten_thousand_batches(graph: Graph) -> None:
         with TripletStream(client, snapshot) as stream:
             for _ in islice(stream, WARM):
                 pass
-            level, seen = own(process), []
+            level, seen = anonymous_memory(process), []
             begun = time.perf_counter()
             for number, _ in enumerate(islice(stream, BATCHES)):
                 if number % LOOK_EVERY == 0:
-                    seen.append(own(process))
+                    seen.append(anonymous_memory(process))
             seconds = time.perf_counter() - begun
         quarters = ", ".join(f"{max(quarter):.1f}" for quarter in np.array_split(seen, 4))
         print(
@@ -105,12 +103,12 @@ def test_many_readers(graph: Graph) -> None:
                 client.triplets(snapshot, position=next(positions), **query)
 
         def round() -> float:
-            """All readers take some batches; what the service held at the most."""
+            """Take some batches with all readers; return the peak memory of the service."""
             with ThreadPoolExecutor(READERS) as threads:
                 pulls = [threads.submit(pull, client) for client in clients]
                 most = 0.0
                 while not all(one.done() for one in pulls):
-                    most = max(most, own(process))
+                    most = max(most, anonymous_memory(process))
                     time.sleep(0.02)
                 for one in pulls:
                     one.result()
@@ -123,23 +121,21 @@ def test_many_readers(graph: Graph) -> None:
 
 
 def test_readers_that_do_not_read(graph: Graph) -> None:
-    """As many answers wait as there are places; all else is sent away."""
+    """Only `--in-flight` answers wait in memory; other requests are refused."""
     places, sleepers = 2, 16
     path = f"/v1/snapshots/{graph.store.snapshot('latest').id}/triplets?count={LARGEST}"
     with serving(graph, "--in-flight", str(places)) as (url, process), ExitStack() as stack:
-        answer = urllib3.request("GET", url + path, headers={"Accept": triplet_wire.MEDIA_TYPE})
+        answer = urllib3.request("GET", url + path, headers={"Accept": MEDIA_TYPE})
         assert answer.status == 200
         body = len(answer.data) / MEBI
-        level = own(process)
+        level = anonymous_memory(process)
         port = urlsplit(url).port
         for number in range(sleepers):
             sleeper = stack.enter_context(socket.create_connection(("127.0.0.1", port or 0)))
-            request = (
-                f"GET {path}&seed={number} HTTP/1.1\r\nHost: localhost\r\nAccept: {triplet_wire.MEDIA_TYPE}\r\n\r\n"
-            )
+            request = f"GET {path}&seed={number} HTTP/1.1\r\nHost: localhost\r\nAccept: {MEDIA_TYPE}\r\n\r\n"
             sleeper.sendall(request.encode())
             time.sleep(1)
-        most = own(process)
+        most = anonymous_memory(process)
         refused = urllib3.request("GET", f"{url}/v1/snapshots", retries=False)
         print(
             f"\n{sleepers} readers that do not read {body:.1f} MiB each, {places} places: "

@@ -1,4 +1,4 @@
-"""Batches a second over HTTP, beside a static body of the same size in the same run; pairs, beside loaders of files.
+"""Batches a second over HTTP, compared with a static body of the same size; pairs, compared with loaders of files.
 
 The loaders need an environment of their own, whose Python is `AFFINITY_BENCH_LOADERS`: `make bench-loaders`.
 """
@@ -21,8 +21,10 @@ import numpy as np
 import pytest
 import urllib3
 
-from api.client.http import TripletClient
-from api.wire import triplets as triplet_wire
+from api.client import TripletClient
+from api.wire.arrow import MEDIA_TYPE
+from api.wire.query import DEFAULT_MIX
+from api.wire.triplets import TripletBatch, decode_triplets
 from benchmarks.api import loaders
 from benchmarks.graphs import Shape, publish_with_pixels
 from benchmarks.rates import interleaved_rates, print_rates, print_ratios
@@ -32,9 +34,8 @@ LOADERS = os.environ.get("AFFINITY_BENCH_LOADERS")
 PATCHES = 20_000
 PAIRS = 100
 STORED = 10_000
-"""Pairs that the loaders have on disk."""
-MIX = "transitive:7,intra:2"
-ARROW = {"Accept": triplet_wire.MEDIA_TYPE}
+"""Pairs that the loaders read from disk."""
+ARROW = {"Accept": MEDIA_TYPE}
 CLIENTS = (1, 4, 16)
 ROUNDS = 9
 STATIC = """
@@ -50,7 +51,7 @@ uvicorn.run(app, port=int(sys.argv[2]), log_level="error", access_log=False)
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Graph]:
-    """10,000 tracks and 50,000 INTER edges, with pixels."""
+    """A graph of 10,000 tracks and 50,000 INTER edges, with images."""
     root = tmp_path_factory.mktemp("large")
     with neo4j(root / "neo4j") as server:
         graph = open_graph(root, server)
@@ -67,7 +68,7 @@ def live(large: Graph) -> Iterator[str]:
 
 @contextmanager
 def static(body: bytes, folder: Path) -> Iterator[str]:
-    """The address of a body that is always the same."""
+    """Serve a body that never changes, and yield its address."""
     (folder / "body").write_bytes(body)
     port = free_port()
     process = subprocess.Popen([sys.executable, "-c", STATIC, str(folder / "body"), str(port)], text=True)
@@ -79,7 +80,7 @@ def static(body: bytes, folder: Path) -> Iterator[str]:
 
 
 def burst(get: Callable[[], object], clients: int, seconds: list[float]) -> float:
-    """How many answers this many clients get in a second; `seconds` takes up how long each of them took."""
+    """Return how many answers the clients get in a second, and append the time of each answer to `seconds`."""
     stop = time.perf_counter() + 1.0
 
     def pull() -> None:
@@ -97,7 +98,7 @@ def burst(get: Callable[[], object], clients: int, seconds: list[float]) -> floa
 
 def test_batches_a_second(large: Graph, live: str, tmp_path: Path) -> None:
     snapshot = large.store.snapshot("latest").id
-    address = f"{live}/v1/snapshots/{snapshot}/triplets?seed=0&mix={MIX}&count={PAIRS}"
+    address = f"{live}/v1/snapshots/{snapshot}/triplets?seed=0&mix={DEFAULT_MIX}&count={PAIRS}"
     positions = count(0, PAIRS)
     with ExitStack() as stack:
         http = stack.enter_context(urllib3.PoolManager(maxsize=16))
@@ -129,7 +130,7 @@ def test_batches_a_second(large: Graph, live: str, tmp_path: Path) -> None:
     for name, taken in seconds.items():
         half, most = np.percentile(taken, [50, 99]) * 1e3
         print(f"  {name}: p50 {half:.2f} ms, p99 {most:.2f} ms")
-    images = sum(map(len, triplet_wire.decode(body).images))
+    images = sum(map(len, decode_triplets(body).images))
     print(f"  {len(body) / images:.4f} bytes on the wire for each of an image")
 
 
@@ -139,9 +140,9 @@ def test_pairs_a_second_beside_loaders_of_files(large: Graph, live: str, tmp_pat
     positions = count(0, PAIRS)
     with TripletClient(live) as client, ExitStack() as stack:
 
-        def batch() -> triplet_wire.TripletBatch:
+        def batch() -> TripletBatch:
             query = {"seed": 0, "negatives": "batch", "position": next(positions), "count": PAIRS}
-            return client.triplets(snapshot, mix=MIX, **query)  # type: ignore[arg-type]
+            return client.triplets(snapshot, mix=DEFAULT_MIX, **query)  # type: ignore[arg-type]
 
         pairs: loaders.Pairs = []
         while len(pairs) < STORED:
@@ -157,7 +158,7 @@ def test_pairs_a_second_beside_loaders_of_files(large: Graph, live: str, tmp_pat
 
 @contextmanager
 def reading(name: str, folder: Path) -> Iterator[Callable[[], float]]:
-    """How many pairs a loader gives in a second."""
+    """Start a loader; yield a function that returns how many pairs it reads in a second."""
     assert LOADERS
     script, stored = Path(loaders.__file__), folder / name
     stored.mkdir()
@@ -169,17 +170,17 @@ def reading(name: str, folder: Path) -> Iterator[Callable[[], float]]:
         stderr=subprocess.DEVNULL,
         text=True,
     )
-    asked, said = process.stdin, process.stdout
-    assert asked and said
+    commands, results = process.stdin, process.stdout
+    assert commands and results
 
     def work() -> float:
-        asked.write("1.0\n")
-        asked.flush()
-        return float(said.readline())
+        commands.write("1.0\n")
+        commands.flush()
+        return float(results.readline())
 
     try:
         yield work
     finally:
-        asked.close()
+        commands.close()
         process.wait(30)
-        said.close()
+        results.close()

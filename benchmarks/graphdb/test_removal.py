@@ -1,8 +1,8 @@
 """Measure the time and memory that it takes to forget a video, to prune, and to rewrite a shard.
 
-`AFFINITY_BENCH_PATCHES` patches (default: 20,000): `make bench-removal PATCHES=262144`, as many as a full shard can
-hold. Images are tiny, so that the cost of a shard is that of its number of images. The successors of snapshots have
-tracks only: other benchmarks measure the cost of clustering.
+`AFFINITY_BENCH_PATCHES` patches (default: 20,000); `make bench-removal PATCHES=262144` fills a shard. Images are tiny:
+the number of images decides the cost of a shard. The successors of snapshots have tracks only: the benchmarks of
+clustering measure the cost of clustering.
 """
 
 from __future__ import annotations
@@ -29,10 +29,11 @@ from graphdb.model import Track
 from graphdb.server.local import LocalServer
 from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import RemovalStore
+from ingest.context import Context
 from ingest.engine.local import LocalEngine
-from ingest.progress import Report
-from ingest.retention.forget import finish
-from ingest.retention.prune import carry_out, plan
+from ingest.report import Report
+from ingest.retention.forget import finish_forgetting
+from ingest.retention.prune import execute, make_plan
 from tests.conftest import Graph, neo4j, open_graph
 
 PATCHES = int(os.environ.get("AFFINITY_BENCH_PATCHES") or 20_000)
@@ -131,13 +132,14 @@ def test_pruning_and_forgetting(removal: Removal) -> None:
     fill(removal, shape)
     print(f"\n{shape.patches:,} patches of {shape.videos:,} videos in {shape.parents:,} parents")
     with removal.work() as (store, archive), LocalEngine(1) as engine:
+        context = Context(store, folder, archive, engine, removal.report)
         before = store.counts()["inter"]
         with removal.stage("prune", before // 2, "INTER"):
-            carry_out(plan(store, folder, keep=1), store, folder, archive, removal.report)
+            execute(make_plan(store, folder, keep=1), context)
         assert before // 3 < store.counts()["inter"] < 2 * before // 3
         store.begin_forgetting([f"{0:016x}"])
         with removal.stage("forget a video", shape.patches, "patches stay"):
-            finish(store, folder, archive, engine, removal.report)
+            finish_forgetting(context)
         assert store.counts()["patches"] == shape.patches - 2 * shape.tracks_a_video
         assert dead_bytes(store) == {}
 

@@ -1,4 +1,4 @@
-"""Measure how fast Cypher samples INTER edges with the images of a pair, also in a large graph.
+"""Measure how fast Cypher samples INTER edges with the images of a pair, and whether the size of the graph matters.
 
 `AFFINITY_BENCH_EDGES` INTER edges, besides 100,000: `make bench-sampling EDGES=1000000`.
 """

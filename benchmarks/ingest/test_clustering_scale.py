@@ -20,9 +20,9 @@ import psutil
 
 from benchmarks.memory import PeakMemory, cpu_seconds
 from graphdb.model import InterEdges, parent_id, start_id
-from ingest.clustering.cluster_model import ClusterModel, fit_path, make_fit, sample, save_fit
+from ingest.clustering.cluster_model import ClusterModel, fit_cluster_model, model_path, sample_starts, save_model
 from ingest.clustering.kmeans import UNCLUSTERED
-from ingest.clustering.tasks import LinkTask, Member, link, place, place_tasks
+from ingest.clustering.tasks import LinkTask, Member, assign_tasks, assign_videos, link_parent
 from ingest.engine.local import LocalEngine
 from ingest.features.storage import features_path, read_rows
 from ingest.settings import ClusterSettings
@@ -63,16 +63,18 @@ class World:
 
 def sample_fit(folder: Path, videos: int) -> ClusterModel:
     """Fit the cluster model to a sample; only the sample is read."""
-    wanted = [(f"{row // PER_VIDEO:016x}", row % PER_VIDEO) for row in sample(videos * PER_VIDEO, SETTINGS).tolist()]
+    wanted = [
+        (f"{row // PER_VIDEO:016x}", row % PER_VIDEO) for row in sample_starts(videos * PER_VIDEO, SETTINGS).tolist()
+    ]
     ids = [f"{video}-{row}" for video, row in wanted]
-    return make_fit(ids, read_rows(folder, EXTRACTOR, wanted), EXTRACTOR, SETTINGS)
+    return fit_cluster_model(ids, read_rows(folder, EXTRACTOR, wanted), EXTRACTOR, SETTINGS)
 
 
 def assigned(engine: LocalEngine, folder: Path, fit: ClusterModel, videos: int) -> dict[int, list[Member]]:
     """Assign all starts; return the members of every parent, in id order."""
     members: dict[int, list[Member]] = defaultdict(list)
     names = [f"{number:016x}" for number in range(videos)]
-    for task, result in engine.map(place, place_tasks(names, fit.id, folder, folder, EXTRACTOR)):
+    for task, result in engine.map(assign_videos, assign_tasks(names, fit.id, folder, folder, EXTRACTOR)):
         assert not isinstance(result, Exception), result
         for video, numbers in zip(task.names, result, strict=True):
             for row, (id, parent) in enumerate(zip(ids_of(video), numbers, strict=True)):
@@ -82,7 +84,7 @@ def assigned(engine: LocalEngine, folder: Path, fit: ClusterModel, videos: int) 
 
 
 def linked(engine: LocalEngine, tasks: Iterable[LinkTask]) -> Iterator[InterEdges]:
-    for _, result in engine.map(link, tasks):
+    for _, result in engine.map(link_parent, tasks):
         assert isinstance(result, InterEdges), result
         yield result
 
@@ -114,7 +116,7 @@ def test_assigning_and_linking(tmp_path: Path) -> None:
             World().write(tmp_path, videos)
         with timed("(fit)", SETTINGS.points * PARENTS, seconds):
             fit = sample_fit(tmp_path, videos)
-            assert save_fit(tmp_path, fit) == fit_path(tmp_path, fit.id)
+            assert save_model(tmp_path, fit) == model_path(tmp_path, fit.id)
         cluster(tmp_path, fit, videos, seconds)
     finally:
         for file in (tmp_path / EXTRACTOR).glob("*.npy"):
@@ -126,8 +128,8 @@ def cluster(folder: Path, fit: ClusterModel, videos: int, seconds: dict[str, flo
         with timed("assign", STARTS, seconds):
             members = assigned(engine, folder, fit, videos)
         tasks = [
-            # `originals` is given, so that signatures of copies are not searched.
-            LinkTask(parent_id(fit.id, number), str(number), of, folder, folder, folder, fit.id, originals={})
+            # `canonical` is given, so that signatures of copies are not searched.
+            LinkTask(parent_id(fit.id, number), str(number), of, folder, folder, folder, fit.id, canonical={})
             for number, of in members.items()
         ]
         with timed("link", STARTS, seconds):
@@ -135,7 +137,7 @@ def cluster(folder: Path, fit: ClusterModel, videos: int, seconds: dict[str, flo
                 inter.parent: (len(inter.edges), len(inter.children), content(inter)) for inter in linked(engine, tasks)
             }
     sizes = [len(each) for each in members.values()]
-    edges, children = (sum(each[position] for each in found.values()) for position in (0, 1))
+    edges, children = (sum(int(each[position]) for each in found.values()) for position in (0, 1))
     print(f"  {edges:,} edges and {children:,} children in {len(found):,} parents,")
     print(f"  which have {min(sizes):,} to {max(sizes):,} starts")
     print(f"  {memory.total:,.0f} MiB peak, {memory.largest:,.0f} MiB the largest process; without page cache")

@@ -32,11 +32,11 @@ def test_kills_at_random_moments(runs: Runs, clips: list[Path]) -> None:
     runs.prepare(clips[:20])
     alone = runs.train("alone")
     killed = runs.train("killed", plan(SEED, KILLS, ("train", "serve", "neo4j")))
-    said = runs.supervisor.kills
+    kills = runs.supervisor.kills
     print(
-        f"\n{len(said)} kills in a run of {STEPS} steps ({dict(Counter(said))}, seed {SEED}): "
+        f"\n{len(kills)} kills in a run of {STEPS} steps ({dict(Counter(kills))}, seed {SEED}): "
         f"{killed:.0f} s, {alone:.0f} s without"
     )
-    assert len(said) == KILLS
+    assert len(kills) == KILLS
     runs.assert_equal("killed", "alone")
     print("Every step trained on the pairs of the run that was left alone, to the same loss; the weights are equal.")

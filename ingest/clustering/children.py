@@ -1,4 +1,4 @@
-"""TODO."""
+"""Child clusters and INTER edges of one parent, from its features (Sec. 4.2), without the graph."""
 
 from __future__ import annotations
 
@@ -9,57 +9,65 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.clustering.cliques import UnitRows, cliques, exact_cosine, mutual_pairs, nearest, pairs_within
-from ingest.clustering.defaults import scaled_neighbors
-from ingest.clustering.kmeans import Stored, usable
+from ingest.clustering.cliques import (
+    UnitRows,
+    cliques,
+    exact_cosine,
+    mutual_neighbor_pairs,
+    nearest_neighbors,
+    pairs_within,
+)
+from ingest.clustering.defaults import default_neighbors
+from ingest.clustering.kmeans import FeatureArray, usable_rows
 from ingest.features.base import normalize
 from ingest.settings import ClusterSettings
 
 IN_MEMORY = 256 << 20
-"""Competing rows of a parent up to so many bytes are kept in single precision, more are converted over and over."""
+"""Bytes. Eligible rows of a parent up to this size are normalized once; more are normalized each time they are read."""
 
 
 @dataclass(frozen=True, eq=False)
-class Linked:
-    """One parent's result, in rows of the input: `edges` E×2 and `children` C×group by ascending id."""
+class ChildClusters:
+    """The result of one parent, in row numbers of its features: `edges` E×2 and `children` C×4, by ascending id."""
 
     edges: NDArray[np.int64]
     similarity: NDArray[np.float32]
     children: NDArray[np.int64]
 
 
-class Units:
-    """Chosen rows of stored features as unit rows in single precision, made from the stored ones when asked for."""
+def find_child_clusters(
+    ids: Sequence[str], videos: Sequence[str], features: FeatureArray, settings: ClusterSettings
+) -> ChildClusters:
+    """Find the child clusters and INTER edges of one parent; `ids`, `videos` and `features` N×D are of its members.
 
-    def __init__(self, stored: Stored, rows: NDArray[np.int64]) -> None:
-        self._stored = stored
-        self._rows = rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __getitem__(self, rows: slice | NDArray[np.int64], /) -> NDArray[np.float32]:
-        return normalize(self._stored[self._rows[rows]].astype(np.float32))
-
-
-def unit_rows(stored: Stored, rows: NDArray[np.int64]) -> UnitRows:
-    """All of them at once where they are few, else as they are asked for."""
-    units = Units(stored, rows)
-    return units[:] if 4 * len(rows) * stored.shape[1] <= IN_MEMORY else units
+    A child cluster is a clique of `settings.group` starts in the mutual k-nearest-neighbor graph. All its pairs are
+    edges. The order of the rows, the threads and the machine do not change the result. A parent that is too small for
+    a child cluster gives an empty result.
+    """
+    rows = eligible_rows(ids, videos, features, settings)
+    units = _unit_rows(features, rows)
+    if len(rows) <= settings.group:
+        return _with_edges(rows, np.empty((0, settings.group), np.int64), units)
+    k = settings.neighbors or default_neighbors(len(rows), settings.group)
+    pairs = mutual_neighbor_pairs(nearest_neighbors(units, k))
+    return _with_edges(rows, cliques(pairs, len(rows), settings.group), units)
 
 
 def eligible_rows(
-    ids: Sequence[str], videos: Sequence[str], features: Stored, settings: ClusterSettings
+    ids: Sequence[str], videos: Sequence[str], features: FeatureArray, settings: ClusterSettings
 ) -> NDArray[np.int64]:
-    """Rows of a parent that may become neighbors, by ascending id: usable, distinct, one a video unless allowed."""
-    order = np.asarray(sorted(np.flatnonzero(usable(features)).tolist(), key=ids.__getitem__), np.int64)
+    """Choose the rows of a parent that may become neighbors, by ascending id.
+
+    They are usable and distinct; one row a video, unless the settings allow more.
+    """
+    order = np.asarray(sorted(np.flatnonzero(usable_rows(features)).tolist(), key=ids.__getitem__), np.int64)
     if settings.same_video == "representative":
         order = _first_of_each(order, [videos[row] for row in order])
-    # Copies of one crop fill each other's lists of neighbors; as stored, they are equal to the bit.
+    # Equal crops would fill each other's lists of neighbors. Their stored features are bit-equal.
     return _first_of_each(order, [_content(features[row]) for row in order])
 
 
-def _content(row: Stored) -> bytes:
+def _content(row: FeatureArray) -> bytes:
     return blake2b(row.astype(np.float16, copy=False).data, digest_size=16).digest()
 
 
@@ -70,21 +78,27 @@ def _first_of_each(rows: NDArray[np.int64], keys: Sequence[object]) -> NDArray[n
     return np.asarray(list(first.values()), np.int64)
 
 
-def link_parent(ids: Sequence[str], videos: Sequence[str], features: Stored, settings: ClusterSettings) -> Linked:
-    """The child clusters and INTER edges of one parent: `ids`, `videos` and `features` (N×D) of its members.
+class LazyUnitRows:
+    """Chosen rows of stored features, normalized to unit length in single precision each time they are read."""
 
-    A child is a clique of `settings.group` in the mutual k-nearest-neighbor graph; all its pairs are edges.
-    Order of the rows, threads and machine make no difference. A parent too small for a child gives an empty result.
-    """
-    rows = eligible_rows(ids, videos, features, settings)
-    units = unit_rows(features, rows)
-    if len(rows) <= settings.group:
-        return _linked(rows, np.empty((0, settings.group), np.int64), units)
-    k = settings.neighbors or scaled_neighbors(len(rows), settings.group)
-    return _linked(rows, cliques(mutual_pairs(nearest(units, k)), len(rows), settings.group), units)
+    def __init__(self, features: FeatureArray, rows: NDArray[np.int64]) -> None:
+        self._features = features
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, rows: slice | NDArray[np.int64], /) -> NDArray[np.float32]:
+        return normalize(self._features[self._rows[rows]].astype(np.float32))
 
 
-def _linked(rows: NDArray[np.int64], children: NDArray[np.int64], units: UnitRows) -> Linked:
+def _unit_rows(features: FeatureArray, rows: NDArray[np.int64]) -> UnitRows:
+    """Normalize the rows at once where they fit into IN_MEMORY, else each time they are read."""
+    units = LazyUnitRows(features, rows)
+    return units[:] if 4 * len(rows) * features.shape[1] <= IN_MEMORY else units
+
+
+def _with_edges(rows: NDArray[np.int64], children: NDArray[np.int64], units: UnitRows) -> ChildClusters:
     edges = pairs_within(children)
     similarity = exact_cosine(units, edges[:, 0], edges[:, 1]).astype(np.float32)
-    return Linked(edges=rows[edges], similarity=similarity, children=rows[children])
+    return ChildClusters(edges=rows[edges], similarity=similarity, children=rows[children])

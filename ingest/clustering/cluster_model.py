@@ -1,7 +1,7 @@
-"""Fits: what whitening and k-means found, kept so that new videos are compared alike and join the same parents.
+"""ClusterModel: the fitted whitening and centroids, in a file, so that new videos join the same parents.
 
-A fit is one file named by its content. Its settings are the resolved ones, so that every later link of a parent
-uses the numbers that the fit was made with.
+The graph calls a cluster model a *fit*, and its files lie in the folder `fits`. A file is named by the model's id, a
+digest of its content. A model keeps its resolved settings, so every later link of a parent uses the same numbers.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from foundation.files import atomic_write
 from graphdb.model import digest
-from ingest.clustering.kmeans import Stored, fit_centroids
-from ingest.clustering.whitening import PCAWhitening, fit_projection
-from ingest.errors import DamagedFit
+from ingest.clustering.kmeans import FeatureArray, fit_centroids, resolved_parents, sample
+from ingest.clustering.whitening import PCAWhitening, fit_whitening
+from ingest.errors import DamagedClusterModel
 from ingest.settings import ClusterSettings
 
 
@@ -34,105 +34,102 @@ class ClusterModel:
     extractor: str
     inputs: str
     backend: str
-    projection: PCAWhitening | None = None
-    """What takes features D to the W dimensions that are compared; None: features are compared as they are."""
+    whitening: PCAWhitening | None = None
+    """Takes features of D dimensions to the W that are compared; None: features are compared as they are."""
 
     @cached_property
     def id(self) -> str:
-        """16 hex digits over what went in and what came out."""
-        # Kept: a thousand centroids take a tenth of a second, and every parent's task asks.
+        """16 hex digits over the inputs and the result."""
+        # Cached: the digest of a thousand centroids takes a tenth of a second, and the task of every parent needs it.
         values = digest(np.ascontiguousarray(self.centroids, "<f4").tobytes().hex())
-        projected = [self.projection.digest] if self.projection else []
-        return digest("fit", self.extractor, self.settings.digest, self.inputs, values, *projected)
+        whitening = [self.whitening.digest] if self.whitening else []
+        return digest("fit", self.extractor, self.settings.digest, self.inputs, values, *whitening)
 
-    def compared(self, features: Stored) -> Stored:
-        """Features N×D as clustering compares them, N×W. A row's answer does not depend on the other rows."""
-        return self.projection(features) if self.projection else features
-
-
-def sample(count: int, settings: ClusterSettings) -> NDArray[np.int64]:
-    """Which of `count` starts a fit is made from, ascending: a seeded choice of `points` a parent at most."""
-    if settings.parents is None:
-        raise ValueError("settings.parents is None: resolve it with ingest.scaling.scaled first")
-    most = settings.points * settings.parents
-    if count <= most:
-        return np.arange(count)
-    return np.sort(np.random.default_rng(settings.seed).choice(count, most, replace=False))
+    def transform(self, features: FeatureArray) -> FeatureArray:
+        """Turn features N×D into what clustering compares, N×W. The result of a row does not depend on other rows."""
+        return self.whitening(features) if self.whitening else features
 
 
-def make_fit(ids: Sequence[str], features: Stored, extractor: str, settings: ClusterSettings) -> ClusterModel:
-    """Fit projection and centroids for the starts `ids` (ascending), to the `features` N×D of a sample of them.
+def sample_starts(count: int, settings: ClusterSettings) -> NDArray[np.int64]:
+    """Choose which of `count` starts a model is fitted to, ascending: at most `settings.points` for each parent."""
+    return sample(np.arange(count), settings.points * resolved_parents(settings), settings.seed)
 
-    Raises NothingToCluster.
+
+def fit_cluster_model(
+    ids: Sequence[str], features: FeatureArray, extractor: str, settings: ClusterSettings
+) -> ClusterModel:
+    """Fit whitening and centroids for the starts `ids` (ascending) to the `features` N×D of a sample of them.
+
+    Raises IngestError where no feature is usable.
     """
     import faiss
 
-    projection = fit_projection(features, settings.whiten) if settings.whiten else None
-    if projection and not projection.dims:
-        # One start, or several that are equal: they vary along no axis, and are compared as they are.
-        projection = None
-    compared = projection(features) if projection else features
+    whitening = fit_whitening(features, settings.whiten) if settings.whiten else None
+    if whitening and not whitening.dims:
+        # One start, or several equal ones, vary along no axis. They are compared as they are.
+        whitening = None
     return ClusterModel(
-        centroids=fit_centroids(compared, settings),
+        centroids=fit_centroids(whitening(features) if whitening else features, settings),
         settings=settings,
         extractor=extractor,
         inputs=digest("starts", *ids),
         backend=f"faiss {faiss.__version__} {'gpu' if faiss.get_num_gpus() > 0 else 'cpu'}",
-        projection=projection,
+        whitening=whitening,
     )
 
 
-def fit_path(folder: Path, id: str) -> Path:
+def model_path(folder: Path, id: str) -> Path:
     return folder / f"{id}.npz"
 
 
-def save_fit(folder: Path, fit: ClusterModel) -> Path:
-    """Write the fit under its id; a reader sees all of the file or none. Raises CannotWrite."""
-    path = fit_path(folder, fit.id)
-    about = {"extractor": fit.extractor, "inputs": fit.inputs, "backend": fit.backend, "settings": asdict(fit.settings)}
-    projection = fit.projection or PCAWhitening(np.empty(0, np.float32), np.empty((0, 0), np.float32))
-    content = {"about": np.asarray(json.dumps(about)), "mean": projection.mean, "matrix": projection.matrix}
+def save_model(folder: Path, model: ClusterModel) -> Path:
+    """Write the model under its id, all of the file or nothing. Raises CannotWrite."""
+    path = model_path(folder, model.id)
+    about = {name: getattr(model, name) for name in ("extractor", "inputs", "backend")}
+    about["settings"] = asdict(model.settings)
+    whitening = model.whitening or PCAWhitening(np.empty(0, np.float32), np.empty((0, 0), np.float32))
+    content = {"about": np.asarray(json.dumps(about)), "mean": whitening.mean, "matrix": whitening.matrix}
     with atomic_write(path) as file:
-        np.savez(file, centroids=fit.centroids, allow_pickle=False, **content)
+        np.savez(file, centroids=model.centroids, allow_pickle=False, **content)
     return path
 
 
-def load_fit(folder: Path, id: str) -> ClusterModel:
-    """Read a fit. Raises DamagedFit if the file is missing, unreadable or does not hold what its name says."""
-    path = fit_path(folder, id)
+def load_model(folder: Path, id: str) -> ClusterModel:
+    """Read a model. Raises DamagedClusterModel where the file is missing, unreadable or not the content of this id."""
+    path = model_path(folder, id)
     try:
-        # Opened here: numpy leaves a file that it cannot read open.
+        # Opened here, because numpy does not close a file that it cannot read.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            projection = PCAWhitening(stored["mean"], stored["matrix"]) if stored["matrix"].size else None
-            fit = _fit(stored["centroids"], projection, json.loads(str(stored["about"])))
+            whitening = PCAWhitening(stored["mean"], stored["matrix"]) if stored["matrix"].size else None
+            model = _from_stored(stored["centroids"], whitening, json.loads(str(stored["about"])))
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
-        raise DamagedFit(path, str(error)) from error
-    if fit.id != id:
-        raise DamagedFit(path, f"its content has the id {fit.id}")
-    return fit
+        raise DamagedClusterModel(path, str(error)) from error
+    if model.id != id:
+        raise DamagedClusterModel(path, f"its content has the id {model.id}")
+    return model
+
+
+def _from_stored(centroids: NDArray[np.float32], whitening: PCAWhitening | None, about: dict[str, Any]) -> ClusterModel:
+    settings = ClusterSettings(**about["settings"])
+    return ClusterModel(centroids=centroids, whitening=whitening, **{**about, "settings": settings})
 
 
 @lru_cache(maxsize=1)
-def cached_fit(folder: Path, id: str) -> ClusterModel:
-    """`load_fit`, kept for the next task of a worker: a fit never changes under its id."""
-    return load_fit(folder, id)
+def cached_model(folder: Path, id: str) -> ClusterModel:
+    """`load_model`, cached for the next task of a worker: the model of an id never changes."""
+    return load_model(folder, id)
 
 
-def _fit(centroids: NDArray[np.float32], projection: PCAWhitening | None, about: dict[str, Any]) -> ClusterModel:
-    settings = ClusterSettings(**about["settings"])
-    return ClusterModel(centroids=centroids, projection=projection, **{**about, "settings": settings})
-
-
-def current_fit(folder: Path, key: str) -> ClusterModel | None:
-    """The fit in force under `key`, which stands for what was asked for; None where nothing was fitted yet."""
+def current_model(folder: Path, key: str) -> ClusterModel | None:
+    """Read the model in use under `key`, a digest of extractor and settings; None where none was fitted yet."""
     pointer = _pointer(folder, key)
-    return load_fit(folder, pointer.read_text(errors="replace").strip()) if pointer.exists() else None
+    return load_model(folder, pointer.read_text(errors="replace").strip()) if pointer.exists() else None
 
 
-def set_current_fit(folder: Path, key: str, fit: ClusterModel) -> None:
-    """Put a saved fit in force."""
+def set_current_model(folder: Path, key: str, model: ClusterModel) -> None:
+    """Use a saved model for new videos from now on."""
     with atomic_write(_pointer(folder, key)) as file:
-        file.write(f"{fit.id}\n".encode())
+        file.write(f"{model.id}\n".encode())
 
 
 def _pointer(folder: Path, key: str) -> Path:

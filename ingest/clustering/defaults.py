@@ -1,29 +1,30 @@
-"""The paper's numbers are for 100,000 videos; this is how they come down to the data at hand.
+"""Clustering settings for the data at hand. The paper's numbers are for 100,000 videos.
 
-| setting | paper | here, where it is not set |
+| setting | paper | default here |
 |---|---|---|
 | parents | 5000 | videos / 50, from 8 to 5000 |
 | members | 100 | starts / (4 × parents), from 12 to 100 |
-| neighbors | 10 | competing starts of the parent / 3, from 4 to 10 |
+| neighbors | 10 | eligible starts of the parent / 3, from 4 to 10 |
 
-Tried on labeled worlds of 250 and 630 videos: the purity of edges hardly depends on the number of parents (fewer
-are a little purer, so 50 videos share one, where the paper's proportion is 20). It does on k, which trades purity for
-number: an eighth of the competing starts leaves few edges, a half makes them less pure.
+These were tried on labeled sets of 250 and 630 videos. The purity of edges hardly depends on the number of parents.
+Fewer parents are a little purer: so 50 videos share one here, while 20 do in the paper. The purity does depend on k,
+which trades purity for the number of edges: an eighth of the eligible starts leaves few edges, a half makes them less
+pure.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ingest.settings import ClusterSettings
 
-PAPER = ClusterSettings(parents=5000, members=100, neighbors=10, same_video="allow", whiten=0)
+PAPER = ClusterSettings(parents=5000, members=100, neighbors=10)
 
 
-def scaled(settings: ClusterSettings, *, videos: int, starts: int, whiten: int = 0) -> ClusterSettings:
-    """`settings` with parents and members decided, and with what the extractor asks for in whitening.
+def resolve(settings: ClusterSettings, *, videos: int, starts: int, whiten: int = 0) -> ClusterSettings:
+    """Fill in the settings that are left open: parents and members by the size of the data, `whiten` by the extractor.
 
-    Neighbors are decided by each parent (scaled_neighbors).
+    `neighbors` stays open: it is chosen for each parent (`default_neighbors`).
     """
     parents = settings.parents or _clamp(videos // 50, 8, 5000)
     members = settings.members or _clamp(starts // (4 * parents), 12, 100)
@@ -31,38 +32,24 @@ def scaled(settings: ClusterSettings, *, videos: int, starts: int, whiten: int =
     return replace(settings, parents=parents, members=members, whiten=dims)
 
 
-def scaled_neighbors(competing: int, group: int = 4) -> int:
-    """k for a parent in which `competing` starts may become neighbors.
+def default_neighbors(eligible: int, group: int = 4) -> int:
+    """Choose k for a parent in which `eligible` starts may become neighbors.
 
-    Decided inside the parent, so that a new video changes no parent but those it touches.
+    k depends on this parent only, so a new video changes no parent but those that it joins.
     """
-    return max(_clamp(competing // 3, 4, 10), group - 1)
+    return max(_clamp(eligible // 3, 4, 10), group - 1)
 
 
 def _clamp(value: int, least: int, most: int) -> int:
     return max(least, min(value, most))
 
 
-@dataclass(frozen=True)
-class Choice:
-    """A line of the table that shows what was chosen beside what the paper used."""
-
-    setting: str
-    value: str
-    paper: str
-
-
-def describe(settings: ClusterSettings) -> list[Choice]:
-    """What a run uses beside the paper's value, for people to read; `settings` as `scaled` returned them."""
-    by_size = "4 to 10, by the parent's size"
-    return [
-        Choice("parents", str(settings.parents), f"{PAPER.parents}"),
-        Choice("members", str(settings.members), f"{PAPER.members}"),
-        Choice("neighbors", str(settings.neighbors or by_size), f"{PAPER.neighbors}"),
-        Choice("group", str(settings.group), f"{PAPER.group}"),
-        Choice("same_video", settings.same_video, f"not stated ({PAPER.same_video})"),
-        Choice("seed", str(settings.seed), "not stated"),
-        Choice("iterations", str(settings.iterations), "not stated"),
-        Choice("points", str(settings.points), "not stated"),
-        Choice("whiten", str(settings.whiten), f"not stated ({PAPER.whiten})"),
-    ]
+def beside_paper(settings: ClusterSettings) -> dict[str, str]:
+    """Describe the main settings of a run beside the paper's values, by name; `settings` as `resolve` returned them."""
+    neighbors = settings.neighbors or "4 to 10, by the parent's size"
+    return {
+        "parents": f"{settings.parents} (paper: {PAPER.parents})",
+        "members": f"{settings.members} (paper: {PAPER.members})",
+        "neighbors": f"{neighbors} (paper: {PAPER.neighbors})",
+        "group": f"{settings.group} (paper: {PAPER.group})",
+    }

@@ -1,7 +1,7 @@
-"""Copies: the same footage under other bytes, encoded again, cropped, at another rate or cut short.
+"""Near-duplicate videos: the same footage, encoded again, cropped, at another rate or cut short (COPY in the graph).
 
-Two starts of copies are near-identical whatever they show, and would be joined as look-alikes. They are told by their
-views: the whole frame of a start, small and gray. An object may look like another, the frame around it does not.
+Two starts of such videos are nearly identical whatever they show, so clustering would take them for two similar
+objects. The signatures of the frames tell them apart: similar objects stand in different frames.
 """
 
 from __future__ import annotations
@@ -15,54 +15,52 @@ from ingest.model import FrameSignature
 from ingest.video.signatures import read_signatures, similarity
 
 
-def copies(folder: Path, edges: Iterable[tuple[str, str, float]], least: float) -> list[Copy]:
-    """The pairs of videos among `edges` (start, start, …) whose views are at least `least` alike, the lower id first.
+def find_copies(folder: Path, edges: Iterable[tuple[str, str, float]], min_similarity: float) -> list[Copy]:
+    """Find the pairs of videos, joined by `edges` (start, start, …), whose frames are similar enough.
 
-    A start without a view is nobody's copy. Raises DamagedFile.
+    `folder` holds the signatures. Each pair comes once, the lower id first, with the largest similarity of its edges. A
+    start without a signature is no copy. Raises DamagedViews.
     """
     pairs = [(a, b) for a, b, _ in edges]
-    views = _views(folder, {start for pair in pairs for start in pair})
+    signatures = _read_signatures(folder, {start for pair in pairs for start in pair})
     found: dict[tuple[str, str], float] = {}
     for a, b in pairs:
-        if a not in views or b not in views:
+        if a not in signatures or b not in signatures:
             continue
-        alike = similarity(views[a], views[b])
+        value = similarity(signatures[a], signatures[b])
         pair = (min(video_of(a), video_of(b)), max(video_of(a), video_of(b)))
-        if alike >= max(least, found.get(pair, least)):
-            found[pair] = round(alike, 4)
-    return [(*pair, alike) for pair, alike in sorted(found.items())]
+        if value >= max(min_similarity, found.get(pair, min_similarity)):
+            found[pair] = round(value, 4)
+    return [(*pair, value) for pair, value in sorted(found.items())]
 
 
-def _views(folder: Path, starts: Iterable[str]) -> dict[str, FrameSignature]:
-    """The views of these starts; others of their videos are not kept in memory."""
-    views: dict[str, FrameSignature] = {}
+def _read_signatures(folder: Path, starts: Iterable[str]) -> dict[str, FrameSignature]:
+    """Read the signatures of these starts, and release those of other starts of the same videos."""
+    signatures: dict[str, FrameSignature] = {}
     for video, ids in groupby(sorted(starts), key=video_of):
-        every = read_signatures(folder, video)
-        views |= {id: every[frame].copy() for id in ids if (frame := frame_number(id)) in every}
-    return views
+        of_video = read_signatures(folder, video)
+        signatures |= {id: of_video[frame].copy() for id in ids if (frame := frame_number(id)) in of_video}
+    return signatures
 
 
-def originals(copies: Iterable[Copy]) -> dict[str, str]:
-    """Of every video that is a copy: the lowest id among all that are copies of each other, which stands for them."""
-    lower: dict[str, str] = {}
+def canonical_videos(copies: Iterable[Copy]) -> dict[str, str]:
+    """Map every video that repeats another to its canonical video: the lowest id of all that show the same footage."""
+    from scipy.cluster.hierarchy import DisjointSet
 
-    def lowest(video: str) -> str:
-        while video in lower:
-            video = lower[video]
-        return video
-
+    footage = DisjointSet()
     for a, b, _ in copies:
-        low, high = sorted((lowest(a), lowest(b)))
-        if low != high:
-            lower[high] = low
-    return {video: lowest(video) for video in lower}
+        footage.add(a)
+        footage.add(b)
+        footage.merge(a, b)
+    groups = [(min(videos), videos) for videos in footage.subsets()]
+    return {video: canonical for canonical, videos in groups for video in videos if video != canonical}
 
 
-def among(originals: Mapping[str, str], videos: Iterable[str]) -> dict[str, str]:
-    """`originals` as these videos by themselves have it: the lowest of them stands for those that are with it."""
+def canonical_among(canonical: Mapping[str, str], videos: Iterable[str]) -> dict[str, str]:
+    """Restrict the result of `canonical_videos` to some videos: the canonical one is the lowest of those given."""
     lowest: dict[str, str] = {}
     present = sorted(set(videos))
     for video in present:
-        lowest.setdefault(originals.get(video, video), video)
-    own = {video: lowest[originals.get(video, video)] for video in present}
-    return {video: original for video, original in own.items() if video != original}
+        lowest.setdefault(canonical.get(video, video), video)
+    own = {video: lowest[canonical.get(video, video)] for video in present}
+    return {video: chosen for video, chosen in own.items() if video != chosen}

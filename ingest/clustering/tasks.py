@@ -1,4 +1,4 @@
-"""One parent's members, joined: its child clusters and INTER edges, with copies told from look-alikes (Sec. 4.2)."""
+"""The work that clustering hands to worker processes: assign videos to parents, and link one parent (Sec. 4.2)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,49 @@ from pathlib import Path
 from typing import NamedTuple
 
 from graphdb.model import Copy, InterEdges, LinkedParent, digest, video_of
-from ingest.clustering.children import link_parent
-from ingest.clustering.cluster_model import cached_fit
-from ingest.clustering.kmeans import Stored, assign
-from ingest.clustering.near_duplicates import among, copies, originals
+from ingest.clustering.children import find_child_clusters
+from ingest.clustering.cluster_model import cached_model
+from ingest.clustering.kmeans import FeatureArray, assign
+from ingest.clustering.near_duplicates import canonical_among, canonical_videos, find_copies
 from ingest.features.storage import read_features, read_rows
 from ingest.settings import ClusterSettings
 
+VIDEOS_PER_TASK = 64
+"""Enough videos to outweigh the cost of a task, few enough to keep its result small."""
+
+
+@dataclass(frozen=True, slots=True)
+class AssignTask:
+    """Names of feature files, one a video, and the cluster model to assign their starts by."""
+
+    names: tuple[str, ...]
+    model: str
+    """Id of the cluster model: a worker reads the model itself, from the folder `models`."""
+    models: Path
+    features: Path
+    extractor: str
+
+
+def assign_tasks(
+    names: Sequence[str], model: str, models: Path, features: Path, extractor: str
+) -> Iterator[AssignTask]:
+    """Split the files into tasks of VIDEOS_PER_TASK."""
+    for i in range(0, len(names), VIDEOS_PER_TASK):
+        yield AssignTask(tuple(names[i : i + VIDEOS_PER_TASK]), model, models, features, extractor)
+
+
+def assign_videos(task: AssignTask) -> list[list[int]]:
+    """Compute the parent number of every start of each file, in id order; UNCLUSTERED where the feature is not usable.
+
+    Raises DamagedClusterModel, DamagedFeatures.
+    """
+    model = cached_model(task.models, task.model)
+    files = (read_features(task.features, task.extractor, name) for name in task.names)
+    return [assign(model.transform(rows), model.centroids).tolist() for rows in files]
+
 
 class Member(NamedTuple):
-    """A start, and where its features are: the file's name, and the row in it."""
+    """A start of a parent, and where its feature is stored: the name of the file, and the row in it."""
 
     id: str
     file: str
@@ -30,85 +63,57 @@ class LinkTask:
 
     parent: str
     inputs: str
+    """Digest of all that the result depends on."""
     members: list[Member]
     features: Path
     views: Path
-    fits: Path
-    fit: str
-    """Its id: a worker reads the fit once, from `fits`."""
+    models: Path
+    model: str
     copies: Sequence[Copy] = ()
-    originals: Mapping[str, str] | None = None
-    """Which video stands for one that is a copy; None: to be found among the members."""
+    canonical: Mapping[str, str] | None = None
+    """Canonical video of each that repeats another. None: to be found among the members."""
 
 
-def link(task: LinkTask) -> InterEdges:
-    """The child clusters and INTER edges of one parent, and the copies found on the way.
+def link_parent(task: LinkTask) -> InterEdges:
+    """Compute the child clusters and INTER edges of one parent, and find copies among its videos.
 
-    Copies show up as look-alikes, so they are looked for among the edges; once those found compete as one, others may
-    show up, until none does. Raises DamagedFit, DamagedFile.
+    Copies look alike, so edges join them. The copies that are found then count as one video, which can bring up others:
+    this is repeated until no new copy is found. Raises DamagedClusterModel, DamagedFeatures, DamagedViews.
     """
-    fit = cached_fit(task.fits, task.fit)
+    model = cached_model(task.models, task.model)
     wanted = [(member.file, member.row) for member in task.members]
-    features = fit.compared(read_rows(task.features, fit.extractor, wanted))
-    if task.originals is not None or fit.settings.same_video == "allow":
-        return replace(joined(task, features, fit.settings, task.originals or {}), copies=task.copies)
+    features = model.transform(read_rows(task.features, model.extractor, wanted))
+    if task.canonical is not None or model.settings.same_video == "allow":
+        return replace(inter_edges(task, features, model.settings, task.canonical or {}), copies=task.copies)
     found: list[Copy] = []
     while True:
-        inter = joined(task, features, fit.settings, originals(found))
-        more = copies(task.views, inter.edges, fit.settings.copy_similarity)
+        inter = inter_edges(task, features, model.settings, canonical_videos(found))
+        more = find_copies(task.views, inter.edges, model.settings.copy_similarity)
         if not more:
             return replace(inter, copies=sorted(found))
         found += more
 
 
-def joined(task: LinkTask, features: Stored, settings: ClusterSettings, originals: Mapping[str, str]) -> InterEdges:
-    """The child clusters and INTER edges of a parent, whose members have these features; copies compete as one."""
+def inter_edges(
+    task: LinkTask, features: FeatureArray, settings: ClusterSettings, canonical: Mapping[str, str]
+) -> InterEdges:
+    """Compute the child clusters and INTER edges of a parent from the features of its members; copies are one video."""
     ids = [member.id for member in task.members]
-    videos = [originals.get(video, video) for video in map(video_of, ids)]
-    linked = link_parent(ids, videos, features, settings)
+    videos = [canonical.get(video, video) for video in map(video_of, ids)]
+    found = find_child_clusters(ids, videos, features, settings)
     edges = [
         (ids[a], ids[b], round(float(similarity), 6))
-        for (a, b), similarity in zip(linked.edges.tolist(), linked.similarity, strict=True)
+        for (a, b), similarity in zip(found.edges.tolist(), found.similarity, strict=True)
     ]
-    children = [tuple(sorted(ids[row] for row in child)) for child in linked.children.tolist()]
+    children = [tuple(sorted(ids[row] for row in child)) for child in found.children.tolist()]
     return InterEdges(task.parent, task.inputs, sorted(edges), sorted(children))
 
 
-def with_known_duplicates(task: LinkTask, linked: LinkedParent, every: Mapping[str, str]) -> LinkTask:
-    """The task itself, or, where copies that other parents found concern it, one that knows of them."""
+def with_known_duplicates(task: LinkTask, linked: LinkedParent, canonical: Mapping[str, str]) -> LinkTask:
+    """Add the copies that all parents found; the same task where this parent found all that concern it."""
     videos = [video_of(member.id) for member in task.members]
-    own = among(every, videos)
-    if own == among(originals(linked.copies), videos):
+    own = canonical_among(canonical, videos)
+    if own == canonical_among(canonical_videos(linked.copies), videos):
         return task
-    inputs = digest(task.inputs, *(f"{video} is {original}" for video, original in sorted(own.items())))
-    return replace(task, inputs=inputs, copies=linked.copies, originals=own)
-
-
-BLOCK = 64
-"""Videos a task: enough to make the trip to a worker worth it, few enough to keep its answer small."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceTask:
-    """Files of features by name, one a video, and the fit to place their starts under."""
-
-    names: tuple[str, ...]
-    fit: str
-    fits: Path
-    features: Path
-    extractor: str
-
-
-def place_tasks(names: Sequence[str], fit: str, fits: Path, features: Path, extractor: str) -> Iterator[PlaceTask]:
-    for i in range(0, len(names), BLOCK):
-        yield PlaceTask(tuple(names[i : i + BLOCK]), fit, fits, features, extractor)
-
-
-def place(task: PlaceTask) -> list[list[int]]:
-    """Of each file, the parent number of every start in id order; UNCLUSTERED for one that cannot be compared.
-
-    Raises DamagedFit, DamagedFile.
-    """
-    fit = cached_fit(task.fits, task.fit)
-    files = (read_features(task.features, task.extractor, name) for name in task.names)
-    return [assign(fit.compared(rows), fit.centroids).tolist() for rows in files]
+    inputs = digest(task.inputs, *(f"{video} is {chosen}" for video, chosen in sorted(own.items())))
+    return replace(task, inputs=inputs, copies=linked.copies, canonical=own)

@@ -86,13 +86,13 @@ def show(
     from graphdb.store.graph import GraphStore
     from ingest.contact_sheets import drawing
     from ingest.contact_sheets.panels import Panels
-    from ingest.contact_sheets.selection import Showing
+    from ingest.contact_sheets.selection import SHEETS, SheetBuilder
 
-    drawing.check_place(out)
+    drawing.check_destination(out)
     folder = DataFolder.resolve(data)
     with connect(folder, GraphStore) as store, closing(ArchiveReader(folder.archive)) as archive:
         found = store.snapshot(snapshot)
-        sheet = getattr(Showing(store, Panels(archive), found, video, seed), what)(count)
+        sheet = SHEETS[what](SheetBuilder(store, Panels(archive), found, video, seed), count)
     image = drawing.draw(sheet)
     drawing.save(image, out)
     if as_json:

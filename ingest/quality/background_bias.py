@@ -1,7 +1,7 @@
-"""Whether edges join what lies behind things: colors of the background, which need no labels.
+"""Background bias: whether edges join starts by what lies behind the objects. No labels are needed.
 
-The border of a crop is mostly background. Where a feature matches by it, the borders of joined crops are nearer in
-color than those of any two crops.
+The border of a crop is mostly background. Where a feature compares the background, the border colors of joined crops
+are closer than those of random pairs.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from graphdb.model import Location, video_of
 from ingest.video.crops import decode_jpeg
 
 BORDER = 0.1
-"""Width of the border as a share of the crop's side."""
+"""Width of the border, as a share of the crop's side."""
 
 
 @dataclass(frozen=True, slots=True)
-class Background:
-    """Mean distance of border colors, gray levels of 255: of `joined` starts, and of `random` ones of two videos."""
+class BackgroundBias:
+    """Mean distance of border colors, in gray levels of 255: of `joined` starts, and of `random` pairs of videos."""
 
     joined: float | None
     random: float | None
@@ -31,19 +31,19 @@ class Background:
 
     @property
     def ratio(self) -> float | None:
-        """1 where edges do not see the background, 0 where they see nothing else."""
+        """1 where edges ignore the background, 0 where they depend on nothing else."""
         return self.joined / self.random if self.joined is not None and self.random else None
 
 
-def chosen(pairs: Sequence[tuple[str, str]], most: int, seed: int = 0) -> list[tuple[str, str]]:
-    """At most so many of the pairs."""
-    if len(pairs) <= most:
+def sample_pairs(pairs: Sequence[tuple[str, str]], size: int, seed: int = 0) -> list[tuple[str, str]]:
+    """Draw at most `size` of the pairs."""
+    if len(pairs) <= size:
         return list(pairs)
-    return [pairs[i] for i in np.random.default_rng(seed).choice(len(pairs), most, replace=False)]
+    return [pairs[i] for i in np.random.default_rng(seed).choice(len(pairs), size, replace=False)]
 
 
 def random_pairs(starts: Sequence[str], count: int, seed: int = 0) -> list[tuple[str, str]]:
-    """About `count` pairs of starts of different videos, with replacement; none where there is one video only."""
+    """Draw about `count` pairs of starts of different videos, with replacement; none where there is one video only."""
     if not starts:
         return []
     drawn = np.random.default_rng(seed).integers(0, len(starts), (count, 2)).tolist()
@@ -52,7 +52,7 @@ def random_pairs(starts: Sequence[str], count: int, seed: int = 0) -> list[tuple
 
 
 def border_colors(archive: Path, locations: Mapping[str, Location]) -> dict[str, NDArray[np.float64]]:
-    """Mean RGB of the border of every crop. Raises DamagedArchive."""
+    """Compute the mean RGB color of the border of every crop, by patch id. Raises DamagedArchive."""
     reader = ArchiveReader(archive)
     colors = {id: border_color(decode_jpeg(reader.read(location))) for id, location in sorted(locations.items())}
     reader.close()
@@ -67,13 +67,13 @@ def border_color(crop: NDArray[np.uint8]) -> NDArray[np.float64]:
     return mean
 
 
-def background(
+def background_bias(
     edges: Iterable[tuple[str, str]], random: Iterable[tuple[str, str]], colors: Mapping[str, NDArray[np.float64]]
-) -> Background:
-    """The background of joined starts beside that of random ones, by the border colors of their crops."""
+) -> BackgroundBias:
+    """Compare the border colors of joined starts with those of random pairs; `colors` are by patch id."""
     joined = [_distance(colors[a], colors[b]) for a, b in edges]
     chance = [_distance(colors[a], colors[b]) for a, b in random]
-    return Background(_mean(joined), _mean(chance), len(joined))
+    return BackgroundBias(_mean(joined), _mean(chance), len(joined))
 
 
 def _distance(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -1,7 +1,8 @@
-"""Forget videos: whatever came of them goes, and the snapshots that used them are succeeded by ones without.
+"""Forget videos: delete all that came of them, and publish successors of the snapshots that used them.
 
-Each step can be cut and is done again by the next run, whichever command that is: first one transaction marks the
-videos and ends their snapshots; then come the successors, the deletions and the pixels; the marks go last.
+Every step can be interrupted, and the next command that writes continues. First, one transaction marks the videos and
+ends their snapshots. Then the successors are published, and features, edges, patches and pixels are deleted. The marks
+go last.
 """
 
 from __future__ import annotations
@@ -11,44 +12,48 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from foundation.data_folder import DataFolder
-from graphdb.archive.writer import ArchiveWriter
-from graphdb.connect import connect
 from graphdb.maintenance.compaction import compact, dead_bytes
 from graphdb.store.connection import WHOLE_GRAPH_SECONDS
-from graphdb.store.deletion import RemovalStore, VideoUsage
-from ingest.engine.base import Engine
+from graphdb.store.deletion import VideoUsage
+from ingest.context import Context, open_context
 from ingest.engine.local import LocalEngine
-from ingest.errors import NoSuchVideo, UnreadableVideo, shown
+from ingest.errors import IngestError, UnreadableVideo, shown
 from ingest.features.storage import delete_features
-from ingest.progress import Report
-from ingest.retention.succession import follow, succeed
+from ingest.report import Report, counted
+from ingest.retention.succession import publish_successor, succession_text
 from ingest.video.discovery import video_id
 from ingest.video.signatures import delete_signatures
 
-SHORTEST = 4
-"""Digits that the beginning of an id has at least."""
+MIN_PREFIX = 4
+"""Digits that the beginning of an id must have."""
+
+MAX_NAMED = 5
+"""Videos that a message about an ambiguous name lists."""
 
 
 @dataclass
 class Forgotten:
-    """What became of it: the videos that are gone, each ended snapshot with its successor, bytes given back."""
+    """The result: the forgotten videos by id, each ended snapshot with its successor, and the bytes that were freed."""
 
     videos: dict[str, str] = field(default_factory=dict)
     snapshots: dict[str, str | None] = field(default_factory=dict)
     bytes: int = 0
 
-    def told(self) -> str:
-        ends = [f"Snapshot {id} has ended; {follow(next)}." for id, next in self.snapshots.items()]
-        gone = f"{len(self.videos)} videos are forgotten; the archive is {self.bytes:,} bytes smaller."
-        return "\n".join([*ends, gone])
+    def summary_text(self) -> str:
+        ended = [f"Snapshot {id} has ended; {succession_text(next)}." for id, next in self.snapshots.items()]
+        forgotten = f"Forgotten: {counted(len(self.videos), 'video')}. The archive is {self.bytes:,} bytes smaller."
+        return "\n".join([*ended, forgotten])
 
 
-def told(held: Sequence[VideoUsage]) -> str:
-    """What goes, for whoever is asked."""
-    lines = [f"{one.video}  {one.uri}  {one.starts} tracks, {one.patches} patches" for one in held]
-    ending = sorted({snapshot for one in held for snapshot in one.snapshots})
-    ends = f"These snapshots end: {', '.join(ending)}." if ending else "No snapshot uses them."
-    return "\n".join([*lines, ends])
+def confirmation_text(usages: Sequence[VideoUsage]) -> str:
+    """List what will be deleted, for the user to confirm."""
+    videos = [
+        f"{usage.video}  {usage.uri}  {counted(usage.starts, 'track')}, {counted(usage.patches, 'patch', 'patches')}"
+        for usage in usages
+    ]
+    ending = sorted({snapshot for usage in usages for snapshot in usage.snapshots})
+    snapshots = f"These snapshots end: {', '.join(ending)}." if ending else "No snapshot uses them."
+    return "\n".join([*videos, snapshots])
 
 
 def forget(
@@ -56,60 +61,61 @@ def forget(
     folder: DataFolder,
     workers: int | None,
     report: Report,
-    agree: Callable[[Sequence[VideoUsage]], bool],
+    confirm: Callable[[Sequence[VideoUsage]], bool],
 ) -> Forgotten:
-    """Forget videos by id, the beginning of an id, path or address; `agree` sees what goes before anything does.
+    """Forget videos by id, the beginning of an id, path or URI, if `confirm` returns True for what will be deleted.
 
-    Raises NoSuchVideo, ArchiveLocked, DamagedArchive, and what the graph raises.
+    Raises IngestError for a name that means no video or several, ArchiveLocked, DamagedArchive, and what the graph
+    raises.
     """
-    with (
-        connect(folder, RemovalStore, timeout=WHOLE_GRAPH_SECONDS) as store,
-        ArchiveWriter(folder.archive, store.shards) as archive,
-        LocalEngine(workers) as engine,
-    ):
-        store.sweep_snapshots()
-        known = store.uris()
-        videos = sorted({id for name in names for id in resolve(name, known)})
-        if not agree(store.video_usage(videos)):
+    with open_context(folder, LocalEngine(workers), report, timeout=WHOLE_GRAPH_SECONDS) as context:
+        known = context.store.uris()
+        videos = sorted({id for name in names for id in matching_videos(name, known)})
+        if not confirm(context.store.video_usage(videos)):
             return Forgotten()
-        store.begin_forgetting(videos)
-        return finish(store, folder, archive, engine, report)
+        context.store.begin_forgetting(videos)
+        return finish_forgetting(context)
 
 
-def resolve(name: str, known: Mapping[str, str]) -> list[str]:
-    """The ids of the videos that a name means, of those `known` by id and address. Raises NoSuchVideo."""
+def matching_videos(name: str, known: Mapping[str, str]) -> list[str]:
+    """Return the ids of the videos that a name means; `known` maps ids to URIs. Raises IngestError."""
     path = Path(name)
-    addresses = {name, path.absolute().as_uri(), path.resolve().as_uri()}
+    uris = {name, path.absolute().as_uri(), path.resolve().as_uri()}
     if name in known:
         return [name]
-    if (id := content(path)) in known:
+    if (id := _id_of_file(path)) in known:
         return [id]
-    if found := [id for id, uri in known.items() if uri in addresses]:
+    if found := [id for id, uri in known.items() if uri in uris]:
         return found
-    # A file of that name is what is meant, even if the graph does not hold it.
-    begun = [id for id in known if len(name) >= SHORTEST and id.startswith(name) and not path.exists()]
-    if len(begun) != 1:
-        raise NoSuchVideo(shown(path), {id: known[id] for id in sorted(begun)})
-    return begun
+    # The name of an existing file means this file, even where the graph does not hold it.
+    prefixed = sorted(id for id in known if len(name) >= MIN_PREFIX and id.startswith(name) and not path.exists())
+    if len(prefixed) == 1:
+        return prefixed
+    if prefixed:
+        some = ", ".join(f"{id} ({known[id]})" for id in prefixed[:MAX_NAMED])
+        raise IngestError(f"The ids of several videos begin with {shown(path)}: {some}. Give more digits of the id.")
+    raise IngestError(
+        f"The graph holds no video {shown(path)}. Give its file, its URI, its id, or at least the first {MIN_PREFIX} "
+        "digits of the id. In Neo4j Browser, `MATCH (v:Video) RETURN v.id, v.uri` lists all videos."
+    )
 
 
-def content(path: Path) -> str:
-    """The id of the video in a file; nothing where it cannot be read."""
+def _id_of_file(path: Path) -> str:
+    """Compute the id of the video in a file; empty where the file cannot be read."""
     try:
         return video_id(path) if path.is_file() else ""
     except (UnreadableVideo, OSError):
         return ""
 
 
-def finish(
-    store: RemovalStore, folder: DataFolder, archive: ArchiveWriter, engine: Engine, report: Report
-) -> Forgotten:
-    """Forget the videos that are marked; nothing where there are none."""
+def finish_forgetting(context: Context) -> Forgotten:
+    """Forget the videos that are marked; do nothing where none is."""
+    store, folder, report = context.store, context.folder, context.report
     done = Forgotten(store.forgotten())
     if not done.videos:
         return done
     for snapshot in store.ended_snapshots():
-        done.snapshots[snapshot.id] = succeed(snapshot, store, folder, engine, report)
+        done.snapshots[snapshot.id] = publish_successor(snapshot, context)
         store.end_snapshot(snapshot.id, done.snapshots[snapshot.id])
     for video in report.stage("forgetting", done.videos, len(done.videos)):
         delete_features(folder.features, video)
@@ -119,7 +125,7 @@ def finish(
         store.delete_patches(video)
     store.sweep_parents()
     dead = dead_bytes(store)
-    done.bytes = sum(report.stage("pixels", compact(store, archive, folder.archive, dead), len(dead)))
+    done.bytes = sum(report.stage("pixels", compact(store, context.archive, folder.archive, dead), len(dead)))
     store.delete_videos(list(done.videos))
-    report.note(done.told())
+    report.note(done.summary_text())
     return done

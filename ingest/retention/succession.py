@@ -1,74 +1,65 @@
-"""TODO."""
+"""Succession: publish what is left of a snapshot that ended, because one of its videos was forgotten."""
 
 from __future__ import annotations
 
-from foundation.data_folder import DataFolder
 from graphdb.model import Snapshot
-from graphdb.store.deletion import RemovalStore
 from ingest.clustering.builder import GraphBuilder, Starts
-from ingest.clustering.cluster_model import load_fit
-from ingest.engine.base import Engine
-from ingest.errors import DamagedFit, IngestError, UnknownExtractor
+from ingest.clustering.cluster_model import load_model
+from ingest.context import Context
+from ingest.errors import DamagedClusterModel, ExtractorChanged, IngestError
 from ingest.features.factory import cached_extractor
 from ingest.features.storage import features_file_name, features_path
-from ingest.progress import Report
 from ingest.settings import ExtractorSpec
 
 
-def follow(successor: str | None) -> str:
+def succession_text(successor: str | None) -> str:
     return f"{successor} takes its place" if successor else "nothing takes its place"
 
 
-def succeed(snapshot: Snapshot, store: RemovalStore, folder: DataFolder, engine: Engine, report: Report) -> str | None:
-    """Publish what is left of an ended snapshot, linked anew under the same fit and settings; the id of that.
+def publish_successor(snapshot: Snapshot, context: Context) -> str | None:
+    """Link what is left of an ended snapshot with the same cluster model and settings; publish it and return its id.
 
-    None where no track is left, or the fit or the extractor is not there any more.
+    Returns None where no track is left, or where the cluster model or the extractor is not available any more.
     """
-    rest = store.remaining_starts(snapshot.id)
+    rest = context.store.remaining_starts(snapshot.id)
     if not any(starts for _, starts in rest.values()):
         return None
     segments = [segment for segment, _ in rest.values()]
     if snapshot.fit:
         try:
-            segments += link(snapshot, rest, store, folder, engine, report)
-        except (DamagedFit, UnknownExtractor) as error:
-            report.note(f"Snapshot {snapshot.id} has ended, and nothing takes its place: {error}")
+            segments += _link(snapshot, snapshot.fit, rest, context)
+        except (DamagedClusterModel, ExtractorChanged) as error:
+            context.report.note(f"Snapshot {snapshot.id} has ended, and nothing takes its place: {error}")
             return None
-    about = snapshot.frames, snapshot.fit, snapshot.settings
-    return store.publish(segments, *about, recipe=snapshot.recipe, replaces=snapshot.id).id
+    published = segments, snapshot.frames, snapshot.fit, snapshot.settings
+    return context.store.publish(*published, recipe=snapshot.recipe, replaces=snapshot.id).id
 
 
-def link(
-    snapshot: Snapshot,
-    rest: Starts,
-    store: RemovalStore,
-    folder: DataFolder,
-    engine: Engine,
-    report: Report,
-) -> list[str]:
-    """The segments of INTER edges of what is left of a snapshot: those that are there, and those still to compute."""
-    fit = load_fit(folder.fits, snapshot.fit or "")
-    recipe = recipe_of(snapshot)
-    linker = GraphBuilder(store, folder, engine, recipe, fit.settings, report)
+def _link(snapshot: Snapshot, fit: str, rest: Starts, context: Context) -> list[str]:
+    """Return the segments of INTER edges of what is left of a snapshot; compute those that are missing."""
+    features = context.folder.features
+    model = load_model(context.folder.fits, fit)
+    spec = extractor_spec(snapshot)
+    builder = GraphBuilder(context, spec, model.settings)
     files = (features_file_name(video, segment) for video, (segment, ids) in rest.items() if ids)
-    if not all(features_path(folder.features, fit.extractor, name).exists() for name in files):
-        require_extractor(recipe, fit.extractor)
-        linker.describe(rest)
-    return linker.link(fit, linker.assign(fit, rest), rest)
+    if not all(features_path(features, model.extractor, name).exists() for name in files):
+        require_extractor(spec, model.extractor)
+        builder.extract_features(rest)
+    return builder.link(model, builder.assign(model, rest), rest)
 
 
-def recipe_of(snapshot: Snapshot) -> ExtractorSpec:
-    """How its extractor is asked for again. Settings alone name no file of weights."""
+def extractor_spec(snapshot: Snapshot) -> ExtractorSpec:
+    """Return how to load the extractor of a snapshot. The settings alone do not name a file of weights."""
     if snapshot.recipe:
         return ExtractorSpec.of(snapshot.recipe)
     return ExtractorSpec(features=str(snapshot.settings["features"]), crops=snapshot.settings.get("crops"))
 
 
-def require_extractor(recipe: ExtractorSpec, digest: str) -> None:
-    """Raises UnknownExtractor where the recipe does not lead to the extractor with this digest any more."""
+def require_extractor(spec: ExtractorSpec, digest: str) -> None:
+    """Raise ExtractorChanged where the extractor cannot be loaded, or is not the one with this digest."""
     try:
-        found = cached_extractor(recipe).digest
+        found = cached_extractor(spec).digest
     except IngestError as error:
-        raise UnknownExtractor(recipe.features, [str(error)]) from error
+        raise ExtractorChanged(spec.features, str(error)) from error
     if found != digest:
-        raise UnknownExtractor(recipe.features, [f"the one with the digest {digest}, whose weights are not known here"])
+        raise ExtractorChanged(spec.features, f"its digest is {found} now, and was {digest}")

@@ -1,4 +1,4 @@
-"""The workshop: some samples, mined once for all tests that store, link, forget and prune them."""
+"""Fixtures of the workshop: some samples are mined once for all tests that store, link, forget and prune them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def workshop(
     monkeypatch: pytest.MonkeyPatch,
     clean_environment: None,
 ) -> Iterator[Workshop]:
-    """An empty graph on the scratch server, which is also the one that commands in this process find."""
+    """An empty graph on the scratch server. Commands in this process use this server too."""
     monkeypatch.setenv("NEO4J_URI", scratch_server.uri)
     monkeypatch.setenv("NEO4J_USER", scratch_server.user)
     monkeypatch.setenv("NEO4J_PASSWORD", scratch_server.password)

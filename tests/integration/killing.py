@@ -197,7 +197,7 @@ def killed(moment: str, environment: dict[str, str], *arguments: str) -> bool:
 
 
 def rows_written(store: GraphStore) -> int:
-    """Return how many things ingest has written to the graph; 0 while the graph does not answer."""
+    """Return how many things ingest wrote one by one. 0 while the graph does not answer."""
     try:
         counts = store.counts()
     except GraphUnavailable:

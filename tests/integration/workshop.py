@@ -1,4 +1,4 @@
-"""Ingest below mining, in this process: what was mined once is stored, linked, forgotten and mined again at will."""
+"""A workshop for tests of ingest, in this process: videos are mined once, then stored and forgotten many times."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from graphdb.consistency.findings import Findings
 from graphdb.model import Snapshot
 from graphdb.store.deletion import RemovalStore
 from ingest import pipeline
+from ingest.context import Context
 from ingest.engine.local import LocalEngine
 from ingest.miner import mine_video
 from ingest.model import MinedVideo
-from ingest.progress import Report
-from ingest.retention.forget import finish
+from ingest.report import Report, Summary
+from ingest.retention.forget import finish_forgetting
 from ingest.settings import ClusterSettings, IngestSettings, MiningSettings
 from ingest.storage import store_video
-from ingest.summary import Summary
 from tests.conftest import Graph
 
 T = TypeVar("T")
@@ -31,24 +31,24 @@ R = TypeVar("R")
 
 CLUSTERING = ClusterSettings(parents=2, members=4, neighbors=6)
 SHARD_BYTES = 2**17
-"""Shards of some videos."""
+"""Size of a shard: it holds a few videos."""
 MININGS = {"first": MiningSettings(frames=True), "again": MiningSettings(frames=True, stride=7)}
-"""Two ways of mining the same videos, which find other tracks in some of them."""
+"""Two settings for mining the same videos, which give different tracks in some of them."""
 
 
 class InlineEngine(LocalEngine):
-    """Runs every task at once, where it stands."""
+    """Runs every task in this process."""
 
     def map(self, function: Callable[[T], R], tasks: Iterable[T]) -> Iterator[tuple[T, R | Exception]]:
         return ((task, function(task)) for task in tasks)
 
 
 class Killed(Exception):
-    """What stands for the end of the process."""
+    """Raised where a real process would be killed."""
 
 
 class MortalStore(RemovalStore):
-    """Dies before its write number `lives`, if that is set, as a process does that is killed between two of them."""
+    """Raises Killed before write number `lives`, if it is set, as if the process were killed between two writes."""
 
     lives: int | None = None
 
@@ -61,7 +61,7 @@ class MortalStore(RemovalStore):
 
 
 class Workshop:
-    """A graph and its data folder, emptied before use. `mined`: of each way of mining, the videos by id."""
+    """A graph and its data folder. `mined` holds the mined videos by settings and id."""
 
     def __init__(self, graph: Graph, mined: dict[str, dict[str, MinedVideo]]) -> None:
         self.graph = graph
@@ -73,7 +73,7 @@ class Workshop:
         return sorted(self.mined["first"])
 
     def empty(self, fits: Path | None = None) -> None:
-        """Begin anew, with these centroid fits in force."""
+        """Empty the graph and the data folder; use the cluster models in `fits`, if given."""
         self.graph.cypher("MATCH (n) WHERE NOT n:Store DETACH DELETE n")
         folder = self.graph.folder
         for place in (folder.archive, folder.features, folder.fits, folder.views):
@@ -81,8 +81,8 @@ class Workshop:
         if fits:
             shutil.copytree(fits, folder.fits)
 
-    def work(self, step: Callable[[MortalStore, ArchiveWriter], T], lives: int | None = None) -> T:
-        """A step as one command does it: connected anew, as the one writer, after what was cut is finished."""
+    def work(self, step: Callable[[Context], T], lives: int | None = None) -> T:
+        """Run a step as a command does: connect, lock the archive, and finish what was interrupted."""
         server, folder = self.graph.server, self.graph.folder
         with (
             MortalStore(server.uri, server.user, server.password) as store,
@@ -90,42 +90,39 @@ class Workshop:
         ):
             store.lives = lives
             store.sweep_snapshots()
-            finish(store, folder, archive, InlineEngine(), self.report)
-            return step(store, archive)
+            context = Context(store, folder, archive, InlineEngine(), self.report)
+            finish_forgetting(context)
+            return step(context)
 
     def add(self, videos: Sequence[str], way: str = "first", lives: int | None = None) -> None:
-        """What `affinity ingest --no-link` does with these videos once they are mined."""
+        """Store these videos, as `affinity ingest --no-link` does."""
         settings = MININGS[way]
 
-        def step(store: RemovalStore, archive: ArchiveWriter) -> None:
+        def step(context: Context) -> None:
             for video in videos:
-                store_video(self.mined[way][video], settings, store, archive, self.graph.folder.views)
+                store_video(self.mined[way][video], settings, context)
 
         self.work(step, lives)
 
     def publish(self, lives: int | None = None, **settings: Any) -> Snapshot:
-        """`affinity cluster`."""
+        """Publish a snapshot, as `affinity cluster` does."""
         chosen = IngestSettings(clustering=CLUSTERING, **settings)
         summary = Summary()
-
-        def step(store: RemovalStore, archive: ArchiveWriter) -> None:
-            pipeline.publish(store, self.graph.folder, InlineEngine(), chosen, self.report, summary)
-
-        self.work(step, lives)
+        self.work(lambda context: pipeline.publish(context, chosen, summary), lives)
         assert summary.snapshot is not None
         return summary.snapshot
 
     def forget(self, videos: Sequence[str], lives: int | None = None) -> dict[str, str | None]:
-        """`affinity forget`; the snapshots that ended, with their successors."""
+        """Forget videos, as `affinity forget` does; return the snapshots that ended, with their successors."""
 
-        def step(store: RemovalStore, archive: ArchiveWriter) -> dict[str, str | None]:
-            store.begin_forgetting(videos)
-            return finish(store, self.graph.folder, archive, InlineEngine(), self.report).snapshots
+        def step(context: Context) -> dict[str, str | None]:
+            context.store.begin_forgetting(videos)
+            return finish_forgetting(context).snapshots
 
         return self.work(step, lives)
 
     def edges(self, snapshot: str) -> set[tuple[str, str, float]]:
-        """Every INTER edge of a snapshot, with its similarity."""
+        """Read the INTER edges of a snapshot, with their similarity."""
         rows = self.graph.cypher(
             """
             MATCH (:Snapshot {id: $id})-[:USES]->(g:Segment {kind: 'inter'})
@@ -149,14 +146,14 @@ class Workshop:
 
 
 def published(workshop: Workshop) -> Snapshot:
-    """A new graph of all videos with a snapshot of those that are not held out, and one of all; the latter."""
+    """Store all videos in an empty graph. Publish a snapshot for training, then one of all videos; return that."""
     workshop.empty()
     workshop.add(workshop.videos)
     return workshop.publish(hold_out=0.3)
 
 
 def mine_both_ways(paths: Sequence[Path]) -> dict[str, dict[str, MinedVideo]]:
-    """Each video mined in every way; those that give no track in one are left out."""
+    """Mine each video with both settings; leave out videos that give no track with one of them."""
     mined = {way: [mine_video(path, settings) for path in paths] for way, settings in MININGS.items()}
     bare = {video.id for videos in mined.values() for video in videos if not video.tracks}
     return {way: {video.id: video for video in videos if video.id not in bare} for way, videos in mined.items()}

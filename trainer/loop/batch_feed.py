@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from api.client.http import ServiceError
+from api.client.errors import ServiceError
 from api.client.prefetch import Prefetch
 from trainer.data.batch import Batch
 from trainer.data.triplets import TripletSource

@@ -1,4 +1,4 @@
-"""A TCP proxy that does to a connection what networks and dying machines do."""
+"""A TCP proxy that injects the faults of networks and of machines that die."""
 
 from __future__ import annotations
 
@@ -10,43 +10,43 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 
-PIECE = 65_536
+CHUNK = 65_536
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Fault:
-    """What befalls what the server says. Bytes are counted from the client's last words on."""
+    """A fault in the data from the server. Bytes are counted from the client's last request on."""
 
     delay: float = 0.0
-    """Seconds before each piece."""
-    piece: int = PIECE
-    """Bytes that are passed on at a time."""
+    """Seconds before each chunk."""
+    chunk: int = CHUNK
+    """Bytes that are forwarded at a time."""
     cut_at: int | None = None
-    """The connection ends at this byte, as if it were the last one."""
+    """The connection closes at this byte, as if it were the last one."""
     swallow_at: int | None = None
-    """From this byte on nothing passes any more, either way, and nobody is told; a new connection works."""
+    """From this byte on, data in both directions is dropped, but the connection stays open. New connections work."""
     dead: bool = False
-    """A connection that is made meanwhile is taken, and nothing ever comes of it."""
+    """New connections are accepted, but never forwarded."""
     flip_at: int | None = None
-    """This byte arrives with another bit."""
+    """One bit of this byte is flipped."""
     swap_at: int | None = None
-    """The next 64 bytes, and the 64 after them, arrive in the other order."""
+    """The next 64 bytes and the 64 after them are swapped."""
     times: int | None = None
-    """How often it strikes before all is well again; None is until it is healed."""
+    """How often the fault happens; None means until `heal`."""
 
 
-WELL = Fault()
-SWAPPED = 64
+NO_FAULT = Fault()
+SWAP_BYTES = 64
 
 
 class FaultyProxy:
-    """Listens on a port of its own and passes on to another one. `with` ends it and all that passed through it."""
+    """Listens on a port of its own and forwards to another one. Leaving `with` closes it and all its connections."""
 
     def __init__(self, port: int) -> None:
-        self._to = port
-        self._fault = WELL
-        self.struck = 0
-        """How often a fault has struck since it began."""
+        self._target = port
+        self._fault = NO_FAULT
+        self.num_faults = 0
+        """How often the present fault has happened."""
         self._lock = threading.Lock()
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -64,42 +64,42 @@ class FaultyProxy:
     @fault.setter
     def fault(self, fault: Fault) -> None:
         with self._lock:
-            self.struck, self._fault = 0, fault
+            self.num_faults, self._fault = 0, fault
 
     def heal(self) -> None:
-        """All is well from now on, except on connections that were swallowed."""
-        self.fault = WELL
+        """End the fault, except on connections whose data is already dropped."""
+        self.fault = NO_FAULT
 
     def __enter__(self) -> FaultyProxy:
         return self
 
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         for one in (self._listener, *self._open):
-            hang_up(one)
+            close_socket(one)
 
-    def strike(self) -> bool:
-        """Whether the fault is still to strike, which it then does."""
+    def inject(self) -> bool:
+        """Count one more fault, and return True; return False if it has happened often enough."""
         with self._lock:
-            strikes = self._fault.times is None or self.struck < self._fault.times
-            self.struck += strikes
-            return strikes
+            is_due = self._fault.times is None or self.num_faults < self._fault.times
+            self.num_faults += is_due
+            return is_due
 
     def _accept(self) -> None:
         with suppress(OSError):  # the listener was closed
             while True:
                 client, _ = self._listener.accept()
                 self._open.append(client)
-                if not (self._fault.dead and self.strike()):
-                    self._join(client)
+                if not (self._fault.dead and self.inject()):
+                    self._forward(client)
 
-    def _join(self, client: socket.socket) -> None:
+    def _forward(self, client: socket.socket) -> None:
         try:
-            server = socket.create_connection(("127.0.0.1", self._to))
+            server = socket.create_connection(("127.0.0.1", self._target))
         except OSError:
-            return hang_up(client)
+            return close_socket(client)
         self._open.append(server)
         pipe = Pipe(self, client, server)
-        for work in (pipe.ask, pipe.answer):
+        for work in (pipe.forward_requests, pipe.forward_answers):
             threading.Thread(target=work, daemon=True).start()
 
 
@@ -110,67 +110,67 @@ class Pipe:
         self._proxy = proxy
         self._client = client
         self._server = server
-        self._swallowed = False
-        self._passed = 0
-        """Bytes that came back since the client last said something."""
+        self._is_dropping = False
+        self._num_bytes = 0
+        """Bytes from the server since the client last sent data."""
 
-    def ask(self) -> None:
-        """From the client to the server."""
-        self._pass_on(self._client, self._server, self._begin)
+    def forward_requests(self) -> None:
+        """Forward from the client to the server."""
+        self._copy(self._client, self._server, self._begin_request)
 
-    def answer(self) -> None:
-        """From the server to the client."""
-        self._pass_on(self._server, self._client, self._befall)
+    def forward_answers(self) -> None:
+        """Forward from the server to the client, with the faults."""
+        self._copy(self._server, self._client, self._apply_faults)
 
-    def _pass_on(self, source: socket.socket, sink: socket.socket, befall: Callable[[bytes], bytes | None]) -> None:
+    def _copy(self, source: socket.socket, sink: socket.socket, change: Callable[[bytes], bytes | None]) -> None:
         try:
-            while said := source.recv(self._proxy.fault.piece):
-                if (left := befall(said)) is not None:
-                    sink.sendall(left)
+            while data := source.recv(self._proxy.fault.chunk):
+                if (changed := change(data)) is not None:
+                    sink.sendall(changed)
         except OSError:
-            pass  # one side hung up
-        if not self._swallowed:
-            hang_up(self._client)
-            hang_up(self._server)
+            pass  # one side closed the connection
+        if not self._is_dropping:
+            close_socket(self._client)
+            close_socket(self._server)
 
-    def _begin(self, said: bytes) -> bytes | None:
-        self._passed = 0
-        return None if self._swallowed else said
+    def _begin_request(self, data: bytes) -> bytes | None:
+        self._num_bytes = 0
+        return None if self._is_dropping else data
 
-    def _befall(self, said: bytes) -> bytes | None:
-        """What is left of it; None where nothing is. Raises OSError where the connection ends here."""
-        if self._swallowed:
+    def _apply_faults(self, data: bytes) -> bytes | None:
+        """Return the data with the fault; None if it is dropped. Raises OSError if the connection must close."""
+        if self._is_dropping:
             return None
-        fault, begin = self._proxy.fault, self._passed
-        self._passed += len(said)
+        fault, begin = self._proxy.fault, self._num_bytes
+        self._num_bytes += len(data)
         if fault.delay:
             time.sleep(fault.delay)
 
-        def strikes(at: int | None) -> bool:
-            return at is not None and begin <= at < self._passed and self._proxy.strike()
+        def happens(at: int | None) -> bool:
+            return at is not None and begin <= at < self._num_bytes and self._proxy.inject()
 
-        if strikes(fault.swallow_at):
-            self._swallowed = True
-        if strikes(fault.cut_at):
-            self._client.sendall(said[: (fault.cut_at or 0) - begin])
+        if happens(fault.swallow_at):
+            self._is_dropping = True
+        if happens(fault.cut_at):
+            self._client.sendall(data[: (fault.cut_at or 0) - begin])
             raise OSError("cut")
-        if strikes(fault.flip_at):
-            return flipped(said, (fault.flip_at or 0) - begin)
-        if strikes(fault.swap_at):
-            return swapped(said, (fault.swap_at or 0) - begin)
-        return None if self._swallowed else said
+        if happens(fault.flip_at):
+            return flipped(data, (fault.flip_at or 0) - begin)
+        if happens(fault.swap_at):
+            return swapped(data, (fault.swap_at or 0) - begin)
+        return None if self._is_dropping else data
 
 
-def flipped(said: bytes, at: int) -> bytes:
-    return said[:at] + bytes([said[at] ^ 1]) + said[at + 1 :]
+def flipped(data: bytes, at: int) -> bytes:
+    return data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :]
 
 
-def swapped(said: bytes, at: int) -> bytes:
-    middle, end = at + SWAPPED, at + 2 * SWAPPED
-    return said[:at] + said[middle:end] + said[at:middle] + said[end:]
+def swapped(data: bytes, at: int) -> bytes:
+    middle, end = at + SWAP_BYTES, at + 2 * SWAP_BYTES
+    return data[:at] + data[middle:end] + data[at:middle] + data[end:]
 
 
-def hang_up(one: socket.socket) -> None:
+def close_socket(one: socket.socket) -> None:
     with suppress(OSError):
         one.shutdown(socket.SHUT_RDWR)
     one.close()

@@ -1,9 +1,8 @@
-"""Over the API: every track's whole frame once an epoch, the same bytes each time, and words where none were kept."""
+"""Frames over HTTP: the frame of each track once an epoch, always the same bytes, and an error if none were kept."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 import urllib3
 
-from api.client.http import ServiceError, TripletClient
+from api.client import ServiceError, TripletClient
 from tests.conftest import Graph, free_port
 
 FRAMES_OF_TRACKS = (
@@ -21,14 +20,7 @@ FRAMES_OF_TRACKS = (
 )
 
 
-@pytest.fixture
-def client(service: str) -> Iterator[TripletClient]:
-    with TripletClient(service, patience=30) as client:
-        yield client
-
-
-def test_an_epoch_gives_the_frame_of_every_track_once(world: Graph, client: TripletClient) -> None:
-    snapshot = world.store.snapshot("latest").id
+def test_an_epoch_gives_the_frame_of_every_track_once(world: Graph, client: TripletClient, snapshot: str) -> None:
     tracks = Counter(row["frame"] for row in world.cypher(FRAMES_OF_TRACKS, id=snapshot))
     total = tracks.total()
     epochs = [
@@ -39,8 +31,7 @@ def test_an_epoch_gives_the_frame_of_every_track_once(world: Graph, client: Trip
     assert epochs[0] != epochs[1] != epochs[2]
 
 
-def test_any_cut_of_the_order_gives_the_same_frames(world: Graph, client: TripletClient) -> None:
-    snapshot = world.store.snapshot("latest").id
+def test_any_division_into_requests_gives_the_same_frames(client: TripletClient, snapshot: str) -> None:
     whole = client.frames(snapshot, seed=1, position=7, count=40)
     parts = [client.frames(snapshot, seed=1, position=7 + begin, count=8) for begin in range(0, 40, 8)]
     assert [id for part in parts for id in part.frame_id] == list(whole.frame_id)
@@ -48,16 +39,15 @@ def test_any_cut_of_the_order_gives_the_same_frames(world: Graph, client: Triple
     assert whole.position.tolist() == list(range(7, 47))
 
 
-def test_frames_are_images_whose_short_side_is_at_most_256(world: Graph, client: TripletClient) -> None:
-    batch = client.frames(world.store.snapshot("latest").id, seed=0, position=0, count=5)
+def test_frames_are_images_whose_short_side_is_at_most_256(client: TripletClient, snapshot: str) -> None:
+    batch = client.frames(snapshot, seed=0, position=0, count=5)
     for jpeg in batch.images:
         pixels = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
         assert pixels is not None
         assert min(pixels.shape[:2]) <= 256
 
 
-def test_json_names_the_frames_and_leads_to_their_images(service: str, world: Graph, client: TripletClient) -> None:
-    snapshot = world.store.snapshot("latest").id
+def test_json_has_the_same_frames_and_links_to_their_images(service: str, client: TripletClient, snapshot: str) -> None:
     batch = client.frames(snapshot, seed=3, position=2, count=4)
     answer = urllib3.request("GET", f"{service}/v1/snapshots/latest/frames?seed=3&position=2&count=4").json()
     assert answer["snapshot"] == snapshot
@@ -66,12 +56,12 @@ def test_json_names_the_frames_and_leads_to_their_images(service: str, world: Gr
         assert urllib3.request("GET", service + frame["image"]).data == jpeg
 
 
-def test_a_frame_that_is_not_there_is_a_problem(service: str) -> None:
+def test_an_unknown_frame_is_a_problem(service: str) -> None:
     answer = urllib3.request("GET", f"{service}/v1/frames/nothing/image")
     assert (answer.status, answer.json()["type"]) == (404, "/problems/frame-not-found")
 
 
-def test_where_no_frames_were_kept_the_service_says_so(graph: Graph, clips: list[Path]) -> None:
+def test_a_snapshot_without_whole_frames_is_refused(graph: Graph, clips: list[Path]) -> None:
     graph.run("ingest", *map(str, clips[:12]), "--no-frames", "--parents", "2", "--members", "2")
     with graph.service(free_port()) as url, TripletClient(url, patience=30) as client:
         snapshot = client.snapshot()["id"]

@@ -1,4 +1,4 @@
-"""The service around the triplets: what it lists, what it refuses, how it starts and ends."""
+"""The service besides triplets: snapshots, patches, refusals, start and stop."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import urllib3
 
-from api.client.http import ServiceError, TripletClient
+from api.client import ServiceError, TripletClient
 from graphdb.archive.writer import ArchiveWriter
 from graphdb.model import InterEdges, Patch, Snapshot, Track, Video, end_id, parent_id, start_id
 from tests.conftest import Graph, Wait, free_port
@@ -26,16 +26,16 @@ def get(url: str, **headers: str) -> urllib3.BaseHTTPResponse:
     return urllib3.request("GET", url, headers=headers, redirect=False, retries=False, timeout=30)
 
 
-def assert_problem(response: urllib3.BaseHTTPResponse, status: int, kind: str) -> dict[str, Any]:
+def assert_problem(response: urllib3.BaseHTTPResponse, status: int, name: str) -> dict[str, Any]:
     problem: dict[str, Any] = response.json()
     assert response.status == status, problem
     assert response.headers["Content-Type"] == "application/problem+json"
-    assert problem["type"] == f"/problems/{kind}"
+    assert problem["type"] == f"/problems/{name}"
     return problem
 
 
 def write(graph: Graph, videos: Sequence[str]) -> list[str]:
-    """A track of each video, with real pixels; their segments."""
+    """Write a track with images for each video; return the segments."""
     segments = []
     with ArchiveWriter(graph.folder.archive, graph.store.shards) as archive:
         for number, video in enumerate(videos):
@@ -50,7 +50,7 @@ def write(graph: Graph, videos: Sequence[str]) -> list[str]:
 
 
 def publish(graph: Graph, videos: Sequence[str] = VIDEOS, parents: int = 2) -> Snapshot:
-    """A snapshot of these videos, dealt to parents in turn, with an INTER edge in each."""
+    """Publish a snapshot of these videos, assigned to the parents in turn, with one INTER edge in each parent."""
     segments = write(graph, videos)
     starts = [start_id(video, 0, 0, 0, 96) for video in sorted(videos)]
     graph.store.write_parents("fit", {start: number % parents for number, start in enumerate(starts)})
@@ -75,7 +75,7 @@ def test_snapshots_are_listed_newest_first(graph: Graph) -> None:
         assert latest.headers["Location"] == f"/v1/snapshots/{new.id}/triplets?count=2&seed=1"
 
 
-def test_a_patch_shows_its_video_its_box_and_its_neighbors(graph: Graph) -> None:
+def test_a_patch_has_its_video_box_and_neighbors(graph: Graph) -> None:
     publish(graph)
     start = start_id(VIDEOS[0], 0, 0, 0, 96)
     with graph.service(free_port()) as url:
@@ -91,7 +91,7 @@ def test_a_patch_shows_its_video_its_box_and_its_neighbors(graph: Graph) -> None
         assert pixels is not None and pixels.shape == (96, 96, 3)
 
 
-def test_what_is_not_there_is_refused(graph: Graph) -> None:
+def test_unknown_ids_are_refused(graph: Graph) -> None:
     with graph.service(free_port()) as url:
         assert_problem(get(f"{url}/v1/snapshots/latest"), 404, "snapshot-not-found")
         assert_problem(get(f"{url}/v1/snapshots/nothing/triplets"), 404, "snapshot-not-found")
@@ -122,7 +122,7 @@ def test_a_query_out_of_range_is_refused(service: str, world: Graph, query: str)
     assert response.json()["detail"]
 
 
-def test_a_mix_of_kinds_that_the_snapshot_lacks_is_refused_with_mixes_that_work(graph: Graph) -> None:
+def test_a_mix_of_missing_kinds_is_refused_with_mixes_that_work(graph: Graph) -> None:
     snapshot = graph.store.publish(write(graph, VIDEOS), FRAMES, None, {})
     with graph.service(free_port()) as url:
         address = f"{url}/v1/snapshots/{snapshot.id}/triplets"
@@ -136,7 +136,7 @@ def test_a_mix_of_kinds_that_the_snapshot_lacks_is_refused_with_mixes_that_work(
         assert_problem(get(f"{address}?mix=transitive:7;intra:2"), 422, "mix-unreadable")
 
 
-def test_a_snapshot_of_one_group_is_refused_with_the_reason(graph: Graph) -> None:
+def test_a_snapshot_of_one_group_is_refused(graph: Graph) -> None:
     snapshot = publish(graph, VIDEOS[:2], parents=1)
     with graph.service(free_port()) as url:
         for negatives in ("batch", "graph"):
@@ -144,7 +144,9 @@ def test_a_snapshot_of_one_group_is_refused_with_the_reason(graph: Graph) -> Non
             assert "one parent" in assert_problem(response, 422, "too-few-groups")["detail"]
 
 
-def test_a_snapshot_that_ends_while_it_is_read_is_gone_and_names_its_successor(graph: Graph, wait_for: Wait) -> None:
+def test_a_snapshot_that_ends_while_it_is_being_read_is_gone_and_names_its_successor(
+    graph: Graph, wait_for: Wait
+) -> None:
     snapshot = publish(graph)
     with graph.service(free_port()) as url, TripletClient(url) as client:
         query: dict[str, Any] = {"seed": 0, "mix": "transitive:1", "negatives": "batch", "position": 0, "count": 10}
@@ -157,14 +159,14 @@ def test_a_snapshot_that_ends_while_it_is_read_is_gone_and_names_its_successor(g
         assert error.value.problem["successor"] == "next"
 
 
-def test_reading_a_snapshot_is_noted_in_the_graph(graph: Graph, wait_for: Wait) -> None:
+def test_reading_a_snapshot_stamps_it_in_the_graph(graph: Graph, wait_for: Wait) -> None:
     snapshot = publish(graph)
     with graph.service(free_port()) as url:
         get(f"{url}/v1/snapshots/{snapshot.id}/triplets")
         wait_for(lambda: graph.cypher("MATCH (s:Snapshot) RETURN s.read AS read")[0]["read"] is not None)
 
 
-def test_pixels_that_are_lost_are_an_error_and_nothing_is_said_of_the_disk(graph: Graph) -> None:
+def test_lost_images_are_a_problem_that_reveals_no_path(graph: Graph) -> None:
     snapshot = publish(graph)
     with graph.service(free_port()) as url:
         for shard in graph.folder.archive.glob("*.tar"):
@@ -176,7 +178,7 @@ def test_pixels_that_are_lost_are_an_error_and_nothing_is_said_of_the_disk(graph
         assert get(f"{url}/healthz").status == 200
 
 
-def test_with_a_key_only_its_holders_are_answered(graph: Graph) -> None:
+def test_with_a_key_other_requests_are_refused(graph: Graph) -> None:
     snapshot = publish(graph)
     with graph.service(free_port(), AFFINITY_API_KEY="secret") as url:
         assert_problem(get(f"{url}/v1/snapshots"), 401, "key-needed")
@@ -187,7 +189,7 @@ def test_with_a_key_only_its_holders_are_answered(graph: Graph) -> None:
             client.snapshot()
 
 
-def test_the_api_is_described_and_its_page_needs_nothing_from_elsewhere(service: str) -> None:
+def test_the_api_is_described_and_its_page_needs_no_internet(service: str) -> None:
     page = get(f"{service}/docs").data.decode()
     assert "https://" not in page and "http://" not in page
     for asset in ("swagger-ui.css", "swagger-ui-bundle.js"):
@@ -200,21 +202,21 @@ def test_the_api_is_described_and_its_page_needs_nothing_from_elsewhere(service:
             assert answer[0] < "400" or set(answer[1]["content"]) == {"application/problem+json"}
 
 
-def test_it_says_where_it_listens_and_ends_on_a_signal(graph: Graph) -> None:
+def test_the_service_prints_its_address_and_ends_on_a_signal(graph: Graph) -> None:
     process = graph.start("serve", "--port", "0", "--json")
     assert process.stdout is not None
-    told = json.loads(process.stdout.readline())
-    assert get(f"{told['url']}/healthz").json() == {"status": "up"}
-    assert get(told["docs"]).status == 200
+    printed = json.loads(process.stdout.readline())
+    assert get(f"{printed['url']}/healthz").json() == {"status": "up"}
+    assert get(printed["docs"]).status == 200
     process.send_signal(signal.SIGTERM)
     process.wait(20)
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
 
 
-def test_without_a_graph_it_does_not_start_and_says_why(tmp_path: Path, graph: Graph) -> None:
+def test_without_a_graph_the_service_does_not_start_and_says_why(tmp_path: Path, graph: Graph) -> None:
     process = graph.start("serve", "--port", "0", NEO4J_URI="bolt://127.0.0.1:1")
     assert process.stderr is not None
     assert process.wait(60) == 1
-    words = process.stderr.read()
-    assert "bolt://127.0.0.1:1" in words and "Traceback" not in words
+    message = process.stderr.read()
+    assert "bolt://127.0.0.1:1" in message and "Traceback" not in message

@@ -1,5 +1,5 @@
-"""Over the API: every pair is a path of the graph, every negative of another group, every epoch whole, every byte the
-same.
+"""Triplets over HTTP: each pair is a path in the graph, each negative is of another group, each epoch is whole, and the
+same request gives the same bytes.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import urllib3
 from scipy import stats
 
 from api.client.http import TripletClient
-from api.wire import triplets as triplet_wire
-from api.wire.triplets import TripletBatch
+from api.wire.arrow import MEDIA_TYPE
+from api.wire.triplets import TripletBatch, decode_triplets, encode_triplets
 from tests.conftest import Graph, free_port
 
 PAPER = "transitive:7,intra:2"
 ALL_KINDS = "transitive:5,intra:2,inter:2"
-ARROW = {"Accept": triplet_wire.MEDIA_TYPE}
+ARROW = {"Accept": MEDIA_TYPE}
 
 
 @dataclass(frozen=True)
 class Truth:
-    """What plain Cypher says of a snapshot."""
+    """A snapshot as plain Cypher reads it."""
 
     id: str
     inter: set[tuple[str, str]]
@@ -36,14 +36,14 @@ class Truth:
 
     @property
     def pairs(self) -> dict[str, set[tuple[str, str]]]:
-        """Every pair of each kind."""
+        """All pairs of each kind."""
         end_of, inter = self.end_of, self.inter
         transitive = {pair for a, b in inter for pair in ((a, end_of[b]), (end_of[a], b), (end_of[a], end_of[b]))}
         return {"inter": inter, "intra": set(end_of.items()), "transitive": transitive}
 
 
-def used(kind: str) -> str:
-    """Cypher that finds the relationships `r` of a snapshot's segments."""
+def match_relationships(kind: str) -> str:
+    """Return Cypher that matches the relationships `r` in the segments of a snapshot."""
     return (
         f"MATCH (s:Snapshot {{id: $id}})-[:USES]->(g:Segment {{kind: '{kind.lower()}'}}) "
         f"MATCH (a)-[r:{kind}]->(b) WHERE g.first <= r.key < g.first + g.count "
@@ -53,9 +53,9 @@ def used(kind: str) -> str:
 @pytest.fixture(scope="module")
 def truth(world: Graph) -> Truth:
     snapshot = world.store.snapshot("latest")
-    inter = world.cypher(used("INTER") + "RETURN a.id AS a, b.id AS b", id=snapshot.id)
+    inter = world.cypher(match_relationships("INTER") + "RETURN a.id AS a, b.id AS b", id=snapshot.id)
     tracks = world.cypher(
-        used("INTRA") + "OPTIONAL MATCH (a)-[:IN]->(p:Parent {fit: s.fit}) MATCH (a)-[:FROM]->(v:Video) "
+        match_relationships("INTRA") + "OPTIONAL MATCH (a)-[:IN]->(p:Parent {fit: s.fit}) MATCH (a)-[:FROM]->(v:Video) "
         "RETURN a.id AS a, b.id AS b, coalesce(p.id, v.id) AS group",
         id=snapshot.id,
     )
@@ -64,15 +64,9 @@ def truth(world: Graph) -> Truth:
     return Truth(snapshot.id, {(row["a"], row["b"]) for row in inter}, end_of, group)
 
 
-@pytest.fixture
-def client(service: str) -> Iterator[TripletClient]:
-    with TripletClient(service, patience=30) as client:
-        yield client
-
-
 def pull(client: TripletClient, truth: Truth, position: int, count: int, **query: Any) -> TripletBatch:
-    asked: dict[str, Any] = {"seed": 11, "mix": PAPER, "negatives": "batch"} | query
-    return client.triplets(truth.id, position=position, count=count, **asked)
+    parameters: dict[str, Any] = {"seed": 11, "mix": PAPER, "negatives": "batch"} | query
+    return client.triplets(truth.id, position=position, count=count, **parameters)
 
 
 def pairs_of(batch: TripletBatch) -> Iterator[tuple[str, tuple[str, str]]]:
@@ -80,7 +74,7 @@ def pairs_of(batch: TripletBatch) -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 @pytest.mark.parametrize("negatives", ["batch", "graph"])
-def test_200_batches_hold_paths_of_the_graph_and_negatives_of_other_groups(
+def test_batches_hold_paths_of_the_graph_and_negatives_of_other_groups(
     client: TripletClient, truth: Truth, negatives: str
 ) -> None:
     pairs = truth.pairs
@@ -95,17 +89,17 @@ def test_200_batches_hold_paths_of_the_graph_and_negatives_of_other_groups(
             assert anchor != negative
 
 
-@pytest.mark.parametrize(("negatives", "own"), [("batch", False), ("graph", True)])
-def test_the_negative_is_the_image_that_its_index_says(
-    client: TripletClient, truth: Truth, negatives: str, own: bool
+@pytest.mark.parametrize(("negatives", "has_own"), [("batch", False), ("graph", True)])
+def test_the_index_of_a_negative_gives_its_image(
+    client: TripletClient, truth: Truth, negatives: str, has_own: bool
 ) -> None:
     batch = pull(client, truth, 5, 40, negatives=negatives)
-    assert len(batch.images) == (120 if own else 80)
-    ids = [*batch.anchor_id, *batch.positive_id, *(batch.negative_id if own else [])]
+    assert len(batch.images) == (120 if has_own else 80)
+    ids = [*batch.anchor_id, *batch.positive_id, *(batch.negative_id if has_own else [])]
     assert [ids[i] for i in batch.negative_idx] == list(batch.negative_id)
 
 
-def test_an_anchor_whose_batch_has_no_other_group_gets_its_negative_from_the_graph(
+def test_an_anchor_without_another_group_in_its_batch_gets_a_negative_from_the_graph(
     client: TripletClient, truth: Truth
 ) -> None:
     for position in range(30):
@@ -115,8 +109,8 @@ def test_an_anchor_whose_batch_has_no_other_group_gets_its_negative_from_the_gra
         assert alone.negative_id == from_graph.negative_id
 
 
-def test_one_epoch_holds_every_transitive_pair_once_whatever_the_readers(client: TripletClient, truth: Truth) -> None:
-    """Rank r of W at step s asks for start + (s·W + r)·B; a change of W begins where nobody was."""
+def test_an_epoch_holds_every_transitive_pair_once_for_any_readers(client: TripletClient, truth: Truth) -> None:
+    """Rank r of W reads at step s from start + (s·W + r)·B on. A changed W goes on at the first unread position."""
     pairs = truth.pairs["transitive"]
     seen: list[tuple[str, str]] = []
     start, size = 0, 37
@@ -133,7 +127,7 @@ def test_one_epoch_holds_every_transitive_pair_once_whatever_the_readers(client:
     assert set(seen) == pairs
 
 
-def test_the_other_kind_comes_as_evenly_as_it_can(client: TripletClient, truth: Truth) -> None:
+def test_the_pairs_of_the_other_kind_come_equally_often(client: TripletClient, truth: Truth) -> None:
     counts = dict.fromkeys(truth.pairs["intra"], 0)
     for position in range(0, 2000, 500):
         for kind, pair in pairs_of(pull(client, truth, position, 500, mix="inter:1,intra:3")):
@@ -151,7 +145,7 @@ def test_the_images_are_those_of_the_patches(world: Graph, service: str, client:
         assert pixels is not None and pixels.shape == (96, 96, 3)
 
 
-def test_json_says_the_same_as_arrow_and_shows_the_path(service: str, client: TripletClient, truth: Truth) -> None:
+def test_json_has_the_same_triplets_as_arrow_and_their_paths(service: str, client: TripletClient, truth: Truth) -> None:
     batch = pull(client, truth, 90, 30, mix=ALL_KINDS, negatives="graph")
     http = urllib3.PoolManager()
     url = f"{service}/v1/snapshots/{truth.id}/triplets"
@@ -203,20 +197,18 @@ def test_another_service_without_a_cache_gives_the_same_bytes(world: Graph, serv
 
 def test_an_answer_carries_its_length_and_its_digest(service: str, truth: Truth) -> None:
     response = urllib3.request("GET", f"{service}/v1/snapshots/{truth.id}/triplets?count=3", headers=ARROW)
-    assert response.headers["Content-Type"] == triplet_wire.MEDIA_TYPE
+    assert response.headers["Content-Type"] == MEDIA_TYPE
     assert int(response.headers["Content-Length"]) == len(response.data)
-    assert response.headers["ETag"] == f'"{triplet_wire.decode(response.data).digest}"'
+    assert response.headers["ETag"] == f'"{decode_triplets(response.data).digest}"'
 
 
-def test_a_batch_is_little_more_than_its_images(client: TripletClient, truth: Truth) -> None:
+def test_a_body_is_little_larger_than_its_images(client: TripletClient, truth: Truth) -> None:
     batch = pull(client, truth, 0, 100)
-    body, _ = triplet_wire.encode(batch)
+    body, _ = encode_triplets(batch)
     assert len(body) <= 1.05 * sum(map(len, batch.images))
 
 
-def test_negatives_of_the_graph_are_equally_likely_wherever_they_are_allowed(
-    client: TripletClient, truth: Truth
-) -> None:
+def test_negatives_from_the_graph_are_uniform_over_the_allowed_patches(client: TripletClient, truth: Truth) -> None:
     size = Counter(truth.group.values())
     drawn: Counter[str] = Counter()
     expected: Counter[str] = Counter()
@@ -227,13 +219,11 @@ def test_negatives_of_the_graph_are_equally_likely_wherever_they_are_allowed(
             share = times / (len(truth.group) - size[group])
             expected.update({id: share for id, of in truth.group.items() if of != group})
     ids = list(truth.group)
-    assert min(expected.values()) > 5  # as few as the test of chi-square may expect
+    assert min(expected.values()) > 5  # the chi-square test needs at least five
     assert stats.chisquare([drawn[id] for id in ids], [expected[id] for id in ids]).pvalue > 1e-3
 
 
-def test_negatives_of_the_batch_are_equally_likely_wherever_they_are_allowed(
-    client: TripletClient, truth: Truth
-) -> None:
+def test_negatives_from_the_batch_are_uniform_over_the_allowed_images(client: TripletClient, truth: Truth) -> None:
     ranks: list[float] = []
     for position in range(0, 4000, 100):
         batch = pull(client, truth, position, 100)
@@ -246,8 +236,10 @@ def test_negatives_of_the_batch_are_equally_likely_wherever_they_are_allowed(
     assert stats.chisquare(np.histogram(ranks, bins=20, range=(0, 1))[0]).pvalue > 1e-3
 
 
-def test_the_order_of_an_epoch_is_a_fair_shuffle_and_each_seed_another(client: TripletClient, truth: Truth) -> None:
-    """Where a pair stands says nothing of which one it is, nor of where another seed has it."""
+def test_the_order_of_an_epoch_is_a_uniform_shuffle_and_seeds_are_independent(
+    client: TripletClient, truth: Truth
+) -> None:
+    """The position of a pair is independent of the pair, and of its position under another seed."""
     place = {pair: number for number, pair in enumerate(sorted(truth.pairs["transitive"]))}
     orders = []
     for seed in (1, 2):

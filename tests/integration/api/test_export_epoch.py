@@ -1,4 +1,4 @@
-"""An epoch as files: every pair of its first kind once, the pixels that the service serves, cut and gone on with."""
+"""An exported epoch has every pair of its first kind once, and the images of the service; an export can be resumed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet
-import pytest
 
 from api.client.http import TripletClient
 from tests.conftest import Graph, free_port
@@ -17,17 +16,12 @@ from tests.conftest import Graph, free_port
 INTRA = ("--format", "parquet", "--mix", "intra:1", "--pairs", "50")
 
 
-@pytest.fixture(scope="module")
-def snapshot(world: Graph) -> str:
-    return world.store.snapshot("latest").id
-
-
 def export(world: Graph, service: str, folder: Path, *more: str) -> dict[str, Any]:
     return world.json("export", str(folder), "--url", service, "--pairs", "150", "--batch", "50", *more)
 
 
 def samples(folder: Path) -> dict[str, dict[str, bytes]]:
-    """As WebDataset groups them: what is before the first dot names the sample."""
+    """Group the members as WebDataset does: the part of a name before the first dot is the key of the sample."""
     found: dict[str, dict[str, bytes]] = {}
     for path in sorted(folder.glob("*.tar")):
         with tarfile.open(path) as tar:
@@ -39,7 +33,7 @@ def samples(folder: Path) -> dict[str, dict[str, bytes]]:
     return found
 
 
-def test_two_epochs_hold_every_pair_of_the_first_kind_once_and_nothing_between_is_lost(
+def test_each_of_two_epochs_holds_every_pair_of_the_first_kind_once_and_no_position_is_lost(
     world: Graph, service: str, snapshot: str, tmp_path: Path
 ) -> None:
     with TripletClient(service) as client:
@@ -49,8 +43,8 @@ def test_two_epochs_hold_every_pair_of_the_first_kind_once_and_nothing_between_i
             export(world, service, tmp_path / str(epoch), "--epoch", str(epoch), "--snapshot", snapshot)
             epochs.append(samples(tmp_path / str(epoch)))
         for found in epochs:
-            about = [json.loads(sample["json"]) for sample in found.values()]
-            pairs = Counter((a["anchor_id"], a["positive_id"]) for a in about if a["kind"] == "transitive")
+            metadata = [json.loads(sample["json"]) for sample in found.values()]
+            pairs = Counter((a["anchor_id"], a["positive_id"]) for a in metadata if a["kind"] == "transitive")
             assert len(pairs) == total and set(pairs.values()) == {1}
         positions = sorted(int(key) for found in epochs for key in found)
         assert positions == list(range(positions[-1] + 1))
@@ -62,7 +56,7 @@ def test_two_epochs_hold_every_pair_of_the_first_kind_once_and_nothing_between_i
     assert json.loads(sample["json"])["negative_group"] == first.negative_group[3]
 
 
-def test_parquet_holds_the_same_and_an_export_that_was_cut_goes_on(
+def test_parquet_holds_the_same_rows_and_an_interrupted_export_goes_on(
     world: Graph, service: str, snapshot: str, tmp_path: Path
 ) -> None:
     whole = export(world, service, tmp_path / "whole", *INTRA)
@@ -80,7 +74,7 @@ def test_parquet_holds_the_same_and_an_export_that_was_cut_goes_on(
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_a_mix_that_the_snapshot_cannot_give_is_refused_with_those_that_work(
+def test_a_mix_that_the_snapshot_lacks_is_refused_with_mixes_that_work(
     graph: Graph, clips: list[Path], tmp_path: Path
 ) -> None:
     graph.run("ingest", *map(str, clips[:2]))
@@ -98,7 +92,7 @@ def test_a_folder_of_another_export_is_refused(world: Graph, service: str, tmp_p
     assert "export.json" in refused.stderr
 
 
-def test_a_damaged_note_of_an_export_is_refused_and_nothing_is_lost(
+def test_an_export_with_damaged_settings_is_refused_and_keeps_its_files(
     world: Graph, service: str, snapshot: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "one"

@@ -1,4 +1,4 @@
-"""The same request gives the same bytes, from any service, while the graph grows and shrinks beside it."""
+"""The same request gives the same bytes from any service, while the graph grows and shrinks."""
 
 from __future__ import annotations
 
@@ -12,46 +12,46 @@ import pytest
 import urllib3
 
 from api.sampling.order import MAX_POSITION
-from api.wire import triplets as triplet_wire
+from api.wire.arrow import MEDIA_TYPE
 from graphdb.model import Snapshot
 from tests.conftest import Graph, end, free_port, wait_until_ready
 from tests.integration.api.test_service_outside import metrics
 from tests.integration.workshop import Workshop
 
 LATER = 3
-"""Videos that are ingested while the snapshot without them is read."""
+"""Videos that are ingested while a snapshot without them is being read."""
 ORDERS = ("seed=0&mix=transitive:7,intra:2&negatives=batch", f"seed={2**63 - 1}&mix=intra:2,inter:1&negatives=graph")
-PLACES = ((0, 1), (10**9 - 50, 100), (MAX_POSITION, 2))
-"""Positions with counts; the second is on both sides of a window's end."""
-SMALL = [f"{order}&position={position}&count={count}" for order in ORDERS for position, count in PLACES]
+RANGES = ((0, 1), (10**9 - 50, 100), (MAX_POSITION, 2))
+"""Positions and counts; the second range crosses the end of a window."""
+SMALL = [f"{order}&position={position}&count={count}" for order in ORDERS for position, count in RANGES]
 LARGE = [f"{ORDERS[0]}&position=0&count=4095", f"{ORDERS[1]}&position={MAX_POSITION}&count=4096"]
 JSON = "application/json"
 Bodies = dict[tuple[str, str], str]
 
 
 def bodies(url: str, snapshot: Snapshot, queries: list[str], http: urllib3.PoolManager) -> Bodies:
-    """What each query is answered, in both forms."""
-    said = {}
-    for query, form in product(queries, (JSON, triplet_wire.MEDIA_TYPE)):
-        # Each request of its own, so that the workers take turns.
+    """Return the digest of the answer to each query, in both forms."""
+    found = {}
+    for query, form in product(queries, (JSON, MEDIA_TYPE)):
+        # A new connection for each request, so that the workers take turns.
         headers = {"Accept": form, "Connection": "close"}
         answer = http.request(
             "GET", f"{url}/v1/snapshots/{snapshot.id}/triplets?{query}", headers=headers, retries=False
         )
         assert answer.status == 200, answer.data
-        said[query, form] = sha256(answer.data).hexdigest()
-    return said
+        found[query, form] = sha256(answer.data).hexdigest()
+    return found
 
 
 @contextmanager
 def reading(url: str, snapshot: Snapshot, expected: Bodies) -> Iterator[None]:
-    """Meanwhile somebody asks for the same again and again."""
-    stop, seen = Event(), list[Mapping[tuple[str, str], str]]()
+    """Meanwhile, repeat the small queries in a thread, and compare the answers."""
+    stop, answers = Event(), list[Mapping[tuple[str, str], str]]()
 
     def read() -> None:
         http = urllib3.PoolManager()
         while not stop.is_set():
-            seen.append(bodies(url, snapshot, SMALL, http))
+            answers.append(bodies(url, snapshot, SMALL, http))
 
     reader = Thread(target=read)
     reader.start()
@@ -60,7 +60,7 @@ def reading(url: str, snapshot: Snapshot, expected: Bodies) -> Iterator[None]:
     finally:
         stop.set()
         reader.join()
-    assert seen and all(one == {key: expected[key] for key in one} for one in seen)
+    assert answers and all(one == {key: expected[key] for key in one} for one in answers)
 
 
 @contextmanager
@@ -75,7 +75,7 @@ def workers(graph: Graph, number: int, **environment: str) -> Iterator[str]:
         end(process)
 
 
-def test_the_bytes_of_an_epoch_are_the_same_from_any_service_whatever_is_done_to_the_graph(workshop: Workshop) -> None:
+def test_the_bytes_of_an_epoch_stay_the_same_for_any_service_and_any_change_of_the_graph(workshop: Workshop) -> None:
     graph, http = workshop.graph, urllib3.PoolManager()
     workshop.empty()
     workshop.add(workshop.videos[:-LATER])
@@ -88,27 +88,27 @@ def test_the_bytes_of_an_epoch_are_the_same_from_any_service_whatever_is_done_to
             workshop.add(workshop.videos[-LATER:])
             grown = workshop.publish()
             refitted = workshop.publish(refit=True)
-            # What is read is kept; of the others the newest.
-            done = graph.json("graph", "prune", "--keep", "1")
-        assert set(done["kept"]) == {snapshot.id, refitted.id} and done["deleted"]["snapshots"] == 1
-        assert grown.id not in done["kept"]
+            # Pruning keeps the snapshot that is being read, and the newest one.
+            pruned = graph.json("graph", "prune", "--keep", "1")
+        assert set(pruned["kept"]) == {snapshot.id, refitted.id} and pruned["deleted"]["snapshots"] == 1
+        assert grown.id not in pruned["kept"]
         assert bodies(url, snapshot, SMALL + LARGE, http) == expected
     with workers(graph, 2, AFFINITY_CACHE_BYTES="0") as url:
         assert bodies(url, snapshot, SMALL + LARGE, http) == expected
 
 
 @pytest.mark.parametrize("negatives", ["batch", "graph"])
-def test_a_far_position_asks_the_graph_for_no_more_than_the_first_one(world: Graph, negatives: str) -> None:
+def test_a_far_position_needs_no_more_windows_than_the_first_one(world: Graph, negatives: str) -> None:
     snapshot = world.store.snapshot("latest")
 
     def read(url: str) -> float:
         return sum(number for name, number in metrics(url).items() if name.startswith("affinity_windows_total"))
 
     with world.service(free_port(), AFFINITY_CACHE_BYTES="0") as url:
-        asked = []
+        lookups = []
         for position in (0, 10**9, 2**62):
             before = read(url)
             query = f"seed=1&negatives={negatives}&position={position}&count=10"
             bodies(url, snapshot, [query], urllib3.PoolManager())
-            asked.append(read(url) - before)
-    assert len(set(asked)) == 1 and asked[0] > 0
+            lookups.append(read(url) - before)
+    assert len(set(lookups)) == 1 and lookups[0] > 0

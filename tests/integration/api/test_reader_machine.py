@@ -1,7 +1,7 @@
-"""Readers against the service, in any order of what may happen to either and to the graph: drops, resumes, other
-worlds, restarts, ingest, clustering, pruning, forgetting.
+"""A state machine of readers, the service and the graph: dropped and resumed readers, other worlds, restarts, ingest,
+clustering, pruning, forgetting, in any order.
 
-`AFFINITY_READER_EXAMPLES` stories instead of a few: each costs seconds.
+`AFFINITY_READER_EXAMPLES` sets the number of random examples; each takes seconds.
 """
 
 from __future__ import annotations
@@ -23,13 +23,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from api.app import create_app
-from api.client.http import ServiceError, TripletClient
-from api.client.stream import TripletStream
+from api.client import ServiceError, TripletBatch, TripletClient, TripletStream
 from api.server.main import address, listen
 from api.server.protocol import BoundedProtocol
 from api.settings import ServiceSettings
-from api.wire import triplets as triplet_wire
-from api.wire.triplets import TripletBatch
+from api.wire.arrow import MEDIA_TYPE
 from foundation.data_folder import DataFolder
 from tests.integration.ingest.test_prune import prune
 from tests.integration.workshop import Workshop
@@ -38,11 +36,11 @@ EXAMPLES = int(os.environ.get("AFFINITY_READER_EXAMPLES") or 4)
 STEPS = 12
 MIX = "intra:2,transitive:1"
 LATER_VIDEOS = 4
-"""Those that are ingested while readers read."""
+"""Videos that are ingested while readers read."""
 FEWEST_VIDEOS = 9
 Pair = tuple[str, str]
 NO_SUCH_PAIRS = 422
-"""What a small snapshot may answer to a mix, under the id of the request."""
+"""The status with which a small snapshot may refuse a mix. Its body holds the id of the request."""
 QUERIES = [
     {"seed": 1, "mix": MIX, "negatives": "batch", "position": 0, "count": 30},
     {"seed": 1, "mix": MIX, "negatives": "graph", "position": 10**9, "count": 7},
@@ -53,7 +51,7 @@ QUERIES = [
 
 @contextmanager
 def serving(folder: DataFolder, **options: Any) -> Iterator[str]:
-    """A service in this process; its address."""
+    """Run a service in this process, and yield its address."""
     with listen("127.0.0.1", 0) as listener:
         app = create_app(ServiceSettings(folder=folder, **options))
         server = uvicorn.Server(uvicorn.Config(app, http=BoundedProtocol, log_config=None, log_level="critical"))
@@ -71,14 +69,14 @@ def serving(folder: DataFolder, **options: Any) -> Iterator[str]:
 
 
 def settle(app: FastAPI) -> None:
-    """Wait until nothing is read ahead any more: a service that ends as a process does takes its connections along."""
-    windows = app.state.service._windows
-    while windows._under_way or windows._notes:
+    """Wait until all reads ended: otherwise their connections would be left open when this service closes."""
+    cache = app.state.service._cache
+    while cache._reads or cache._background:
         time.sleep(0.005)
 
 
 class Readers(RuleBasedStateMachine):
-    """What is known of each snapshot, and what all readers together were given of the one that they read."""
+    """The known state of each snapshot, and the pairs that all readers together have read of the present one."""
 
     workshop: ClassVar[Workshop]
 
@@ -86,9 +84,9 @@ class Readers(RuleBasedStateMachine):
         super().__init__()
         self.left = iter(self.workshop.videos[-LATER_VIDEOS:])
         self.bytes: dict[tuple[str, int], tuple[int, bytes]] = {}
-        """What a query of a snapshot was answered first."""
+        """The first answer to each query of a snapshot."""
         self.ended: dict[str, str | None] = {}
-        """The successor of each snapshot that has ended."""
+        """The successor of each ended snapshot."""
         self.workshop.empty()
         self.workshop.add(self.workshop.videos[:-LATER_VIDEOS])
         self.service = ExitStack()
@@ -97,9 +95,9 @@ class Readers(RuleBasedStateMachine):
         self.serve()
 
     def begin(self, snapshot: str) -> None:
-        """Read a snapshot from its first position on."""
+        """Begin to read a snapshot from its first position on."""
         self.snapshot = snapshot
-        self.given: Counter[Pair] = Counter()
+        self.pairs_read: Counter[Pair] = Counter()
         self.state: dict[str, Any] | None = None
         pairs = self.workshop.graph.cypher(
             """
@@ -112,8 +110,8 @@ class Readers(RuleBasedStateMachine):
         self.streams: list[TripletStream] = []
 
     def serve(self, **options: Any) -> None:
-        """A service takes the place of the one before it, if there was one."""
-        self.throw_away()
+        """Start a service, in place of the one before."""
+        self.drop_readers()
         self.service.close()
         self.url = self.service.enter_context(serving(self.workshop.graph.folder, **options))
         self.client = self.service.enter_context(TripletClient(self.url, patience=60))
@@ -121,8 +119,8 @@ class Readers(RuleBasedStateMachine):
     # Readers
 
     def read(self, world: int, batch: int) -> None:
-        """So many readers begin where the last ones were when they last remembered it."""
-        self.throw_away()
+        """Start `world` readers at the last stored state."""
+        self.drop_readers()
         mix = MIX if self.client.snapshot(self.snapshot)["counts"]["transitive"] else "intra:1"
         order: dict[str, Any] = {"seed": 3, "mix": mix, "batch": batch, "world": world, "ahead": 2}
         streams = [TripletStream(self.client, self.snapshot, rank=rank, **order) for rank in range(world)]
@@ -131,25 +129,25 @@ class Readers(RuleBasedStateMachine):
             if self.state:
                 stream.load_state_dict(self.state)
 
-    def throw_away(self) -> None:
-        """The readers end as they stand, and nobody remembers what they were given since."""
+    def drop_readers(self) -> None:
+        """Stop the readers without storing their state."""
         self.reading.close()
         self.streams = []
 
     def take(self, steps: int) -> None:
-        """Every reader takes batches, and remembers it."""
+        """Take batches from every reader, and store the state."""
         taken = [next(stream) for stream in reversed(self.streams) for _ in range(steps)]
-        self.given.update(pair for batch in taken for pair in first_epoch(batch))
+        self.pairs_read.update(pair for batch in taken for pair in first_epoch(batch))
         states = [stream.state_dict() for stream in self.streams]
         assert all(state == states[0] for state in states)
         self.state = states[0]
 
     def finish(self) -> None:
-        """To the end of the epoch: every pair of the first kind was given once, whoever asked for it."""
+        """Read to the end of the epoch, and check that every pair of the first kind was read once."""
         self.read(world=2, batch=100)
-        while sum(self.given.values()) < len(self.pairs):
+        while sum(self.pairs_read.values()) < len(self.pairs):
             self.take(1)
-        assert set(self.given) == self.pairs and set(self.given.values()) == {1}
+        assert set(self.pairs_read) == self.pairs and set(self.pairs_read.values()) == {1}
         self.begin(self.snapshot)
 
     @rule(world=st.sampled_from([8, 3, 5, 1]), batch=st.sampled_from([1, 4, 37]))
@@ -165,7 +163,7 @@ class Readers(RuleBasedStateMachine):
     @rule()
     def drop(self) -> None:
         next(self.streams[-1])
-        self.throw_away()
+        self.drop_readers()
 
     @rule()
     def an_epoch(self) -> None:
@@ -179,17 +177,17 @@ class Readers(RuleBasedStateMachine):
 
     @rule()
     def the_same_bytes(self) -> None:
-        """What was asked before is answered as before, or the snapshot has ended."""
+        """Check that the answer to each earlier query is the same, or that the snapshot has ended."""
         for snapshot in {self.snapshot, *(snapshot for snapshot, _ in self.bytes)}:
             for number in range(len(QUERIES)):
-                self.ask(snapshot, number)
+                self.check_answer(snapshot, number)
 
-    def ask(self, snapshot: str, number: int) -> None:
+    def check_answer(self, snapshot: str, number: int) -> None:
         status, body = self.get(snapshot, number)
         if snapshot in self.ended:
             until = time.monotonic() + 5
             while status == 200 and time.monotonic() < until:
-                # Whoever asked a moment before is still answered, with what stood there.
+                # Shortly after the end the service still gives the old answer.
                 assert (status, body) == self.bytes.get((snapshot, number), (status, body))
                 status, body = self.get(snapshot, number)
             assert status == 410
@@ -205,7 +203,7 @@ class Readers(RuleBasedStateMachine):
             "GET",
             f"{self.url}/v1/snapshots/{snapshot}/triplets",
             fields={name: str(value) for name, value in QUERIES[number].items()},
-            headers={"Accept": triplet_wire.MEDIA_TYPE},
+            headers={"Accept": MEDIA_TYPE},
             timeout=60,
         )
         return answer.status, b"" if answer.status == NO_SUCH_PAIRS else answer.data
@@ -225,22 +223,22 @@ class Readers(RuleBasedStateMachine):
     @rule(keep=st.integers(1, 2))
     def prune(self, keep: int) -> None:
         prune(self.workshop, keep)
-        self.look()
+        self.update_ended()
 
     @rule(video=st.integers(0, 15))
     def forget(self, video: int) -> None:
-        there = sorted(row["id"] for row in self.workshop.graph.cypher("MATCH (v:Video) RETURN v.id AS id"))
-        if len(there) > FEWEST_VIDEOS:
-            self.workshop.forget([there[video % len(there)]])
-            self.look()
+        videos = sorted(row["id"] for row in self.workshop.graph.cypher("MATCH (v:Video) RETURN v.id AS id"))
+        if len(videos) > FEWEST_VIDEOS:
+            self.workshop.forget([videos[video % len(videos)]])
+            self.update_ended()
 
-    def look(self) -> None:
-        """Note which snapshots have ended; the readers of one go on in its successor."""
+    def update_ended(self) -> None:
+        """Store which snapshots have ended. The readers of an ended snapshot go on with its successor."""
         rows = self.workshop.graph.cypher("MATCH (s:Snapshot) RETURN s.id AS id, s.ended AS ended, s.successor AS next")
         self.ended = {row["id"]: row["next"] for row in rows if row["ended"]}
         if self.snapshot in self.ended:
-            self.throw_away()
-            self.ask(self.snapshot, 0)
+            self.drop_readers()
+            self.check_answer(self.snapshot, 0)
             successor = self.snapshot
             while successor in self.ended:
                 following = self.ended[successor]
@@ -253,7 +251,7 @@ class Readers(RuleBasedStateMachine):
             self.the_same_bytes()
             self.finish()
         finally:
-            self.throw_away()
+            self.drop_readers()
             self.service.close()
 
 
@@ -268,34 +266,34 @@ def readers(workshop: Workshop) -> type[Readers]:
     return Readers
 
 
-def test_readers_change_their_number_while_the_graph_changes_and_read_every_pair_once(readers: type[Readers]) -> None:
-    story = readers()
+def test_readers_in_changing_worlds_read_every_pair_once_while_the_graph_changes(readers: type[Readers]) -> None:
+    machine = readers()
     try:
-        story.another_world(8, 4)
-        story.the_same_bytes()
-        story.pull(1)
-        story.ingest()
-        story.pull(1)
-        story.cluster_again()
-        story.another_world(3, 1)
-        story.pull(2)
-        story.drop()
-        story.restart(0, 1)
-        story.prune(1)
-        story.the_same_bytes()
-        story.another_world(5, 4)
-        story.pull(1)
-        story.an_epoch()
-        story.restart(2**28, 8)
-        story.another_world(2, 4)
-        story.pull(1)
-        story.forget(0)
-        story.the_same_bytes()
+        machine.another_world(8, 4)
+        machine.the_same_bytes()
+        machine.pull(1)
+        machine.ingest()
+        machine.pull(1)
+        machine.cluster_again()
+        machine.another_world(3, 1)
+        machine.pull(2)
+        machine.drop()
+        machine.restart(0, 1)
+        machine.prune(1)
+        machine.the_same_bytes()
+        machine.another_world(5, 4)
+        machine.pull(1)
+        machine.an_epoch()
+        machine.restart(2**28, 8)
+        machine.another_world(2, 4)
+        machine.pull(1)
+        machine.forget(0)
+        machine.the_same_bytes()
     finally:
-        story.teardown()
+        machine.teardown()
 
 
-def test_whatever_happens_in_whatever_order_readers_get_the_same_bytes_and_each_pair_once(
+def test_in_any_order_of_events_readers_get_the_same_bytes_and_each_pair_once(
     readers: type[Readers],
 ) -> None:
     run_state_machine_as_test(

@@ -1,4 +1,4 @@
-"""The running service as those outside see it: who gets in, what floods and nonsense come to, what can be watched."""
+"""The running service from outside: authentication, invalid and excessive requests, metrics, TLS, shutdown."""
 
 from __future__ import annotations
 
@@ -21,16 +21,17 @@ import pytest
 import trustme
 import urllib3
 
-from api.client.http import ServiceError, TripletClient
-from api.errors import TlsUnusable
+from api.client import ServiceError, TripletClient
+from api.errors import ApiError
 from api.middleware.api_keys import KeyFile
 from api.server.main import check_tls
-from api.wire import triplets as triplet_wire
+from api.wire.arrow import MEDIA_TYPE
+from api.wire.triplets import decode_triplets
 from tests.conftest import Graph, Wait, end, free_port, wait_until_ready
 from tests.integration.api.test_api_service import assert_problem, get, publish
-from tests.sockets import heard
+from tests.sockets import received_until_closed
 
-ASK: dict[str, Any] = {"seed": 0, "mix": "transitive:1", "negatives": "batch", "count": 10}
+QUERY: dict[str, Any] = {"seed": 0, "mix": "transitive:1", "negatives": "batch", "count": 10}
 
 
 @pytest.fixture
@@ -44,15 +45,15 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def metrics(url: str, **headers: str) -> dict[str, float]:
-    """Every sample by its name with its labels."""
+    """Return each sample by its name and labels."""
     answer = get(f"{url}/metrics", **headers)
     assert answer.status == 200, answer.data
     lines = answer.data.decode().splitlines()
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
 
 
-def converse(url: str, *parts: bytes, seconds: float = 30) -> bytes:
-    """All that the service says to these bytes, until it hangs up."""
+def exchange(url: str, *parts: bytes, seconds: float = 30) -> bytes:
+    """Send the parts, and return all bytes that the service sends before it closes the connection."""
     at = urlsplit(url)
     assert at.hostname and at.port
     with socket.create_connection((at.hostname, at.port), timeout=seconds) as connection:
@@ -60,14 +61,14 @@ def converse(url: str, *parts: bytes, seconds: float = 30) -> bytes:
             for part in parts:
                 connection.sendall(part)
         except (BrokenPipeError, ConnectionResetError):
-            pass  # it has heard enough
-        return heard(connection)
+            pass  # the service closed the connection early
+        return received_until_closed(connection)
 
 
-# Keys
+# API keys
 
 
-def test_keys_open_a_running_service_until_they_are_revoked(graph: Graph, keys: KeyFile) -> None:
+def test_a_running_service_accepts_keys_until_they_are_revoked(graph: Graph, keys: KeyFile) -> None:
     snapshot = publish(graph)
     with graph.service(free_port()) as url:
         assert get(f"{url}/v1/snapshots").status == 200
@@ -85,17 +86,17 @@ def test_keys_open_a_running_service_until_they_are_revoked(graph: Graph, keys: 
             assert refused.value.problem["request_id"] in str(refused.value)
 
 
-def test_a_client_that_is_too_fast_waits_and_gets_everything(graph: Graph, keys: KeyFile) -> None:
+def test_a_client_beyond_its_rate_waits_and_gets_everything(graph: Graph, keys: KeyFile) -> None:
     snapshot = publish(graph)
     token, admin = keys.create("trainer", rate=4.0)[1], keys.create("admin", ["admin"])[1]
     with graph.service(free_port()) as url, TripletClient(url, api_key=token) as client:
-        batches = [client.triplets(snapshot.id, position=10 * step, **ASK) for step in range(12)]
+        batches = [client.triplets(snapshot.id, position=10 * step, **QUERY) for step in range(12)]
         assert [batch.position[0] for batch in batches] == list(range(0, 120, 10))
-        seen = metrics(url, **bearer(admin))
-        assert seen['affinity_errors_total{type="too-many-requests"}'] > 0
+        found = metrics(url, **bearer(admin))
+        assert found['affinity_errors_total{type="too-many-requests"}'] > 0
 
 
-def test_a_key_opens_the_service_to_the_network(graph: Graph, keys: KeyFile) -> None:
+def test_with_a_key_the_service_may_listen_on_the_network(graph: Graph, keys: KeyFile) -> None:
     refused = graph.run("serve", "--host", "0.0.0.0", "--port", "0", check=False)
     assert refused.returncode == 1 and "affinity keys create" in refused.stderr
     token = keys.create("one")[1]
@@ -110,10 +111,10 @@ def test_a_key_opens_the_service_to_the_network(graph: Graph, keys: KeyFile) -> 
     end(process)
 
 
-# Nonsense, and too much
+# Invalid requests, and too many
 
 LONG = b"a" * 40_000
-NONSENSE = {
+INVALID_REQUESTS = {
     "no HTTP": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"\x00" * 30,
     "no host": b"GET /v1/snapshots HTTP/1.1\r\nConnection: close\r\n\r\n",
     "long address": b"GET /v1/snapshots?" + LONG + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
@@ -134,9 +135,9 @@ NONSENSE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", NONSENSE)
-def test_nonsense_is_refused_in_one_shape_and_the_service_goes_on(service: str, name: str) -> None:
-    head, _, body = converse(service, NONSENSE[name]).partition(b"\r\n\r\n")
+@pytest.mark.parametrize("name", INVALID_REQUESTS)
+def test_an_invalid_request_is_a_problem_and_the_service_goes_on(service: str, name: str) -> None:
+    head, _, body = exchange(service, INVALID_REQUESTS[name]).partition(b"\r\n\r\n")
     status = int(head.split()[1])
     assert 400 <= status < 500, head
     assert b"application/problem+json" in head
@@ -145,7 +146,7 @@ def test_nonsense_is_refused_in_one_shape_and_the_service_goes_on(service: str, 
     assert get(f"{service}/healthz").status == 200
 
 
-CLIMBING = [
+PATHS_OUTSIDE = [
     "/docs-assets/../../../etc/passwd",
     "/docs-assets/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
     "/docs-assets/..%2f..%2f..%2fetc%2fpasswd",
@@ -157,18 +158,18 @@ CLIMBING = [
 ]
 
 
-@pytest.mark.parametrize("path", CLIMBING)
-def test_no_address_leads_out_of_what_is_served(service: str, path: str) -> None:
-    said = converse(service, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-    assert said.split()[1] == b"404"
-    assert b"root:" not in said
+@pytest.mark.parametrize("path", PATHS_OUTSIDE)
+def test_no_path_leads_out_of_the_served_files(service: str, path: str) -> None:
+    answer = exchange(service, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    assert answer.split()[1] == b"404"
+    assert b"root:" not in answer
 
 
 CYPHER = ["'}) MATCH (n) RETURN n;", "' OR 1=1", "$id", "latest' DETACH DELETE s", "{}", "`"]
 
 
 @pytest.mark.parametrize("text", CYPHER)
-def test_cypher_in_a_request_is_an_id_that_nothing_has(service: str, text: str) -> None:
+def test_cypher_in_a_request_is_only_an_unknown_id(service: str, text: str) -> None:
     http = urllib3.PoolManager()
     quoted = urllib3.util.url._encode_invalid_chars(text, set()) or ""
     assert_problem(get(f"{service}/v1/snapshots/{quoted}"), 404, "snapshot-not-found")
@@ -178,7 +179,7 @@ def test_cypher_in_a_request_is_an_id_that_nothing_has(service: str, text: str) 
         assert http.request("GET", url, fields={name: text}).status == 422
 
 
-def test_more_requests_than_it_takes_are_sent_away_and_come_again(graph: Graph) -> None:
+def test_requests_above_the_limit_are_refused_and_the_client_retries_them(graph: Graph) -> None:
     snapshot = publish(graph)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -186,34 +187,34 @@ def test_more_requests_than_it_takes_are_sent_away_and_come_again(graph: Graph) 
 
     def pull(number: int) -> int:
         with TripletClient(url) as client:
-            return len(client.triplets(snapshot.id, **ASK | {"count": 1000, "position": 1000 * number}))
+            return len(client.triplets(snapshot.id, **QUERY | {"count": 1000, "position": 1000 * number}))
 
     with ThreadPoolExecutor(8) as threads:
         assert list(threads.map(pull, range(8))) == [1000] * 8
     assert metrics(url)['affinity_errors_total{type="overloaded"}'] > 0
 
 
-def test_an_answer_that_is_not_read_keeps_its_place_until_it_is(graph: Graph) -> None:
+def test_an_unread_answer_counts_as_in_flight_until_it_is_read(graph: Graph) -> None:
     snapshot = publish(graph)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     wait_until_ready(url, graph.start("serve", "--port", str(port), "--in-flight", "1"))
     path = f"/v1/snapshots/{snapshot.id}/triplets?count=4096&mix=intra:1"
     with socket.socket() as slow:
-        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # what the system keeps is not the service's
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # keep the buffer of the system small
         slow.connect(("127.0.0.1", port))
-        slow.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\nAccept: {triplet_wire.MEDIA_TYPE}\r\n\r\n".encode())
+        slow.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\nAccept: {MEDIA_TYPE}\r\n\r\n".encode())
         head = slow.recv(1000)
         assert head.startswith(b"HTTP/1.1 200")
         for _ in range(5):
             assert_problem(get(f"{url}/v1/snapshots"), 503, "overloaded")
             time.sleep(0.1)
-        said = head + heard(slow)
-    assert len(triplet_wire.decode(said.partition(b"\r\n\r\n")[2])) == 4096
+        answer = head + received_until_closed(slow)
+    assert len(decode_triplets(answer.partition(b"\r\n\r\n")[2])) == 4096
     assert get(f"{url}/v1/snapshots").status == 200
 
 
-def test_what_is_answered_is_counted(service: str, world: Graph) -> None:
+def test_the_metrics_count_requests_and_answers(service: str, world: Graph) -> None:
     path = f"/v1/snapshots/{world.store.snapshot('latest').id}/triplets?seed=77&count=10"
     before = metrics(service)
     sizes = [len(get(f"{service}{path}").data) for _ in range(2)]
@@ -225,22 +226,24 @@ def test_what_is_answered_is_counted(service: str, world: Graph) -> None:
     assert more['affinity_requests_total{method="GET",route="/v1/snapshots/{id}/triplets",status="200"}'] == 2
     assert more['affinity_request_seconds_count{route="/v1/snapshots/{id}/triplets"}'] == 2
     assert more['affinity_windows_total{result="missed"}'] >= 1
-    assert more['affinity_windows_total{result="hit"}'] >= 2  # the snapshot, and the window of before
+    assert (
+        more['affinity_windows_total{result="hit"}'] >= 2
+    )  # the snapshot index and the window, which were read before
     assert more["affinity_graph_seconds_count"] >= 1
     assert more['affinity_errors_total{type="snapshot-not-found"}'] == 1
-    assert after["affinity_requests_in_flight"] == 1  # the one that asks
+    assert after["affinity_requests_in_flight"] == 1  # the request for the metrics itself
 
 
-# Workers, certificates, the end
+# Workers, TLS, shutdown
 
 
-def test_workers_answer_together_and_count_together(graph: Graph, keys: KeyFile, wait_for: Wait) -> None:
+def test_workers_share_the_socket_and_their_metrics(graph: Graph, keys: KeyFile, wait_for: Wait) -> None:
     snapshot = publish(graph)
     process = graph.start("serve", "--port", "0", "--workers", "2", "--json", "--log-format", "json")
     assert process.stdout is not None and process.stderr is not None
     url = json.loads(process.stdout.readline())["url"]
     logged: list[str] = []
-    # Read as it comes: a service whose log nobody reads stands still when the pipe is full.
+    # Read all the time: when the pipe is full, the service drops lines of its log.
     reading = Thread(target=logged.extend, args=(process.stderr,))
     reading.start()
     workers = [one for one in psutil.Process(process.pid).children() if "spawn_main" in str(one.cmdline())]
@@ -269,7 +272,7 @@ def test_workers_answer_together_and_count_together(graph: Graph, keys: KeyFile,
     assert any(f"Worker {workers[0].pid} of the service died" in one["message"] for one in lines)
 
 
-def test_workers_end_with_the_process_that_started_them(graph: Graph, wait_for: Wait) -> None:
+def test_workers_stop_when_their_parent_is_killed(graph: Graph, wait_for: Wait) -> None:
     process = graph.start("serve", "--port", "0", "--workers", "2", "--json")
     assert process.stdout is not None
     url = json.loads(process.stdout.readline())["url"]
@@ -282,13 +285,13 @@ def test_workers_end_with_the_process_that_started_them(graph: Graph, wait_for: 
 
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Files of a certificate for 127.0.0.1, its key, and of the authority that vouches for it."""
+    """Write a certificate for 127.0.0.1, its private key, and the certificate of its authority."""
     folder = tmp_path_factory.mktemp("tls")
     authority = trustme.CA()
-    made = authority.issue_cert("127.0.0.1")
+    issued = authority.issue_cert("127.0.0.1")
     files = {name: folder / f"{name}.pem" for name in ("cert", "key", "authority", "other", "locked")}
-    made.cert_chain_pems[0].write_to_path(files["cert"])
-    made.private_key_pem.write_to_path(files["key"])
+    issued.cert_chain_pems[0].write_to_path(files["cert"])
+    issued.private_key_pem.write_to_path(files["key"])
     authority.cert_pem.write_to_path(files["authority"])
     authority.issue_cert("127.0.0.1").private_key_pem.write_to_path(files["other"])
     lock = ["openssl", "rsa", "-aes256", "-passout", "pass:secret", "-in", str(files["key"]), "-out"]
@@ -296,7 +299,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return files
 
 
-def test_it_speaks_tls_to_those_who_trust_its_certificate(
+def test_a_client_that_trusts_the_certificate_connects_by_tls(
     graph: Graph, certificates: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     snapshot = publish(graph)
@@ -310,7 +313,7 @@ def test_it_speaks_tls_to_those_who_trust_its_certificate(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificates["authority"]))
     with TripletClient(url, patience=30) as client:
         assert client.snapshot()["id"] == snapshot.id
-        assert len(client.triplets(snapshot.id, position=0, **ASK)) == 10
+        assert len(client.triplets(snapshot.id, position=0, **QUERY)) == 10
     at = urlsplit(url)
     assert at.hostname and at.port
     old = ssl.create_default_context()
@@ -320,31 +323,31 @@ def test_it_speaks_tls_to_those_who_trust_its_certificate(
         old.wrap_socket(plain, server_hostname=at.hostname)
 
 
-UNFIT = [("cert", "other"), ("cert", None), ("missing", "key"), ("key", "key"), ("cert", "locked")]
+UNUSABLE = [("cert", "other"), ("cert", None), ("missing", "key"), ("key", "key"), ("cert", "locked")]
 
 
-@pytest.mark.parametrize(("certificate", "key"), UNFIT)
-def test_certificates_that_do_not_do_are_refused_before_it_listens(
+@pytest.mark.parametrize(("certificate", "key"), UNUSABLE)
+def test_unusable_certificates_are_refused_before_the_service_listens(
     certificates: dict[str, Path], certificate: str, key: str | None
 ) -> None:
     files = certificates | {"missing": Path("/nowhere/cert.pem")}
-    with pytest.raises(TlsUnusable, match=str(files[certificate])):
+    with pytest.raises(ApiError, match=str(files[certificate])):
         check_tls(files[certificate], files[key] if key else None)
 
 
-def test_a_certificate_that_does_not_do_is_a_sentence(graph: Graph, certificates: dict[str, Path]) -> None:
+def test_an_unusable_certificate_gives_a_sentence(graph: Graph, certificates: dict[str, Path]) -> None:
     done = graph.run("serve", "--port", "0", "--tls-key", str(certificates["key"]), check=False)
     assert done.returncode == 1
     assert "TLS" in done.stderr and "Traceback" not in done.stderr
 
 
-def begun(seen: dict[str, float]) -> float:
-    """How many requests for triplets there were, those under way too."""
-    done = sum(count for name, count in seen.items() if "_requests_total" in name and "{id}/triplets" in name)
-    return done + seen["affinity_requests_in_flight"] - 1
+def num_begun(found: dict[str, float]) -> float:
+    """Return the number of requests for triplets, including those in flight."""
+    done = sum(count for name, count in found.items() if "_requests_total" in name and "{id}/triplets" in name)
+    return done + found["affinity_requests_in_flight"] - 1
 
 
-def test_what_is_under_way_is_finished_before_it_ends(graph: Graph, wait_for: Wait) -> None:
+def test_requests_in_flight_are_finished_before_the_service_ends(graph: Graph, wait_for: Wait) -> None:
     snapshot = publish(graph)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
@@ -354,22 +357,22 @@ def test_what_is_under_way_is_finished_before_it_ends(graph: Graph, wait_for: Wa
     with ExitStack() as stack:
         connections = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60)) for _ in range(4)]
         for seed, connection in enumerate(connections):
-            head = f"GET {path}&seed={seed} HTTP/1.1\r\nHost: localhost\r\nAccept: {triplet_wire.MEDIA_TYPE}\r\n\r\n"
+            head = f"GET {path}&seed={seed} HTTP/1.1\r\nHost: localhost\r\nAccept: {MEDIA_TYPE}\r\n\r\n"
             connection.sendall(head.encode())
-        wait_for(lambda: begun(metrics(url)) == 4)
+        wait_for(lambda: num_begun(metrics(url)) == 4)
         process.send_signal(signal.SIGTERM)
         for connection in connections:
             with connection.makefile("rb") as answer:
                 status, body = answer.read().split(b"\r\n\r\n", 1)
             assert status.startswith(b"HTTP/1.1 200"), status
-            assert len(triplet_wire.decode(body)) == 1000
+            assert len(decode_triplets(body)) == 1000
     assert process.wait(30) == 0
 
 
-# What a bug looks like from outside
+# A damaged graph
 
 
-def test_rows_that_are_missing_are_a_problem_of_their_own_with_the_id_of_the_request(graph: Graph) -> None:
+def test_missing_rows_have_a_problem_type_and_name_the_request(graph: Graph) -> None:
     snapshot = publish(graph)
     graph.cypher("MATCH ()-[r:INTER]->() DELETE r")
     port = free_port()

@@ -1,4 +1,4 @@
-"""Streams and datasets over a live service: every pair once, in any world, after any stop, in any worker."""
+"""Streams and datasets read every pair once: in any world, after a resume, and in DataLoader workers."""
 
 from __future__ import annotations
 
@@ -10,31 +10,16 @@ from typing import Any
 import pytest
 from torch.utils.data import DataLoader
 
-from api.client.dataset import TripletDataset
-from api.client.http import ServiceError, TripletClient
-from api.client.stream import TripletStream
-from api.wire.triplets import TripletBatch
-from tests.conftest import Graph
-
-
-@pytest.fixture
-def client(service: str) -> Iterator[TripletClient]:
-    with TripletClient(service, patience=60) as client:
-        yield client
-
-
-@pytest.fixture
-def snapshot(world: Graph) -> str:
-    return world.store.snapshot("latest").id
+from api.client import ServiceError, TripletBatch, TripletClient, TripletDataset, TripletStream
 
 
 def pairs(batches: Iterator[TripletBatch] | list[TripletBatch], kind: str) -> Counter[tuple[str, str]]:
-    """The pairs of a kind in their first epoch, as often as they came."""
+    """Count the pairs of a kind in the first epoch."""
     rows = (zip(batch.kind, batch.epoch, batch.anchor_id, batch.positive_id, strict=True) for batch in batches)
     return Counter((a, b) for of_batch in rows for one, epoch, a, b in of_batch if one == kind and epoch == 0)
 
 
-def test_a_stream_gives_what_the_client_gives_position_after_position(client: TripletClient, snapshot: str) -> None:
+def test_a_stream_gives_the_batches_of_the_client_in_order(client: TripletClient, snapshot: str) -> None:
     with TripletStream(client, snapshot, batch=30, seed=4, start=7) as stream:
         taken = list(islice(stream, 5))
     order = {"seed": 4, "mix": "transitive:7,intra:2", "negatives": "batch", "count": 30}
@@ -42,7 +27,7 @@ def test_a_stream_gives_what_the_client_gives_position_after_position(client: Tr
     assert [batch.digest for batch in taken] == [batch.digest for batch in direct]
 
 
-def test_eight_readers_then_three_then_five_give_an_epoch_once(client: TripletClient, snapshot: str) -> None:
+def test_eight_then_three_then_five_readers_read_an_epoch_once(client: TripletClient, snapshot: str) -> None:
     total = client.snapshot(snapshot)["counts"]["intra"]
     batches: list[TripletBatch] = []
     state: dict[str, Any] | None = None
@@ -62,7 +47,7 @@ def test_eight_readers_then_three_then_five_give_an_epoch_once(client: TripletCl
     assert len(found) == total and set(found.values()) == {1}
 
 
-def test_a_stream_goes_on_from_its_state_and_refuses_that_of_another_order(
+def test_a_stream_resumes_from_its_state_and_refuses_the_state_of_another_order(
     client: TripletClient, snapshot: str
 ) -> None:
     with TripletStream(client, snapshot, batch=10) as whole, TripletStream(client, snapshot, batch=10) as first:
@@ -76,7 +61,7 @@ def test_a_stream_goes_on_from_its_state_and_refuses_that_of_another_order(
         other.load_state_dict(state)
 
 
-def test_errors_of_the_client_come_out_of_the_stream(client: TripletClient) -> None:
+def test_the_stream_raises_the_errors_of_the_client(client: TripletClient) -> None:
     with TripletStream(client, "0123456789abcdef") as stream, pytest.raises(ServiceError) as caught:
         next(stream)
     assert caught.value.status == 404
@@ -85,7 +70,7 @@ def test_errors_of_the_client_come_out_of_the_stream(client: TripletClient) -> N
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_workers_of_a_data_loader_give_the_order_of_a_stream(
+def test_data_loader_workers_give_the_order_of_a_stream(
     service: str, client: TripletClient, snapshot: str, workers: int
 ) -> None:
     dataset = TripletDataset(service, snapshot, steps=5, batch=10, start=20, rank=1, world=2)

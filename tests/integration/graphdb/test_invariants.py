@@ -8,7 +8,7 @@ import pytest
 
 from graphdb.archive.reader import ArchiveReader
 from graphdb.model import Location
-from ingest.video.crops import decode
+from ingest.video.crops import decode_jpeg
 from tests.conftest import Graph
 
 RULES_OF_WORLD = {
@@ -50,7 +50,7 @@ def test_every_patch_is_in_the_archive_and_decodes_to_96_by_96(world: Graph) -> 
     rows = images(world, "Patch")
     for row in rows:
         jpeg = reader.read(Location(row["shard"], row["offset"], row["size"]))
-        assert decode(jpeg).shape == (96, 96, 3), row["id"]
+        assert decode_jpeg(jpeg).shape == (96, 96, 3), row["id"]
     assert len(rows) == 2 * world.store.snapshot("latest").counts.intra
 
 
@@ -58,7 +58,7 @@ def test_every_frame_is_in_the_archive_and_decodes(world: Graph) -> None:
     reader = ArchiveReader(world.folder.archive)
     for row in images(world, "Frame"):
         jpeg = reader.read(Location(row["shard"], row["offset"], row["size"]))
-        assert min(decode(jpeg).shape[:2]) <= 256, row["id"]
+        assert min(decode_jpeg(jpeg).shape[:2]) <= 256, row["id"]
 
 
 def test_the_held_out_videos_are_in_no_edge_of_the_first_snapshot(world: Graph) -> None:

@@ -1,4 +1,4 @@
-"""Contact sheets as a person asks for them: what is on them, and what is said where there is nothing to draw."""
+"""`affinity show`: the content of contact sheets, and the errors where there is nothing to draw."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ KINDS = ("patches", "tracks", "children", "parents")
 
 
 def show(graph: Graph, kind: str, out: Path, *options: str) -> dict[str, Any]:
-    """What `affinity show … --json` prints; the sheet is as large as it says."""
+    """Run `affinity show … --json` and return what it prints; check the size of the sheet."""
     shown = graph.json("show", kind, "--out", str(out), *options)
     with Image.open(out) as image:
         image.load()
@@ -28,8 +28,8 @@ def show(graph: Graph, kind: str, out: Path, *options: str) -> dict[str, Any]:
     return shown
 
 
-def sentence(graph: Graph, *arguments: str) -> str:
-    """The one line that a command ends with instead of a sheet."""
+def error_line(graph: Graph, *arguments: str) -> str:
+    """Run a command that fails, and return its only line on stderr."""
     done = graph.run("show", *arguments, check=False)
     assert done.returncode == 1
     assert done.stdout == ""
@@ -61,19 +61,19 @@ def test_tracks_are_tracks_of_the_snapshot_spread_over_its_videos(world: Graph, 
     assert len({track["start"].partition("-")[0] for track in tracks}) == 20
 
 
-def test_the_pixels_are_those_of_the_archive(world: Graph, tmp_path: Path) -> None:
+def test_a_sheet_shows_the_pixels_of_the_archive(world: Graph, tmp_path: Path) -> None:
     [patch] = show(world, "patches", tmp_path / "sheet.png", "--count", "1")["patches"]
     archive = ArchiveReader(world.folder.archive)
     crop = np.asarray(crop_picture(archive.read(world.store.pixels([patch["patch"]])[patch["patch"]]), SIDE).image)
     archive.close()
     with Image.open(tmp_path / "sheet.png") as image:
         sheet = np.asarray(image.convert("RGB"))
-    # The frame comes first, on a tile of 4:3; how much stands above the crop is the sheet's business.
+    # The frame is on the left, on a tile of 4:3. The height above the crop may change.
     columns = sheet[:, MARGIN + SIDE * 4 // 3 + 6 :][:, :SIDE]
     assert any(np.array_equal(columns[top : top + SIDE], crop) for top in range(len(sheet) - SIDE))
 
 
-def test_a_child_is_four_starts_of_its_parent(world: Graph, tmp_path: Path) -> None:
+def test_a_child_cluster_has_four_starts_of_its_parent(world: Graph, tmp_path: Path) -> None:
     children = show(world, "children", tmp_path / "sheet.png", "--count", "12")["children"]
     rows = world.cypher(
         "UNWIND $children AS c MATCH (a:Start)-[:MEMBER]->(:Child {id: c.child})-[:IN]->(:Segment)-[:OF]->(p:Parent) "
@@ -86,7 +86,7 @@ def test_a_child_is_four_starts_of_its_parent(world: Graph, tmp_path: Path) -> N
     assert all(len(child["members"]) == 4 for child in children)
 
 
-def test_parents_are_the_largest_of_the_snapshots_fit_with_their_members_counted(world: Graph, tmp_path: Path) -> None:
+def test_the_largest_parents_are_shown_with_their_number_of_members(world: Graph, tmp_path: Path) -> None:
     shown = show(world, "parents", tmp_path / "sheet.png")
     rows = world.cypher(
         "MATCH (s:Snapshot {id: $id}) MATCH (p:Parent {fit: s.fit})<-[:IN]-(a:Start) RETURN p.number AS parent, "
@@ -101,7 +101,7 @@ def test_parents_are_the_largest_of_the_snapshots_fit_with_their_members_counted
     assert sum(parent["children"] for parent in shown["parents"]) == counted["children"] > 0
 
 
-def test_a_snapshot_shows_no_video_that_was_held_out_of_it(world: Graph, tmp_path: Path) -> None:
+def test_a_training_snapshot_shows_no_video_that_is_held_out(world: Graph, tmp_path: Path) -> None:
     training, full = sorted(world.store.snapshots(), key=lambda snapshot: snapshot.counts.videos)
     shown = show(world, "patches", tmp_path / "sheet.png", "--snapshot", training.id, "--count", "400")
     assert len(shown["patches"]) == training.counts.intra < full.counts.intra
@@ -110,7 +110,7 @@ def test_a_snapshot_shows_no_video_that_was_held_out_of_it(world: Graph, tmp_pat
     }
 
 
-def test_a_filter_keeps_to_videos_by_their_name(world: Graph, clips: list[Path], tmp_path: Path) -> None:
+def test_a_filter_selects_videos_by_their_file_name(world: Graph, clips: list[Path], tmp_path: Path) -> None:
     wanted = clips[len(clips) // 2].stem
     tracks = show(world, "tracks", tmp_path / "sheet.png", "--video", wanted.upper())["tracks"]
     uris = world.cypher(
@@ -118,12 +118,12 @@ def test_a_filter_keeps_to_videos_by_their_name(world: Graph, clips: list[Path],
         starts=[track["start"] for track in tracks],
     )
     assert [Path(row["uri"]).stem for row in uris] == [wanted]
-    assert "no track" in sentence(world, "tracks", "--out", str(tmp_path / "none.png"), "--video", "no such video")
+    assert "no track" in error_line(world, "tracks", "--out", str(tmp_path / "none.png"), "--video", "no such video")
     assert not (tmp_path / "none.png").exists()
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (("--out", "sheet.gif"), "*.png or *.jpg"),
         (("--out", "no/such/folder/sheet.png"), "there is no folder"),
@@ -131,11 +131,13 @@ def test_a_filter_keeps_to_videos_by_their_name(world: Graph, clips: list[Path],
         (("--out", "sheet.png", "--snapshot", "0123456789abcdef"), "'0123456789abcdef'"),
     ],
 )
-def test_what_cannot_be_drawn_is_a_sentence(world: Graph, options: tuple[str, ...], said: str) -> None:
-    assert said in sentence(world, "patches", *options)
+def test_a_sheet_that_cannot_be_drawn_is_one_line_on_stderr(
+    world: Graph, options: tuple[str, ...], message: str
+) -> None:
+    assert message in error_line(world, "patches", *options)
 
 
-def test_real_videos_too_few_to_link_are_published_and_shown(graph: Graph, bikes: Path, tmp_path: Path) -> None:
+def test_too_few_real_videos_to_link_are_published_and_shown(graph: Graph, bikes: Path, tmp_path: Path) -> None:
     bunny = bikes.with_name("bigbuckbunny.mp4")
     result = graph.json("ingest", str(bikes), str(bunny), "--track-frames", "8")
     counts = result["snapshot"]["counts"]
@@ -152,14 +154,12 @@ def test_real_videos_too_few_to_link_are_published_and_shown(graph: Graph, bikes
     assert len(show(graph, "patches", tmp_path / "patches.png")["patches"]) == counts["intra"]
     assert show(graph, "parents", tmp_path / "parents.png")["parents"][0]["children"] == 0
 
-    why = sentence(graph, "children", "--out", str(tmp_path / "children.png"))
+    why = error_line(graph, "children", "--out", str(tmp_path / "children.png"))
     assert "no child cluster" in why
     assert "--members" in why
 
 
-def test_videos_of_one_name_or_one_path_are_all_shown_and_judged(
-    graph: Graph, clips: list[Path], tmp_path: Path
-) -> None:
+def test_videos_with_the_same_name_or_path_are_all_shown(graph: Graph, clips: list[Path], tmp_path: Path) -> None:
     for place in ("a", "b"):
         (tmp_path / place).mkdir()
         shutil.copy(clips[0 if place == "a" else 1], tmp_path / place / "0001.mp4")
@@ -174,11 +174,11 @@ def test_videos_of_one_name_or_one_path_are_all_shown_and_judged(
     assert len(shown) == counts["intra"] == sum(len(ids) for _, ids in starts.values())
 
 
-def test_a_graph_without_a_snapshot_says_how_to_get_one(graph: Graph, tmp_path: Path) -> None:
-    assert "affinity ingest" in sentence(graph, "tracks", "--out", str(tmp_path / "sheet.png"))
+def test_a_graph_without_a_snapshot_is_an_error_that_names_the_remedy(graph: Graph, tmp_path: Path) -> None:
+    assert "affinity ingest" in error_line(graph, "tracks", "--out", str(tmp_path / "sheet.png"))
 
 
-def test_nothing_but_the_object_is_printed_as_json(world: Graph, tmp_path: Path) -> None:
+def test_json_output_is_one_object_and_nothing_else(world: Graph, tmp_path: Path) -> None:
     done = world.run("show", "patches", "--out", str(tmp_path / "sheet.png"), "--count", "2", "--json")
     assert set(json.loads(done.stdout)) == {"snapshot", "sheet", "width", "height", "patches"}
     assert done.stderr == ""

@@ -1,4 +1,4 @@
-"""Forgetting: nothing is left of a video, and its snapshots are succeeded by what ingest gives without it."""
+"""Forgetting: nothing is left of a video, and its snapshots get the successors that ingest gives without it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import Any, ClassVar
 import pytest
 from neo4j import RoutingControl
 
-from api.client.http import ServiceError, TripletClient
+from api.client import ServiceError, TripletClient
 from graphdb.archive.shards import shard_files, shard_path
 from graphdb.errors import SnapshotGone
 from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import RemovalStore
 from graphdb.store.records import Row
-from ingest import pipeline
+from ingest import context, pipeline
 from ingest.features.factory import cached_extractor
-from ingest.retention.forget import resolve
+from ingest.retention.forget import matching_videos
 from ingest.settings import IngestSettings
 from tests.conftest import Wait, free_port
 from tests.integration.fingerprint import fingerprint
@@ -29,7 +29,7 @@ ORDER: dict[str, Any] = {"seed": 0, "mix": "intra:1", "negatives": "batch", "pos
 
 
 def traces(workshop: Workshop, video: str) -> list[str]:
-    """Whatever in graph and data folder still tells of a video."""
+    """Find what graph and data folder still hold of a video."""
     rows = workshop.graph.cypher(
         "MATCH (n) WHERE any(key IN keys(n) WHERE toString(n[key]) CONTAINS $video) RETURN labels(n) AS labels",
         video=video,
@@ -44,7 +44,7 @@ def traces(workshop: Workshop, video: str) -> list[str]:
     return found
 
 
-def test_nothing_is_left_of_a_forgotten_video_and_the_rest_is_what_ingest_gives_without_it(workshop: Workshop) -> None:
+def test_nothing_is_left_of_a_forgotten_video_and_the_rest_equals_an_ingest_without_it(workshop: Workshop) -> None:
     everything = published(workshop)
     training = next(one for one in workshop.graph.store.snapshots() if one.id != everything.id)
     gone = [id for id in workshop.videos if id in workshop.graph.store.snapshot_starts(training.id)][:2]
@@ -90,9 +90,9 @@ def test_a_snapshot_without_the_video_gives_the_same_bytes_while_its_pixels_move
         TripletClient(fresh) as reader,
     ):
         before = client.triplets(training.id, **ORDER)
-        # This one knows where the images lie, and has not opened the shard.
-        with urllib.request.urlopen(f"{fresh}/v1/snapshots/{training.id}/triplets?mix=intra:1&count=20") as answer:
-            assert answer.status == 200
+        # This service knows the locations of the images, but has not opened the shard.
+        with urllib.request.urlopen(f"{fresh}/v1/snapshots/{training.id}/triplets?mix=intra:1&count=20") as response:
+            assert response.status == 200
         client.triplets(everything.id, **ORDER)
         shards = shard_files(workshop.graph.folder.archive)
 
@@ -110,7 +110,9 @@ def test_a_snapshot_without_the_video_gives_the_same_bytes_while_its_pixels_move
             each.triplets(str(ended[everything.id]), **ORDER)
 
 
-def test_a_damaged_image_of_another_video_holds_nothing_up_and_stays_named(workshop: Workshop) -> None:
+def test_a_damaged_image_of_another_video_does_not_stop_forgetting_and_is_still_found_by_the_check(
+    workshop: Workshop,
+) -> None:
     published(workshop)
     gone, other = workshop.videos[:2]
     place = (
@@ -128,8 +130,8 @@ def test_a_damaged_image_of_another_video_holds_nothing_up_and_stays_named(works
     assert finding.count == 1 and damaged["id"] in str(finding)
 
 
-def test_forgetting_that_is_killed_leaves_no_damage_and_goes_on_whoever_comes_next(workshop: Workshop) -> None:
-    """Killed before each of its writes in turn, and before it deletes the old shard: another video each time."""
+def test_forgetting_that_is_killed_leaves_no_damage_and_the_next_command_continues(workshop: Workshop) -> None:
+    """It is killed before several of its writes, and before it deletes the old shard: another video each time."""
     published(workshop)
     left = workshop.videos
     for when in ("1", "2", "4", "6", "8", ".tar"):
@@ -151,7 +153,7 @@ def test_forgetting_that_is_killed_leaves_no_damage_and_goes_on_whoever_comes_ne
 
 
 class WatchedStore(RemovalStore):
-    """Notes the deadline of each query."""
+    """Records the deadline of each query."""
 
     deadlines: ClassVar[dict[str, set[float]]] = {}
 
@@ -160,12 +162,12 @@ class WatchedStore(RemovalStore):
         return super()._execute(name, parameters, routing)
 
 
-def test_what_an_ingest_finishes_of_a_forgetting_has_as_much_time_as_forgetting_itself(
+def test_queries_that_finish_forgetting_in_an_ingest_have_the_deadline_of_forget(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published(workshop)
     workshop.graph.store._write("begin_forgetting", videos=workshop.videos[:1])
-    monkeypatch.setattr(pipeline, "RemovalStore", WatchedStore)
+    monkeypatch.setattr(context, "RemovalStore", WatchedStore)
     pipeline.cluster(workshop.graph.folder, IngestSettings(clustering=CLUSTERING, workers=1), workshop.report)
     found = WatchedStore.deadlines
     for name in ("edges_around", "delete_patches", "live_bytes", "shard_images", "delete_videos"):
@@ -174,7 +176,7 @@ def test_what_an_ingest_finishes_of_a_forgetting_has_as_much_time_as_forgetting_
     assert traces(workshop, workshop.videos[0]) == []
 
 
-def test_a_video_that_comes_back_after_it_was_forgotten_brings_its_snapshot_back(workshop: Workshop) -> None:
+def test_a_forgotten_video_that_is_ingested_again_restores_its_snapshot(workshop: Workshop) -> None:
     before = published(workshop)
     video = workshop.videos[0]
     successor = workshop.forget([video])[before.id]
@@ -187,7 +189,7 @@ def test_a_video_that_comes_back_after_it_was_forgotten_brings_its_snapshot_back
     assert workshop.check().found == []
 
 
-def test_snapshots_of_an_earlier_mining_are_succeeded_too(workshop: Workshop) -> None:
+def test_snapshots_of_an_earlier_mining_get_successors_too(workshop: Workshop) -> None:
     before = published(workshop)
     again = workshop.videos[1:4]
     workshop.add(again, "again")
@@ -211,8 +213,8 @@ def test_snapshots_of_an_earlier_mining_are_succeeded_too(workshop: Workshop) ->
     assert (batch.id, workshop.edges(batch.id)) == (ended[before.id], edges)
 
 
-def test_latest_is_the_successor_of_what_was_latest(workshop: Workshop) -> None:
-    """A newer snapshot that does not use the video lives on, and the successor of an older one stays behind it."""
+def test_latest_is_the_successor_of_the_latest_snapshot(workshop: Workshop) -> None:
+    """A newer snapshot without the video stays, and the successor of an older one is older than it."""
     workshop.empty()
     few, gone = workshop.videos[:6], workshop.videos[6]
     workshop.add(few)
@@ -238,7 +240,7 @@ def test_latest_is_the_successor_of_what_was_latest(workshop: Workshop) -> None:
     assert [one.id for one in store.snapshots()] == [small.id, newer.id]
 
 
-def test_snapshots_by_weights_in_a_file_are_succeeded_while_the_file_is_there(
+def test_a_snapshot_with_a_file_of_weights_gets_a_successor_while_the_file_exists(
     workshop: Workshop, tmp_path: Path
 ) -> None:
     import timm
@@ -261,7 +263,7 @@ def test_snapshots_by_weights_in_a_file_are_succeeded_while_the_file_is_there(
     assert workshop.check().found == []
 
 
-def test_of_the_last_video_nothing_but_an_ended_snapshot_stays(workshop: Workshop) -> None:
+def test_forgetting_the_last_video_leaves_only_an_ended_snapshot(workshop: Workshop) -> None:
     workshop.empty()
     workshop.add(workshop.videos[:1])
     snapshot = workshop.publish()
@@ -274,25 +276,25 @@ def test_of_the_last_video_nothing_but_an_ended_snapshot_stays(workshop: Worksho
     assert [path.name for path in shard_files(workshop.graph.folder.archive)] == ["000001.tar"]
 
 
-def test_a_name_that_means_no_video_or_several_is_a_sentence_and_saying_no_changes_nothing(workshop: Workshop) -> None:
+def test_an_unknown_or_ambiguous_name_is_an_error_and_without_confirmation_nothing_changes(workshop: Workshop) -> None:
     published(workshop)
     before = fingerprint(workshop.graph)
-    for name, words in (("nothing.mp4", "holds no video nothing.mp4"), (workshop.videos[0][:3], "holds no video")):
+    for name, message in (("nothing.mp4", "holds no video nothing.mp4"), (workshop.videos[0][:3], "holds no video")):
         refused = workshop.graph.run("forget", workshop.videos[0], name, "--yes", check=False)
-        assert refused.returncode == 1 and words in refused.stderr and "Traceback" not in refused.stderr
-    asked = workshop.graph.run("forget", workshop.videos[0], check=False)
-    assert asked.returncode == 1 and workshop.mined["first"][workshop.videos[0]].uri in asked.stderr
+        assert refused.returncode == 1 and message in refused.stderr and "Traceback" not in refused.stderr
+    unconfirmed = workshop.graph.run("forget", workshop.videos[0], check=False)
+    assert unconfirmed.returncode == 1 and workshop.mined["first"][workshop.videos[0]].uri in unconfirmed.stderr
     assert fingerprint(workshop.graph) == before
 
 
-def test_a_video_is_meant_by_its_content_before_its_address(tmp_path: Path) -> None:
+def test_the_content_of_a_file_counts_before_its_uri(tmp_path: Path) -> None:
     from ingest.video.discovery import video_id
 
     file = tmp_path / "clip.mp4"
     file.write_bytes(b"new content")
     known = {video_id(file): "file:///elsewhere.mp4", "0123456789abcdef": file.as_uri(), "0123456789ab0000": "x"}
-    assert resolve(str(file), known) == [video_id(file)]
-    assert resolve(file.as_uri(), known) == ["0123456789abcdef"]
+    assert matching_videos(str(file), known) == [video_id(file)]
+    assert matching_videos(file.as_uri(), known) == ["0123456789abcdef"]
     del known[video_id(file)]
-    assert resolve(str(file), known) == ["0123456789abcdef"]
-    assert resolve("0123456789ab0", known) == ["0123456789ab0000"]
+    assert matching_videos(str(file), known) == ["0123456789abcdef"]
+    assert matching_videos("0123456789ab0", known) == ["0123456789ab0000"]

@@ -1,4 +1,4 @@
-"""Incremental equals batch: given one fit, how a graph came to hold its videos leaves no trace in its snapshot."""
+"""Incremental equals batch: with one cluster model, a snapshot does not depend on the history of its graph."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.integration.workshop import Killed, Workshop
 
 @pytest.fixture
 def fits(workshop: Workshop, tmp_path: Path) -> Path:
-    """The centroids of all videos, which every history is clustered by."""
+    """The cluster model of all videos, which every history uses."""
     workshop.empty()
     workshop.add(workshop.videos)
     snapshot = workshop.publish()
@@ -25,7 +25,7 @@ def fits(workshop: Workshop, tmp_path: Path) -> Path:
 
 
 class Step(NamedTuple):
-    """What is done to how many videos, drawn by a seed, and after how many writes it is cut, if it is."""
+    """A step of a history: what is done to which share of the videos. `lives`: it is killed after so many writes."""
 
     what: str
     share: float
@@ -56,16 +56,16 @@ HISTORIES = st.lists(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(history=HISTORIES)
-def test_any_history_ends_in_the_snapshot_of_one_batch(history: list[Step], workshop: Workshop, fits: Path) -> None:
+def test_every_history_gives_the_snapshot_of_one_batch(history: list[Step], workshop: Workshop, fits: Path) -> None:
     workshop.empty(fits)
     held: dict[str, str] = {}
     for step in history:
         pool = sorted(held) if step.what in ("forget", "remine") else workshop.videos
         pool = [id for id in pool if step.what != "add" or id not in held]
         count = min(len(pool), 1 + int(step.share * len(workshop.videos)))
-        carry_out(workshop, step.what, random.Random(step.seed).sample(pool, count), held, step.lives)
+        run_step(workshop, step.what, random.Random(step.seed).sample(pool, count), held, step.lives)
     rest = [id for id in workshop.videos if id not in held]
-    carry_out(workshop, "add", rest[len(rest) // 3 :], held, None)
+    run_step(workshop, "add", rest[len(rest) // 3 :], held, None)
     grown = workshop.publish()
     found = grown.id, grown.counts, workshop.edges(grown.id), workshop.children(grown.id)
     assert workshop.check().found == []
@@ -77,8 +77,8 @@ def test_any_history_ends_in_the_snapshot_of_one_batch(history: list[Step], work
     assert found == (batch.id, batch.counts, workshop.edges(batch.id), workshop.children(batch.id))
 
 
-def carry_out(workshop: Workshop, step: str, videos: list[str], held: dict[str, str], lives: int | None) -> None:
-    """One step, given again where it was cut."""
+def run_step(workshop: Workshop, step: str, videos: list[str], held: dict[str, str], lives: int | None) -> None:
+    """Run a step; run it again if it was interrupted."""
     if not (held if step == "publish" else videos):
         return
     for left in (lives, None) if lives is not None else (None,):

@@ -1,4 +1,4 @@
-"""Ingest as a person meets it: what is stored, what is said, and what an interruption costs."""
+"""`affinity ingest`: what it stores and prints, and what happens when it is interrupted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_real_video_gives_tracks_and_a_snapshot(graph: Graph, bikes: Path) -> No
     assert any("--members" in note for note in result["notes"])
 
 
-def test_a_known_video_is_skipped_and_the_same_file_twice_is_one_video(
+def test_a_known_video_is_not_mined_again_and_two_equal_files_are_one_video(
     graph: Graph, clips: list[Path], tmp_path: Path
 ) -> None:
     copy = tmp_path / "same bytes, another 'name'.mp4"
@@ -44,7 +44,7 @@ def test_a_known_video_is_skipped_and_the_same_file_twice_is_one_video(
     assert fingerprint(graph) == before
 
 
-def test_broken_files_are_named_and_the_others_ingested(graph: Graph, clips: list[Path], tmp_path: Path) -> None:
+def test_broken_files_are_named_and_the_others_are_ingested(graph: Graph, clips: list[Path], tmp_path: Path) -> None:
     broken = {"empty.mp4": b"", "text.mp4": b"<html>not found</html>", "noise.mp4": bytes(range(256)) * 64}
     for name, content in broken.items():
         (tmp_path / name).write_bytes(content)
@@ -57,20 +57,22 @@ def test_broken_files_are_named_and_the_others_ingested(graph: Graph, clips: lis
         assert name in done.stderr
 
 
-def test_a_path_that_is_not_there_is_a_sentence(graph: Graph, tmp_path: Path) -> None:
+def test_a_missing_path_is_an_error_without_traceback(graph: Graph, tmp_path: Path) -> None:
     done = graph.run("ingest", str(tmp_path / "nothing"), check=False)
     assert done.returncode == 1
     assert "Nothing is at" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_mined_names_the_setting_that_did_it(graph: Graph, clips: list[Path]) -> None:
+def test_a_video_without_tracks_is_explained_by_the_setting(graph: Graph, clips: list[Path]) -> None:
     result = graph.json("ingest", str(clips[0]), "--track-frames", "5000")
     assert result["tracks"] == 0
     assert any("track_frames is 5000" in note for note in result["notes"])
 
 
-def test_other_settings_are_reported_and_mined_again_on_request(graph: Graph, clips: list[Path]) -> None:
+def test_videos_mined_with_other_settings_are_reported_and_mined_again_with_remine(
+    graph: Graph, clips: list[Path]
+) -> None:
     first = graph.json("ingest", str(clips[0]))
     other = graph.run("ingest", str(clips[0]), "--track-frames", "15", "--json", check=False)
     assert "--remine" in other.stderr
@@ -83,7 +85,7 @@ def test_other_settings_are_reported_and_mined_again_on_request(graph: Graph, cl
     assert all(id.endswith("-e30") for id in rows.end.id)
 
 
-def test_crops_of_another_size_are_refused_before_anything_is_mined(graph: Graph, clips: list[Path]) -> None:
+def test_crops_of_another_size_are_an_error_before_anything_is_mined(graph: Graph, clips: list[Path]) -> None:
     first = graph.json("ingest", str(clips[0]), "--set", "crop=64")
     assert first["snapshot"]["counts"]["patches"] > 0
     refused = graph.run("ingest", *map(str, clips[:2]), check=False)
@@ -93,7 +95,7 @@ def test_crops_of_another_size_are_refused_before_anything_is_mined(graph: Graph
     assert graph.json("ingest", *map(str, clips[:2]), "--set", "crop=64")["snapshot"]["counts"]["videos"] == 2
 
 
-def test_no_link_stops_before_clustering_and_cluster_goes_on(graph: Graph, clips: list[Path]) -> None:
+def test_no_link_stops_before_clustering_and_cluster_continues(graph: Graph, clips: list[Path]) -> None:
     mined = graph.json(*arguments(clips[:40], "--no-link"))
     assert mined["snapshot"] is None
     assert graph.store.snapshots() == []
@@ -102,7 +104,7 @@ def test_no_link_stops_before_clustering_and_cluster_goes_on(graph: Graph, clips
     assert graph.json(*arguments(clips[:40], *LINKED))["snapshot"] == linked["snapshot"]
 
 
-def test_new_videos_give_what_a_batch_with_the_same_centroids_gives(
+def test_adding_videos_gives_the_same_as_one_batch_with_the_same_centroids(
     graph: Graph, clips: list[Path], tmp_path: Path
 ) -> None:
     graph.run(*arguments(clips[:30], *LINKED))
@@ -118,15 +120,13 @@ def test_new_videos_give_what_a_batch_with_the_same_centroids_gives(
     assert (batch["id"], set(graph.store.snapshot_inter(batch["id"]))) == (grown["id"], edges)
 
 
-def test_frames_are_not_kept_when_told_so(graph: Graph, clips: list[Path]) -> None:
+def test_no_frames_keeps_no_frames(graph: Graph, clips: list[Path]) -> None:
     graph.run("ingest", str(clips[0]), "--no-frames")
     assert graph.store.counts()["frames"] == 0
     assert graph.store.videos() == {id: {MiningSettings().digest} for id in graph.store.videos()}
 
 
-def test_a_second_ingest_at_the_same_time_is_refused_with_words(
-    graph: Graph, clips: list[Path], wait_for: Wait
-) -> None:
+def test_a_second_ingest_at_the_same_time_is_an_error(graph: Graph, clips: list[Path], wait_for: Wait) -> None:
     first = graph.start(*arguments(clips))
     wait_for(lambda: graph.store.counts()["videos"] > 0)
     second = graph.run("ingest", str(clips[0]), check=False)
@@ -136,7 +136,7 @@ def test_a_second_ingest_at_the_same_time_is_refused_with_words(
 
 
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_an_interrupt_says_how_to_go_on_and_leaves_no_process(
+def test_an_interrupted_ingest_tells_how_to_continue(
     name: str, status: int, graph: Graph, clips: list[Path], wait_for: Wait
 ) -> None:
     process = graph.start(*arguments(clips))
@@ -154,7 +154,7 @@ def kill(process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.slow
-def test_killed_at_five_moments_and_run_again_it_ends_in_the_same_graph(
+def test_an_ingest_killed_at_five_moments_and_run_again_gives_the_same_graph(
     graph: Graph, clips: list[Path], wait_for: Wait
 ) -> None:
     chosen = arguments(clips[:60], *LINKED, "--hold-out", "0.25")

@@ -1,4 +1,4 @@
-"""Uploads of one video under other bytes are found, joined by COPY, and compete as one."""
+"""Near-duplicate videos are found, joined by COPY, and count as one video."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ MATCH (s)-[:USES]->(g:Segment)
 MATCH (a:Video)-[copy:COPY]->(b:Video) WHERE copy.segment = g.id
 RETURN DISTINCT a.id AS a, b.id AS b, copy.similarity AS similarity ORDER BY a, b
 """
-"""The copies in force for the newest snapshot."""
+"""The copies that the newest snapshot uses."""
 
 
 @pytest.fixture(scope="module")
@@ -40,28 +40,30 @@ def same_footage(row: dict[str, str]) -> bool:
     return Path(row["a"]).name == Path(row["b"]).name
 
 
-def test_copies_are_linked_and_hardly_an_edge_joins_two(graph: Graph, clips: list[Path], uploads: list[Path]) -> None:
+def test_copies_are_joined_by_copy_and_hardly_any_edge_joins_two_of_them(
+    graph: Graph, clips: list[Path], uploads: list[Path]
+) -> None:
     videos = [str(path) for path in (*clips[:60], *uploads)]
-    untold = graph.json("ingest", *videos, "--parents", "2", "--set", "copy_similarity=1")
-    before = graph.cypher(NAMES, snapshot=untold["snapshot"]["id"])
+    without = graph.json("ingest", *videos, "--parents", "2", "--set", "copy_similarity=1")
+    before = graph.cypher(NAMES, snapshot=without["snapshot"]["id"])
     assert not graph.cypher("MATCH ()-[copy:COPY]->() RETURN copy")
 
-    told = graph.json("cluster", "--parents", "2")
-    after = graph.cypher(NAMES, snapshot=told["snapshot"]["id"])
+    found = graph.json("cluster", "--parents", "2")
+    after = graph.cypher(NAMES, snapshot=found["snapshot"]["id"])
     links = graph.cypher("MATCH (a:Video)-[:COPY]->(b:Video) RETURN DISTINCT a.uri AS a, b.uri AS b")
     assert len(links) >= 3
     assert sum(map(same_footage, links)) >= 0.8 * len(links)
     assert sum(map(same_footage, before)) >= 3
     assert sum(map(same_footage, after)) <= 0.25 * sum(map(same_footage, before))
 
-    apart = graph.json("cluster", "--parents", "2", "--hold-out", "0.5")
-    training = set(graph.store.snapshot_starts(apart["training"]["id"]))
-    _, copies = graph.store.snapshot_edges(apart["snapshot"]["id"])
-    assert any("repeat footage that is held out" in note for note in apart["notes"])
+    split = graph.json("cluster", "--parents", "2", "--hold-out", "0.5")
+    training = set(graph.store.snapshot_starts(split["training"]["id"]))
+    _, copies = graph.store.snapshot_edges(split["snapshot"]["id"])
+    assert any("repeat footage that is held out" in note for note in split["notes"])
     assert copies and all((a in training) == (b in training) for a, b in copies)
 
 
-def test_copies_that_come_later_end_in_what_all_at_once_gives(
+def test_copies_ingested_later_give_the_same_as_all_at_once(
     graph: Graph, clips: list[Path], uploads: list[Path]
 ) -> None:
     for videos in (uploads[10:] + clips[:40], uploads[:10] + clips[40:60]):

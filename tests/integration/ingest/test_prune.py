@@ -1,4 +1,4 @@
-"""Pruning and --refit: what is kept stays whole, what only old snapshots need goes, whenever pruning is cut."""
+"""Pruning and --refit: kept snapshots do not change, and the rest is deleted, even if pruning is interrupted."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ import pytest
 
 from api.errors import ImagesMoving
 from api.sampling.order import Mix
-from api.sampling.triplets import Query, Sample
+from api.sampling.triplets import TripletQuery, TripletSample
 from api.service import Service
 from api.settings import ServiceSettings
 from graphdb.archive.shards import shard_files
 from graphdb.errors import SnapshotGone
 from graphdb.maintenance import compaction
 from graphdb.model import Location, Snapshot
-from ingest.retention.forget import finish
-from ingest.retention.prune import carry_out, plan
+from ingest.context import Context
+from ingest.retention.forget import finish_forgetting
+from ingest.retention.prune import execute, make_plan
 from tests.integration.fingerprint import fingerprint
 from tests.integration.killing import killed
-from tests.integration.workshop import SHARD_BYTES, InlineEngine, Killed, Workshop, published
+from tests.integration.workshop import SHARD_BYTES, Killed, Workshop, published
 
 PORTION = 2**14
-"""Bytes that are rewritten together here: some images, so that a shard takes several portions."""
+"""Bytes of a portion in these tests: a few images, so that a shard has several portions."""
 
 
 def content(workshop: Workshop, snapshot: Snapshot) -> object:
-    """All that a trainer gets of a snapshot."""
+    """Read all that a trainer gets of a snapshot."""
     store = workshop.graph.store
     assert store.snapshot(snapshot.id) == snapshot
     return (
@@ -39,18 +40,15 @@ def content(workshop: Workshop, snapshot: Snapshot) -> object:
 
 
 def prune(workshop: Workshop, keep: int, lives: int | None = None) -> None:
-    """`affinity graph prune`, in this process."""
-    folder = workshop.graph.folder
-    workshop.work(
-        lambda store, archive: carry_out(plan(store, folder, keep), store, folder, archive, workshop.report), lives
-    )
+    """Prune, as `affinity graph prune` does."""
+    workshop.work(lambda context: execute(make_plan(context.store, context.folder, keep), context), lives)
 
 
 def fits(workshop: Workshop) -> set[str]:
     return {path.stem for path in workshop.graph.folder.fits.glob("*.npz")}
 
 
-def test_a_refit_makes_new_parents_leaves_older_snapshots_whole_and_is_what_new_videos_join(workshop: Workshop) -> None:
+def test_a_refit_makes_new_parents_for_new_videos_and_leaves_older_snapshots_unchanged(workshop: Workshop) -> None:
     half, rest = workshop.videos[:9], workshop.videos[9:]
     workshop.empty()
     workshop.add(half)
@@ -71,7 +69,9 @@ def test_a_refit_makes_new_parents_leaves_older_snapshots_whole_and_is_what_new_
     assert workshop.check().found == []
 
 
-def test_pruning_keeps_the_newest_and_those_read_within_a_day_and_deletes_what_others_need(workshop: Workshop) -> None:
+def test_pruning_keeps_the_newest_snapshots_and_those_read_within_a_day_and_deletes_the_rest(
+    workshop: Workshop,
+) -> None:
     old = published(workshop)
     workshop.add(workshop.videos[:4], "again")
     read = workshop.publish(refit=True)
@@ -113,7 +113,7 @@ def test_pruning_keeps_the_newest_and_those_read_within_a_day_and_deletes_what_o
     assert workshop.graph.json("graph", "prune", "--keep", "1")["deleted"]["segments"] == 0
 
 
-def test_pruning_that_is_cut_at_any_write_goes_on_and_ends_in_the_same_graph(
+def test_pruning_interrupted_at_any_write_continues_and_gives_the_same_graph(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compaction, "BATCH_BYTES", PORTION)
@@ -135,7 +135,7 @@ def test_pruning_that_is_cut_at_any_write_goes_on_and_ends_in_the_same_graph(
     )
 
 
-def test_rewritten_shards_turn_at_their_size_and_have_new_numbers(
+def test_rewritten_shards_are_limited_in_size_and_have_new_numbers(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(compaction, "BATCH_BYTES", PORTION)
@@ -150,7 +150,7 @@ def test_rewritten_shards_turn_at_their_size_and_have_new_numbers(
     assert workshop.check().found == []
 
 
-def test_pruning_that_is_killed_goes_on(workshop: Workshop) -> None:
+def test_pruning_that_is_killed_continues(workshop: Workshop) -> None:
     published(workshop)
     workshop.add(workshop.videos[:4], "again")
     last = workshop.publish(refit=True)
@@ -166,14 +166,19 @@ def test_pruning_that_is_killed_goes_on(workshop: Workshop) -> None:
 
 def rewrite(workshop: Workshop) -> None:
     """Move every image to another shard."""
-    archive = workshop.graph.folder.archive
-    workshop.work(lambda store, it: list(compaction.compact(store, it, archive, dict.fromkeys(store.shards(), 0))))
+
+    def step(context: Context) -> None:
+        shards = dict.fromkeys(context.store.shards(), 0)
+        for _ in compaction.compact(context.store, context.archive, context.folder.archive, shards):
+            pass
+
+    workshop.work(step)
 
 
 class Overtaken(Service):
-    """A service whose archive is rewritten so often between its look at the graph and its reading.
+    """A service whose archive is rewritten `moves` times between its query of the graph and its read of the archive.
 
-    `deadline` is that of looking again; the graph itself has longer.
+    `deadline` limits the retries; a query of the graph has more time.
     """
 
     def __init__(self, workshop: Workshop, moves: int, deadline: float = 60.0) -> None:
@@ -181,10 +186,10 @@ class Overtaken(Service):
         self.settings = replace(self.settings, deadline=deadline)
         self.workshop, self.moves = workshop, moves
 
-    async def sample(self, snapshot: str, query: Query) -> Sample:
-        taken = await super().sample(snapshot, query)
+    async def triplets(self, snapshot: str, query: TripletQuery) -> TripletSample:
+        sample = await super().triplets(snapshot, query)
         self._overtake()
-        return taken
+        return sample
 
     async def _location(self, id: str) -> Location:
         location = await super()._location(id)
@@ -197,24 +202,24 @@ class Overtaken(Service):
             rewrite(self.workshop)
 
 
-def test_a_service_looks_for_images_again_as_long_as_they_are_moved(workshop: Workshop) -> None:
+def test_a_service_retries_while_images_are_moved(workshop: Workshop) -> None:
     snapshot = published(workshop)
     patch = workshop.graph.cypher("MATCH (a:Start) RETURN a.id AS id LIMIT 1")[0]["id"]
-    query = Query(seed=0, mix=Mix.parse("intra:1"), negatives="batch", position=0, count=20)
+    query = TripletQuery(seed=0, mix=Mix.parse("intra:1"), negatives="batch", position=0, count=20)
 
-    async def ask(moves: int, deadline: float = 60.0) -> tuple[list[bytes], bytes]:
+    async def fetch(moves: int, deadline: float = 60.0) -> tuple[list[bytes], bytes]:
         service = Overtaken(workshop, moves, deadline)
         try:
-            _, images = await service.pixels(snapshot.id, query)
+            _, images = await service.triplets_with_images(snapshot.id, query)
             return [bytes(image) for image in images], await service.image(patch)
         finally:
             service.close()
 
-    images, image = asyncio.run(ask(0))
+    images, image = asyncio.run(fetch(0))
     for moves in (1, 3):
-        assert asyncio.run(ask(moves)) == (images, image)
+        assert asyncio.run(fetch(moves)) == (images, image)
     with pytest.raises(ImagesMoving, match="Ask again"):
-        asyncio.run(ask(1000, deadline=0.5))
+        asyncio.run(fetch(1000, deadline=0.5))
 
 
 def test_tracks_that_no_snapshot_uses_yet_are_kept(workshop: Workshop) -> None:
@@ -225,11 +230,9 @@ def test_tracks_that_no_snapshot_uses_yet_are_kept(workshop: Workshop) -> None:
     assert workshop.graph.store.counts() == before
 
 
-def test_finishing_with_nothing_begun_does_nothing(workshop: Workshop) -> None:
+def test_finishing_without_marked_videos_changes_nothing(workshop: Workshop) -> None:
     published(workshop)
     before = fingerprint(workshop.graph)
-    done = workshop.work(
-        lambda store, archive: finish(store, workshop.graph.folder, archive, InlineEngine(), workshop.report)
-    )
+    done = workshop.work(finish_forgetting)
     assert (done.videos, done.snapshots, done.bytes) == ({}, {}, 0)
     assert fingerprint(workshop.graph) == before

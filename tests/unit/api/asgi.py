@@ -1,4 +1,4 @@
-"""One request to an ASGI application, without a server."""
+"""Send one request to an ASGI application, without a server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Response:
 
 
 def get(app: ASGIApp, url: str, method: str = "GET", **headers: str) -> Response:
-    """The answer to a request; `headers` are written with underscores. Errors that the app raises after it pass."""
+    """Return the answer to a request. `headers` are written with underscores."""
     parts = urlsplit(url)
     named = {"host": "127.0.0.1", **headers}
     scope: Scope = {
@@ -53,7 +53,7 @@ def get(app: ASGIApp, url: str, method: str = "GET", **headers: str) -> Response
         try:
             await app(scope, receive, send)
         except RuntimeError:
-            # What answers 500 raises again, for the server's log.
+            # After an answer with status 500, the error is raised again for the log of the server.
             if not sent:
                 raise
 

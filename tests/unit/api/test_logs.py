@@ -1,4 +1,4 @@
-"""Every line of the log is one JSON object or one sentence, and names its request."""
+"""Each line of the log is one JSON object or one sentence, and names its request."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ try:
     raise ValueError("two\\nlines")
 except ValueError:
     logging.getLogger("api").exception("it failed")
-logging.getLogger("other").info("not to be seen")
+logging.getLogger("other").info("never logged")
 """
 
 
@@ -33,7 +33,7 @@ def written(format: str) -> str:
     ).stderr
 
 
-def test_json_is_an_object_a_line_with_the_request_and_what_is_known_of_it() -> None:
+def test_the_json_format_has_one_object_a_line_with_the_fields_of_the_request() -> None:
     request, failure = (json.loads(line) for line in written("json").splitlines())
     assert (request["level"], request["request_id"], request["status"], request["path"]) == ("info", "mine", 200, "/\n")
     assert request["time"].endswith("+00:00")
@@ -41,43 +41,43 @@ def test_json_is_an_object_a_line_with_the_request_and_what_is_known_of_it() -> 
     assert "ValueError: two\nlines" in failure["exception"]
 
 
-def test_text_is_what_goes_wrong_with_the_request_it_is_about() -> None:
+def test_the_text_format_has_errors_only_and_names_the_request() -> None:
     first, second, *_ = written("text").splitlines()
     assert first == "it failed [request mine]"
     assert second.startswith("Traceback")
 
 
-def test_outside_of_a_request_there_is_no_id(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_line_outside_of_a_request_has_no_request_id(caplog: pytest.LogCaptureFixture) -> None:
     record = logging.LogRecord("api", logging.ERROR, "", 0, "it %s", ("failed",), None)
-    assert copy_context().run(logs.AsText().format, record) == "it failed"
-    assert "request_id" not in json.loads(logs.AsJson().format(record))
+    assert copy_context().run(logs.TextFormatter().format, record) == "it failed"
+    assert "request_id" not in json.loads(logs.JsonFormatter().format(record))
 
 
-UNREAD = """
+UNREAD_LOG = """
 import logging, sys
 from api import logs
 logs.configure("json")
-for number in range(logs.WAITING + 5_000):
+for number in range(logs.MAX_WAITING + 5_000):
     logging.getLogger("api").error("line %06d %s", number, 60 * "x")
-print("not stopped", flush=True)
+print("not stalled", flush=True)
 sys.stdin.readline()
 logging.getLogger("api").error("the last")
 """
 
 
-def test_who_does_not_read_the_log_stops_nobody_and_is_told_what_is_missing() -> None:
+def test_an_unread_log_does_not_stall_the_process_and_counts_the_lines_left_out() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", UNREAD], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, encoding="utf-8"
+        [sys.executable, "-c", UNREAD_LOG], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True, encoding="utf-8"
     )
     assert process.stdout
     try:
-        assert process.stdout.readline() == "not stopped\n"
+        assert process.stdout.readline() == "not stalled\n"
         _, logged = process.communicate("\n", timeout=60)
     finally:
         process.kill()
     messages = [json.loads(line)["message"] for line in logged.splitlines()]
-    told = [int(message.split()[0]) for message in messages if "left out" in message]
+    left_out = [int(message.split()[0]) for message in messages if "left out" in message]
     lines = [message for message in messages if "left out" not in message]
-    assert sum(told) + len(lines) == logs.WAITING + 5_001
+    assert sum(left_out) + len(lines) == logs.MAX_WAITING + 5_001
     in_order = [line for line in lines if line != "the last"]
     assert in_order == sorted(in_order)

@@ -1,4 +1,4 @@
-"""Whatever is refused is refused in one shape, with its reason, and without a word about the machine."""
+"""Every refusal is a problem document with its reason, and reveals nothing about the machine."""
 
 from __future__ import annotations
 
@@ -18,30 +18,33 @@ from neo4j.exceptions import (
 from starlette.types import Receive, Scope, Send
 
 from api import problems
-from api.app import protect
+from api.app import add_middleware
 from api.errors import (
+    ApiError,
     GraphTooSlow,
     ImagesMoving,
+    KeysUnreadable,
+    KeyUnusable,
     MixError,
     MixUnavailable,
     NegativesExhausted,
+    RequestError,
     RowsMissing,
-    ServiceFault,
     TooFewGroups,
 )
 from api.middleware.access_log import AccessLog
 from api.middleware.api_keys import KeyFile, Keyring
-from api.problems import MEDIA_TYPE, NAMED
+from api.problems import MEDIA_TYPE, PROBLEM_TYPES
 from graphdb.errors import DamagedArchive, GraphUnavailable, PatchNotFound, SnapshotGone, SnapshotNotFound
 from tests.unit.api.asgi import Response, get
 
 
 def neo4j_error(code: str) -> Neo4jError:
-    """What the driver raises where a server answers with this code."""
+    """Return the error that the driver raises for this error code of the server."""
     return Neo4jError._hydrate_neo4j(code=code, message="secret")
 
 
-NOWHERE = Path("/nowhere")
+MISSING = Path("/nowhere")
 ERRORS = {
     "mix": (MixError("x", "it is not one"), 422, "mix-unreadable"),
     "kinds": (MixUnavailable("inter:1", ["inter"], ["intra:1"]), 422, "mix-unavailable"),
@@ -66,10 +69,10 @@ ERRORS = {
 }
 
 
-def an_app(api_key: str | None = None, folder: Path = NOWHERE) -> FastAPI:
+def make_app(api_key: str | None = None, folder: Path = MISSING) -> FastAPI:
     app = FastAPI()
     problems.install(app)
-    protect(app, Keyring(KeyFile(folder / "keys.json"), api_key), 10, folder)
+    add_middleware(app, Keyring(KeyFile(folder / "keys.json"), api_key), 10, folder)
 
     @app.get("/raise/{name}")
     async def fail(name: str) -> None:
@@ -104,37 +107,38 @@ def assert_problem(response: Response, status: int, type: str = "about:blank") -
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_an_error_is_a_problem_of_its_own_kind(name: str) -> None:
-    error, status, kind = ERRORS[name]
-    response = get(an_app(), f"/raise/{name}")
-    assert_problem(response, status, f"/problems/{kind}")
-    assert kind in NAMED
+def test_each_error_has_its_problem_type(name: str) -> None:
+    error, status, problem_type = ERRORS[name]
+    response = get(make_app(), f"/raise/{name}")
+    assert_problem(response, status, f"/problems/{problem_type}")
+    assert problem_type in PROBLEM_TYPES
     assert ("retry-after" in response.headers) == (status == 503)
     assert b"secret" not in response.body
     if status < 500:
         assert response.json["detail"] == str(error)
 
 
-def test_every_error_of_the_service_that_a_request_can_cause_has_a_kind() -> None:
-    at_start = {"NotLoopback", "PortTaken", "TlsUnusable", "WorkersFailed"}
-    of_commands = {"KeyUnusable", "KeyNameTaken", "KeyNotFound", "KeysUnreadable", "OtherExport"}
-    for error in ServiceFault.__subclasses__():
-        assert error in problems.KINDS or error.__name__ in at_start | of_commands, error
+def test_every_error_of_a_request_has_a_problem_type() -> None:
+    assert set(ApiError.__subclasses__()) == {KeysUnreadable, KeyUnusable, RequestError}  # requests raise only the last
+    for error in RequestError.__subclasses__():
+        assert error in problems.TYPE_OF_ERROR, error
 
 
-def test_a_snapshot_that_is_gone_names_its_successor() -> None:
-    assert get(an_app(), "/raise/gone").json["successor"] == "t"
+def test_the_problem_of_an_ended_snapshot_names_its_successor() -> None:
+    assert get(make_app(), "/raise/gone").json["successor"] == "t"
 
 
-def test_a_mix_that_the_snapshot_lacks_comes_with_mixes_that_work() -> None:
-    problem = get(an_app(), "/raise/kinds").json
+def test_the_problem_of_an_unavailable_mix_lists_mixes_that_work() -> None:
+    problem = get(make_app(), "/raise/kinds").json
     assert problem["workable"] == ["intra:1"]
     assert "intra:1" in problem["detail"]
 
 
 @pytest.mark.parametrize("path", ["/bug", "/raise/cypher"])
-def test_a_bug_says_nothing_about_itself_but_where_the_log_has_it(path: str, caplog: pytest.LogCaptureFixture) -> None:
-    response = get(an_app(), path, x_request_id="mine")
+def test_a_bug_reveals_only_the_request_id_under_which_it_was_logged(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    response = get(make_app(), path, x_request_id="mine")
     assert_problem(response, 500, "/problems/bug")
     assert b"secret" not in response.body and b"Traceback" not in response.body
     assert response.json["request_id"] == response.headers["x-request-id"] == "mine"
@@ -143,42 +147,42 @@ def test_a_bug_says_nothing_about_itself_but_where_the_log_has_it(path: str, cap
 
 
 @pytest.mark.parametrize("query", ["", "?value=0", "?value=x", "?value=9" + "9" * 5000])
-def test_a_parameter_out_of_range_is_named(query: str) -> None:
-    response = get(an_app(), f"/number{query}")
+def test_the_problem_of_an_invalid_parameter_names_it(query: str) -> None:
+    response = get(make_app(), f"/number{query}")
     assert_problem(response, 422, "/problems/invalid-request")
     assert response.json["errors"][0]["parameter"] == "value"
     assert "value: " in response.json["detail"]
     assert len(response.body) < 1000
 
 
-def test_unknown_paths_and_methods_are_problems_too() -> None:
-    assert_problem(get(an_app(), "/nothing"), 404)
-    response = get(an_app(), "/number?value=1", method="DELETE")
+def test_unknown_paths_and_methods_are_problems() -> None:
+    assert_problem(get(make_app(), "/nothing"), 404)
+    response = get(make_app(), "/number?value=1", method="DELETE")
     assert_problem(response, 405)
     assert response.headers["allow"] == "GET"
 
 
-def test_a_request_that_the_end_of_the_service_cuts_off_can_be_repeated() -> None:
+def test_a_request_that_a_shutdown_cancels_is_answered_with_retry_after() -> None:
     async def hang(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(60)
 
-    async def cut_off(scope: Scope, receive: Receive, send: Send) -> None:
+    async def cancel(scope: Scope, receive: Receive, send: Send) -> None:
         request = asyncio.ensure_future(AccessLog(hang)(scope, receive, send))
         await asyncio.sleep(0)
         request.cancel()
         await request
 
-    response = get(cut_off, "/v1/snapshots")
+    response = get(cancel, "/v1/snapshots")
     assert_problem(response, 503, "/problems/stopping")
     assert response.headers["retry-after"] == "1"
 
 
-# Who may ask
+# Authentication
 
 
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:8477", "127.0.0.1", "127.0.0.1:80", "[::1]", "[::1]:8477"])
-def test_without_a_key_this_machine_is_answered(host: str) -> None:
-    assert get(an_app(), "/healthz", host=host).status == 200
+def test_without_a_key_local_hosts_are_answered(host: str) -> None:
+    assert get(make_app(), "/healthz", host=host).status == 200
 
 
 @pytest.mark.parametrize(
@@ -195,16 +199,16 @@ def test_without_a_key_this_machine_is_answered(host: str) -> None:
         "localhost:x",
     ],
 )
-def test_without_a_key_no_other_name_is_answered(host: str) -> None:
-    """A page from elsewhere can point a name of its own at 127.0.0.1; the browser then sends that name."""
-    assert_problem(get(an_app(), "/healthz", host=host), 421, "/problems/misdirected")
+def test_without_a_key_other_hosts_are_refused(host: str) -> None:
+    """A web page can point a host name of its own at 127.0.0.1; the browser then sends that name."""
+    assert_problem(get(make_app(), "/healthz", host=host), 421, "/problems/misdirected")
 
 
 @pytest.mark.parametrize(
     "headers", [{"authorization": "Bearer right"}, {"authorization": "bearer right"}, {"x_api_key": "right"}]
 )
-def test_the_key_opens(headers: dict[str, str]) -> None:
-    assert get(an_app("right"), "/number?value=1", host="anything.example", **headers).status == 200
+def test_the_right_key_is_accepted(headers: dict[str, str]) -> None:
+    assert get(make_app("right"), "/number?value=1", host="anything.example", **headers).status == 200
 
 
 @pytest.mark.parametrize(
@@ -219,21 +223,21 @@ def test_the_key_opens(headers: dict[str, str]) -> None:
         {"authorization": "Bearer wrong", "x_api_key": "right"},
     ],
 )
-def test_anything_else_does_not(headers: dict[str, str]) -> None:
-    response = get(an_app("right"), "/number?value=1", **headers)
+def test_other_credentials_are_refused(headers: dict[str, str]) -> None:
+    response = get(make_app("right"), "/number?value=1", **headers)
     assert_problem(response, 401, "/problems/key-needed")
     assert response.headers["www-authenticate"] == "Bearer"
 
 
 def test_probes_need_no_key() -> None:
-    assert get(an_app("right"), "/healthz").status == 200
+    assert get(make_app("right"), "/healthz").status == 200
 
 
-def test_a_key_opens_what_its_scopes_say(tmp_path: Path) -> None:
+def test_a_key_is_accepted_for_its_scopes_only(tmp_path: Path) -> None:
     file = KeyFile(tmp_path / "keys.json")
     reader, admin = file.create("reader")[1], file.create("admin", ["admin"])[1]
     both = file.create("both", ["read", "admin"])[1]
-    app = an_app(folder=tmp_path)
+    app = make_app(folder=tmp_path)
     statuses = {
         (name, path): get(app, path, authorization=f"Bearer {token}").status
         for name, token in (("reader", reader), ("admin", admin), ("both", both))
@@ -245,9 +249,9 @@ def test_a_key_opens_what_its_scopes_say(tmp_path: Path) -> None:
     assert_problem(get(app, "/metrics", authorization=f"Bearer {reader}"), 403, "/problems/scope-missing")
 
 
-def test_a_key_that_is_revoked_opens_nothing_from_then_on(tmp_path: Path) -> None:
+def test_a_revoked_key_is_refused_from_the_next_request_on(tmp_path: Path) -> None:
     file = KeyFile(tmp_path / "keys.json")
-    app = an_app(folder=tmp_path)
+    app = make_app(folder=tmp_path)
     assert get(app, "/number?value=1").status == 200
     token = file.create("one")[1]
     assert get(app, "/number?value=1").status == 401
@@ -256,26 +260,26 @@ def test_a_key_that_is_revoked_opens_nothing_from_then_on(tmp_path: Path) -> Non
     assert get(app, "/number?value=1", authorization=f"Bearer {token}").status == 401
 
 
-def test_a_key_with_a_rate_is_told_when_to_come_again(tmp_path: Path) -> None:
+def test_a_key_beyond_its_rate_is_refused_with_retry_after(tmp_path: Path) -> None:
     token = KeyFile(tmp_path / "keys.json").create("one", rate=0.01)[1]
-    app = an_app(folder=tmp_path)
+    app = make_app(folder=tmp_path)
     assert get(app, "/number?value=1", authorization=f"Bearer {token}").status == 200
     refused = get(app, "/number?value=1", authorization=f"Bearer {token}")
     assert_problem(refused, 429, "/problems/too-many-requests")
     assert 90 <= int(refused.headers["retry-after"]) <= 100
 
 
-# What a request is called
+# Request ids
 
 
 @pytest.mark.parametrize("sent", ["a", "A-1_b.2", "x" * 64])
-def test_a_sane_request_id_is_kept(sent: str) -> None:
-    assert get(an_app(), "/healthz", x_request_id=sent).headers["x-request-id"] == sent
+def test_a_valid_request_id_is_kept(sent: str) -> None:
+    assert get(make_app(), "/healthz", x_request_id=sent).headers["x-request-id"] == sent
 
 
 @pytest.mark.parametrize("sent", [None, "", "x" * 65, "a b", "a\tb", "é", '"', "a,b"])
-def test_any_other_request_gets_an_id_of_its_own(sent: str | None) -> None:
+def test_other_requests_get_new_ids(sent: str | None) -> None:
     headers = {} if sent is None else {"x_request_id": sent}
-    ids = {get(an_app(), "/nothing", **headers).json["request_id"] for _ in range(2)}
+    ids = {get(make_app(), "/nothing", **headers).json["request_id"] for _ in range(2)}
     assert len(ids) == 2
     assert all(len(id) == 32 for id in ids)

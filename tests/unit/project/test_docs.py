@@ -13,14 +13,14 @@ from prometheus_client import Counter, Gauge, Histogram
 
 import affinity.cli
 from api import metrics
-from api.problems import NAMED
+from api.problems import PROBLEM_TYPES
 from ingest.settings import ClusterSettings, MiningSettings
 from tests.conftest import ROOT
 from tests.documents import FENCE, PAGES, commands, names, page, rows, split_command, typed_commands
 from trainer.settings import RuntimeSettings, TrainSettings
 
 COMMANDS = commands(affinity.cli.app)
-ALL_STATUSES = {str(kind.status) for kind in NAMED.values()}
+ALL_STATUSES = {str(kind.status) for kind in PROBLEM_TYPES.values()}
 ROOMS = ("graphdb", "ingest", "api", "trainer")
 
 
@@ -112,7 +112,7 @@ def test_the_metrics_of_the_page_are_those_that_the_service_counts() -> None:
 
 def test_the_problems_of_the_api_are_those_that_it_answers_with() -> None:
     found = {names(row[0])[0]: (int(row[1]), row[2]) for row in rows(page("http-api")) if row[1] in ALL_STATUSES}
-    assert found == {name: (kind.status, kind.meaning) for name, kind in NAMED.items()}
+    assert found == {name: (kind.status, kind.meaning) for name, kind in PROBLEM_TYPES.items()}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)

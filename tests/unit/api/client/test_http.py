@@ -1,4 +1,4 @@
-"""The client against a real HTTP server that misbehaves as told."""
+"""The client against a real HTTP server that fails in chosen ways."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ import numpy as np
 import pytest
 
 from api.client import http
-from api.client.http import AddressError, ServiceError, ServiceUnavailable, TripletClient
+from api.client.errors import AddressError, ServiceError, ServiceUnavailable
+from api.client.http import TripletClient
 from api.wire import arrow
-from api.wire import triplets as triplet_wire
+from api.wire.arrow import MEDIA_TYPE
+from api.wire.errors import WireError, WireVersionError
+from api.wire.triplets import TripletBatch, decode_triplets, encode_triplets
 
-ASK: dict[str, Any] = {"seed": 7, "mix": "transitive:7,intra:2", "negatives": "batch", "position": 90, "count": 4}
+QUERY: dict[str, Any] = {"seed": 7, "mix": "transitive:7,intra:2", "negatives": "batch", "position": 90, "count": 4}
 
 
 def a_body(num_pairs: int = 4, snapshot: str = "0123456789abcdef", **query: Any) -> bytes:
     ids = [f"{i:016x}-00000000-0-0-96" for i in range(num_pairs)]
-    batch = triplet_wire.TripletBatch(
+    batch = TripletBatch(
         snapshot=snapshot,
-        query=ASK | query,
+        query=QUERY | query,
         position=np.arange(90, 90 + num_pairs),
         epoch=np.zeros(num_pairs, np.int64),
         kind=["transitive"] * num_pairs,
@@ -42,7 +45,7 @@ def a_body(num_pairs: int = 4, snapshot: str = "0123456789abcdef", **query: Any)
         images=[b"\xff\xd8" + bytes([i]) * 100 for i in range(2 * num_pairs)],
         negative_idx=np.arange(num_pairs)[::-1].copy(),
     )
-    return bytes(triplet_wire.encode(batch)[0])
+    return bytes(encode_triplets(batch)[0])
 
 
 BODY = a_body()
@@ -50,22 +53,22 @@ BODY = a_body()
 Reply = Callable[[BaseHTTPRequestHandler], None]
 
 
-def reply(status: int, body: bytes, *, promise: int | None = None, **headers: str) -> Reply:
-    """An answer; with `promise` its Content-Length says that instead."""
+def reply(status: int, body: bytes, *, content_length: int | None = None, **headers: str) -> Reply:
+    """Return an answer. `content_length` replaces its true Content-Length."""
 
     def send(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(status)
-        handler.send_header("Content-Length", str(len(body) if promise is None else promise))
+        handler.send_header("Content-Length", str(len(body) if content_length is None else content_length))
         for name, value in headers.items():
             handler.send_header(name.replace("_", "-"), value)
         handler.end_headers()
         handler.wfile.write(body)
-        handler.close_connection = promise is not None
+        handler.close_connection = content_length is not None
 
     return send
 
 
-def hang_up(handler: BaseHTTPRequestHandler) -> None:
+def disconnect(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
 
 
@@ -74,10 +77,10 @@ BUSY = reply(503, json.dumps({"detail": "the graph is away"}).encode())
 
 
 class Server(ThreadingHTTPServer):
-    """Answers request i with reply i, and with the last one from then on."""
+    """Answers request i with reply i, and all later requests with the last reply."""
 
     replies: list[Reply]
-    asked: list[tuple[str, dict[str, str]]]
+    requests: list[tuple[str, dict[str, str]]]
 
     @property
     def url(self) -> str:
@@ -89,18 +92,18 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self.server.asked.append((self.path, dict(self.headers)))
+        self.server.requests.append((self.path, dict(self.headers)))
         replies = self.server.replies
         (replies.pop(0) if len(replies) > 1 else replies[0])(self)
 
     def log_message(self, *_: Any) -> None:
-        """Tests are quiet."""
+        """Write no log."""
 
 
 @contextmanager
 def serving(*replies: Reply, port: int = 0) -> Iterator[Server]:
     server = Server(("127.0.0.1", port), Handler)
-    server.replies, server.asked = list(replies), []
+    server.replies, server.requests = list(replies), []
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
@@ -111,8 +114,8 @@ def serving(*replies: Reply, port: int = 0) -> Iterator[Server]:
         server.server_close()
 
 
-def pull(triplets: TripletClient) -> str:
-    return triplets.triplets("0123456789abcdef", **ASK).digest
+def pull(client: TripletClient) -> str:
+    return client.triplets("0123456789abcdef", **QUERY).digest
 
 
 @pytest.fixture(autouse=True)
@@ -121,178 +124,178 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_batch_arrives_as_it_was_sent() -> None:
-    with serving(GOOD) as server, TripletClient(server.url + "/", api_key="secret") as triplets:
-        assert pull(triplets) == triplet_wire.decode(BODY).digest
-    path, headers = server.asked[0]
+    with serving(GOOD) as server, TripletClient(server.url + "/", api_key="secret") as client:
+        assert pull(client) == decode_triplets(BODY).digest
+    path, headers = server.requests[0]
     assert path.startswith("/v1/snapshots/0123456789abcdef/triplets?seed=7&mix=transitive%3A7%2Cintra%3A2")
-    assert headers["Accept"] == triplet_wire.MEDIA_TYPE
+    assert headers["Accept"] == MEDIA_TYPE
     assert headers["Authorization"] == "Bearer secret"
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "failure",
     [
         pytest.param(BUSY, id="service unavailable"),
-        pytest.param(reply(500, b"<html>"), id="server error that is no problem document"),
+        pytest.param(reply(500, b"<html>"), id="server error without a problem document"),
         pytest.param(reply(429, b"{}"), id="too many requests"),
-        pytest.param(reply(200, BODY[:500], promise=len(BODY)), id="body shorter than promised"),
+        pytest.param(reply(200, BODY[:500], content_length=len(BODY)), id="body shorter than its Content-Length"),
         pytest.param(reply(200, BODY[:-8]), id="body cut, its length adjusted"),
         pytest.param(reply(200, BODY[:-200] + bytes([BODY[-200] ^ 1]) + BODY[-199:]), id="damaged body"),
-        pytest.param(reply(200, a_body(5)), id="answer to another question"),
+        pytest.param(reply(200, a_body(5)), id="answer with another count"),
         pytest.param(reply(200, a_body(seed=8)), id="answer to another seed"),
         pytest.param(reply(200, a_body(snapshot="fedcba9876543210")), id="answer of another snapshot"),
-        pytest.param(hang_up, id="connection closed"),
+        pytest.param(disconnect, id="connection closed"),
     ],
 )
-def test_what_may_pass_is_tried_again(trouble: Reply) -> None:
-    with serving(trouble, trouble, GOOD) as server, TripletClient(server.url) as triplets:
-        assert pull(triplets) == triplet_wire.decode(BODY).digest
-    assert len(server.asked) == 3
+def test_a_failure_that_may_pass_is_retried(failure: Reply) -> None:
+    with serving(failure, failure, GOOD) as server, TripletClient(server.url) as client:
+        assert pull(client) == decode_triplets(BODY).digest
+    assert len(server.requests) == 3
 
 
-def test_what_does_not_pass_is_one_typed_error_with_its_cause() -> None:
+def test_a_lasting_failure_raises_service_unavailable_with_its_cause() -> None:
     with (
         serving(reply(200, BODY[:-9])) as server,
-        TripletClient(server.url, patience=0.2) as triplets,
+        TripletClient(server.url, patience=0.2) as client,
         pytest.raises(ServiceUnavailable, match="cut") as error,
     ):
-        pull(triplets)
-    assert isinstance(error.value.__cause__, triplet_wire.WireError)
-    assert len(server.asked) > 2
+        pull(client)
+    assert isinstance(error.value.__cause__, WireError)
+    assert len(server.requests) > 2
 
 
-def test_a_service_that_comes_up_late_is_waited_for() -> None:
+def test_the_client_waits_for_a_service_that_starts_late() -> None:
     with serving(GOOD) as server:
         port = server.server_port
     digests: list[str] = []
-    with TripletClient(f"http://127.0.0.1:{port}") as triplets:
-        waiting = threading.Thread(target=lambda: digests.append(pull(triplets)))
+    with TripletClient(f"http://127.0.0.1:{port}") as client:
+        waiting = threading.Thread(target=lambda: digests.append(pull(client)))
         waiting.start()
         time.sleep(0.1)
         with serving(GOOD, port=port):
             waiting.join(timeout=30)
-    assert digests == [triplet_wire.decode(BODY).digest]
+    assert digests == [decode_triplets(BODY).digest]
 
 
-def test_a_silent_service_is_left_after_the_timeout() -> None:
+def test_a_service_that_does_not_answer_is_asked_again_after_the_timeout() -> None:
     with (
         serving(lambda _: time.sleep(0.5), reply(200, b'{"id": "a"}')) as server,
-        TripletClient(server.url, timeout=0.1) as triplets,
+        TripletClient(server.url, timeout=0.1) as client,
     ):
-        assert triplets.snapshot()["id"] == "a"
+        assert client.snapshot()["id"] == "a"
 
 
 @pytest.mark.parametrize(
-    ("trouble", "words"),
+    ("failure", "words"),
     [
-        pytest.param(None, "the last try: connection refused. Check", id="nobody there"),
-        pytest.param(hang_up, "the last try: connection aborted. Check", id="connection closed"),
-        pytest.param(lambda _: time.sleep(0.5), "the last try: read timed out. (read timeout=0.1)", id="silence"),
+        pytest.param(None, "the last try: connection refused. Check", id="no server"),
+        pytest.param(disconnect, "the last try: connection aborted. Check", id="connection closed"),
+        pytest.param(lambda _: time.sleep(0.5), "the last try: read timed out. (read timeout=0.1)", id="no answer"),
         pytest.param(BUSY, "the last try: HTTP 503: ", id="service unavailable"),
     ],
 )
-def test_the_error_says_what_went_wrong_in_few_words(trouble: Reply | None, words: str) -> None:
-    with serving(trouble or GOOD) as server:
+def test_the_error_gives_a_short_reason(failure: Reply | None, words: str) -> None:
+    with serving(failure or GOOD) as server:
         url = server.url
-        if trouble is not None:
-            assert words in last_words(url)
-    if trouble is None:
-        assert words in last_words(url)
+        if failure is not None:
+            assert words in message_of_failure(url)
+    if failure is None:
+        assert words in message_of_failure(url)
 
 
-def last_words(url: str) -> str:
-    with TripletClient(url, timeout=0.1, patience=0.05) as triplets, pytest.raises(ServiceUnavailable) as error:
-        pull(triplets)
+def message_of_failure(url: str) -> str:
+    with TripletClient(url, timeout=0.1, patience=0.05) as client, pytest.raises(ServiceUnavailable) as error:
+        pull(client)
     return str(error.value)
 
 
-def test_a_refusal_is_raised_at_once_with_its_problem_details() -> None:
+def test_a_refusal_raises_service_error_at_once_with_its_problem_details() -> None:
     problem = {"type": "/problems/snapshot-gone", "title": "Snapshot gone", "detail": "It ended.", "successor": "b"}
     with (
         serving(reply(410, json.dumps(problem).encode())) as server,
-        TripletClient(server.url) as triplets,
+        TripletClient(server.url) as client,
         pytest.raises(ServiceError, match=r"Snapshot gone: It ended\.") as error,
     ):
-        triplets.snapshot("a")
+        client.snapshot("a")
     assert (error.value.status, error.value.type) == (410, "/problems/snapshot-gone")
     assert error.value.problem["successor"] == "b"
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
-def test_another_version_of_the_format_is_not_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_version_of_the_format_is_not_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(arrow, "VERSION", "2")
         other = a_body()
     with (
         serving(reply(200, other)) as server,
-        TripletClient(server.url) as triplets,
-        pytest.raises(triplet_wire.WireVersionError, match="version 2"),
+        TripletClient(server.url) as client,
+        pytest.raises(WireVersionError, match="version 2"),
     ):
-        pull(triplets)
-    assert len(server.asked) == 1
+        pull(client)
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(("status", "value"), [(503, "1"), (503, "date"), (429, "1")])
-def test_retry_after_is_obeyed(status: int, value: str) -> None:
+def test_the_client_waits_as_long_as_retry_after_says(status: int, value: str) -> None:
     begun = time.time()
     after = formatdate(begun + 2, usegmt=True) if value == "date" else value
-    with serving(reply(status, b"{}", Retry_After=after), GOOD) as server, TripletClient(server.url) as triplets:
-        pull(triplets)
+    with serving(reply(status, b"{}", Retry_After=after), GOOD) as server, TripletClient(server.url) as client:
+        pull(client)
     assert time.time() - begun >= 0.9
 
 
-def test_a_retry_after_beyond_the_patience_ends_the_wait_at_once() -> None:
+def test_a_retry_after_beyond_the_patience_raises_at_once() -> None:
     with (
         serving(reply(503, b"{}", Retry_After="900")) as server,
-        TripletClient(server.url, patience=5) as triplets,
+        TripletClient(server.url, patience=5) as client,
         pytest.raises(ServiceUnavailable),
     ):
-        triplets.snapshot()
-    assert len(server.asked) == 1
+        client.snapshot()
+    assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", [404, 429, 503])
-def test_errors_quote_the_id_of_the_request(status: int) -> None:
+def test_errors_name_the_request_id(status: int) -> None:
     body = json.dumps({"detail": "no", "request_id": "abc-1"}).encode()
     with (
         serving(reply(status, body)) as server,
-        TripletClient(server.url, patience=0) as triplets,
+        TripletClient(server.url, patience=0) as client,
         pytest.raises((ServiceError, ServiceUnavailable), match=r"no \(request abc-1\)"),
     ):
-        triplets.snapshot()
+        client.snapshot()
 
 
-def test_latest_is_followed() -> None:
+def test_the_redirect_of_latest_is_followed() -> None:
     with (
         serving(reply(307, b"", Location="/v1/snapshots/a"), reply(200, b'{"id": "a"}')) as server,
-        TripletClient(server.url) as triplets,
+        TripletClient(server.url) as client,
     ):
-        assert triplets.snapshot("latest") == {"id": "a"}
-    assert [path for path, _ in server.asked] == ["/v1/snapshots/latest", "/v1/snapshots/a"]
+        assert client.snapshot("latest") == {"id": "a"}
+    assert [path for path, _ in server.requests] == ["/v1/snapshots/latest", "/v1/snapshots/a"]
 
 
-def test_threads_share_a_client() -> None:
-    with serving(GOOD) as server, TripletClient(server.url) as triplets, ThreadPoolExecutor(8) as pool:
-        assert set(pool.map(pull, [triplets] * 40)) == {triplet_wire.decode(BODY).digest}
+def test_threads_can_share_a_client() -> None:
+    with serving(GOOD) as server, TripletClient(server.url) as client, ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(pull, [client] * 40)) == {decode_triplets(BODY).digest}
 
 
-def test_closing_ends_the_wait_of_another_thread() -> None:
+def test_closing_ends_the_pause_of_another_thread() -> None:
     with serving(reply(503, b"{}", Retry_After="100")) as server, ThreadPoolExecutor(1) as pool:
-        triplets = TripletClient(server.url)
-        waiting = pool.submit(triplets.snapshot)
-        while not server.asked:
+        client = TripletClient(server.url)
+        waiting = pool.submit(client.snapshot)
+        while not server.requests:
             time.sleep(0.01)
-        triplets.close()
+        client.close()
         assert isinstance(waiting.exception(timeout=10), ServiceUnavailable)
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:8477", "ftp://127.0.0.1", "http://", "", "http://[::1"])
-def test_an_address_that_is_none_is_refused(url: str) -> None:
+def test_an_invalid_address_is_refused(url: str) -> None:
     with pytest.raises(AddressError, match="is not the address"):
         TripletClient(url)
 
 
-def test_importing_the_client_pulls_in_nothing_heavy() -> None:
+def test_importing_the_client_imports_nothing_heavy() -> None:
     script = "import sys, api.client; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
     assert not {"fastapi", "starlette", "neo4j", "cv2", "torch", "graphdb", "pydantic"} & set(loaded)

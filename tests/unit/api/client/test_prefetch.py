@@ -1,3 +1,5 @@
+"""Results are computed ahead in threads and come in the order of the keys."""
+
 from __future__ import annotations
 
 import random
@@ -12,7 +14,7 @@ from api.client.prefetch import Prefetch
 NEVER = threading.Event()
 
 
-def test_results_come_in_the_order_of_the_keys_whatever_takes_longest() -> None:
+def test_results_come_in_the_order_of_the_keys_for_any_durations() -> None:
     def load(key: int) -> int:
         time.sleep(random.Random(key).uniform(0, 0.01))
         return key * key
@@ -21,7 +23,7 @@ def test_results_come_in_the_order_of_the_keys_whatever_takes_longest() -> None:
         assert [results.take(NEVER) for _ in range(3, 60, 2)] == [key * key for key in range(3, 60, 2)]
 
 
-def test_it_runs_ahead_by_no_more_than_it_was_told() -> None:
+def test_no_more_than_ahead_results_are_started() -> None:
     started: list[int] = []
     with closing(Prefetch(started.append, range(100), threads=2, ahead=5)) as results:
         while len(started) < 5:
@@ -35,7 +37,7 @@ def test_it_runs_ahead_by_no_more_than_it_was_told() -> None:
         assert len(started) == 6
 
 
-def test_an_error_comes_in_the_place_of_its_result() -> None:
+def test_an_error_is_raised_in_the_place_of_its_result() -> None:
     def load(key: int) -> int:
         if key == 2:
             raise ValueError("two")
@@ -48,7 +50,7 @@ def test_an_error_comes_in_the_place_of_its_result() -> None:
         assert results.take(NEVER) == 3
 
 
-def test_a_timeout_of_the_loader_is_an_error_and_not_a_wait() -> None:
+def test_a_timeout_error_of_the_loader_is_raised() -> None:
     def load(key: int) -> int:
         raise TimeoutError("the loader's own")
 
@@ -56,21 +58,21 @@ def test_a_timeout_of_the_loader_is_an_error_and_not_a_wait() -> None:
         results.take(NEVER)
 
 
-def test_a_wish_to_stop_ends_the_waiting_and_loses_nothing() -> None:
-    stop, go_on = threading.Event(), threading.Event()
+def test_stop_ends_the_wait_and_loses_no_result() -> None:
+    stop, proceed = threading.Event(), threading.Event()
 
     def load(key: int) -> int:
-        go_on.wait()
+        proceed.wait()
         return key
 
     with closing(Prefetch(load, range(2), threads=1, ahead=2)) as results:
         threading.Timer(0.05, stop.set).start()
         assert results.take(stop) is None
-        go_on.set()
+        proceed.set()
         assert results.take(NEVER) == 0
 
 
-def test_a_wish_to_stop_comes_before_a_result_that_is_ready() -> None:
+def test_stop_comes_before_a_result_that_is_ready() -> None:
     stop = threading.Event()
     with closing(Prefetch(int, range(9), threads=1, ahead=9)) as results:
         assert results.take(stop) == 0
@@ -78,13 +80,13 @@ def test_a_wish_to_stop_comes_before_a_result_that_is_ready() -> None:
         assert results.take(stop) is None
 
 
-def test_it_counts_the_time_it_was_waited_for() -> None:
+def test_the_time_spent_in_take_is_counted() -> None:
     with closing(Prefetch(lambda key: time.sleep(0.1), range(1), threads=1, ahead=1)) as results:
         results.take(NEVER)
         assert results.waited > 0.05
 
 
-def test_there_is_nothing_after_the_last_key() -> None:
+def test_take_raises_index_error_after_the_last_key() -> None:
     with closing(Prefetch(int, range(1), threads=1, ahead=4)) as results:
         results.take(NEVER)
         with pytest.raises(IndexError):

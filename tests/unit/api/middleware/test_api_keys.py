@@ -1,4 +1,4 @@
-"""Keys: shown once, kept as digests, refused once they expired or were revoked, whatever becomes of their file."""
+"""API keys are shown once, stored as digests, and refused when expired or revoked, also if their file is damaged."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from api.errors import KeyNameTaken, KeyNotFound, KeysUnreadable, KeyUnusable
+from api.errors import ApiError, KeysUnreadable, KeyUnusable
 from api.middleware.api_keys import SCOPES, KeyFile, Keyring, digest
 
 
@@ -22,21 +22,21 @@ def file(tmp_path: Path) -> KeyFile:
     return KeyFile(tmp_path / "keys.json")
 
 
-def affinity(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def affinity_keys(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "affinity", "keys", *arguments, "--data", str(folder)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-def test_a_key_is_256_random_bits_that_the_file_does_not_have(file: KeyFile) -> None:
+def test_a_key_is_256_random_bits_and_is_not_stored(file: KeyFile) -> None:
     tokens = [file.create(f"key-{number}")[1] for number in range(20)]
     assert len(set(tokens)) == 20
     assert all(len(token.removeprefix("affinity_")) == 43 for token in tokens)  # 256 bits in base64
-    kept = file.path.read_text()
-    assert not any(token in kept or token.removeprefix("affinity_") in kept for token in tokens)
+    stored = file.path.read_text()
+    assert not any(token in stored or token.removeprefix("affinity_") in stored for token in tokens)
     assert [key.sha256 for key in file.read()] == [digest(token) for token in tokens]
 
 
-def test_only_its_owner_can_read_the_file_and_another_is_refused(file: KeyFile) -> None:
+def test_only_the_owner_can_read_the_file_and_other_permissions_are_refused(file: KeyFile) -> None:
     file.create("one")
     assert file.path.stat().st_mode & 0o777 == 0o600
     file.path.chmod(0o644)
@@ -44,7 +44,7 @@ def test_only_its_owner_can_read_the_file_and_another_is_refused(file: KeyFile) 
         file.read()
 
 
-def test_a_key_opens_until_it_is_revoked(file: KeyFile) -> None:
+def test_a_key_is_accepted_until_it_is_revoked(file: KeyFile) -> None:
     keyring = Keyring(file)
     key, token = file.create("one", SCOPES, rate=2.5)
     assert keyring.is_locked
@@ -56,17 +56,17 @@ def test_a_key_opens_until_it_is_revoked(file: KeyFile) -> None:
     assert keyring.find(other) is not None
 
 
-def test_without_any_key_nothing_is_locked(file: KeyFile) -> None:
+def test_without_keys_requests_need_no_key(file: KeyFile) -> None:
     assert not Keyring(file).is_locked
 
 
-def test_an_expired_key_opens_nothing(file: KeyFile) -> None:
+def test_an_expired_key_is_refused(file: KeyFile) -> None:
     now = datetime.now(UTC)
-    over = file.create("over", expires=now)[1]
-    later = file.create("later", expires=now + timedelta(days=1))[1]
+    expired = file.create("expired", expires=now)[1]
+    valid = file.create("valid", expires=now + timedelta(days=1))[1]
     keyring = Keyring(file)
-    assert keyring.find(over) is None
-    assert keyring.find(later) is not None
+    assert keyring.find(expired) is None
+    assert keyring.find(valid) is not None
 
 
 def test_the_key_of_the_environment_has_every_scope(file: KeyFile) -> None:
@@ -76,27 +76,27 @@ def test_the_key_of_the_environment_has_every_scope(file: KeyFile) -> None:
     assert keyring.is_locked
 
 
-@pytest.mark.parametrize("lost", ["revoked", "deleted", "damaged", "opened", "changed"])
-def test_whatever_becomes_of_the_keys_the_service_stays_closed(
-    file: KeyFile, lost: str, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("event", ["revoked", "deleted", "damaged", "readable by others", "changed"])
+def test_the_service_stays_locked_after_any_change_of_the_key_file(
+    file: KeyFile, event: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     token = file.create("one")[1]
     keyring = Keyring(file, None)
-    if lost == "revoked":
+    if event == "revoked":
         file.revoke("one")
-    elif lost == "deleted":
+    elif event == "deleted":
         file.path.unlink()
-    elif lost == "damaged":
+    elif event == "damaged":
         file.path.write_bytes(file.path.read_bytes()[:-20])
-    elif lost == "opened":
+    elif event == "readable by others":
         file.path.chmod(0o666)
     else:
         file.path.write_text(file.path.read_text().replace(digest(token), "é"))
     with caplog.at_level(logging.ERROR):
         assert keyring.find(token) is None
     assert keyring.is_locked
-    assert len(caplog.records) == (lost in ("damaged", "opened", "changed"))
-    assert Keyring(file).is_locked == (lost != "deleted")
+    assert len(caplog.records) == (event in ("damaged", "readable by others", "changed"))
+    assert Keyring(file).is_locked == (event != "deleted")
 
 
 DAMAGED: list[Any] = [
@@ -112,7 +112,7 @@ DAMAGED: list[Any] = [
 
 
 @pytest.mark.parametrize("content", DAMAGED, ids=str)
-def test_a_file_of_another_shape_is_refused_whole(file: KeyFile, content: Any) -> None:
+def test_a_file_of_another_form_is_refused_whole(file: KeyFile, content: Any) -> None:
     file.create("one")
     file.path.write_text(json.dumps(content))
     if content == {"keys": {}}:
@@ -122,11 +122,11 @@ def test_a_file_of_another_shape_is_refused_whole(file: KeyFile, content: Any) -
         file.read()
 
 
-def test_a_name_is_given_once_and_can_be_logged(file: KeyFile) -> None:
+def test_names_are_unique_and_safe_in_a_log(file: KeyFile) -> None:
     file.create("one")
-    with pytest.raises(KeyNameTaken):
+    with pytest.raises(KeyUnusable, match="already a key named one"):
         file.create("one")
-    with pytest.raises(KeyNotFound, match="one"):
+    with pytest.raises(ApiError, match=r"no key named two\. The keys are: one"):
         file.revoke("two")
     for name in ("", "a b", "../up", ".hidden", "x" * 41, "a\nb", "ü"):
         with pytest.raises(KeyUnusable, match="name"):
@@ -135,27 +135,27 @@ def test_a_name_is_given_once_and_can_be_logged(file: KeyFile) -> None:
 
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf"), 1e9])
-def test_a_rate_that_is_none_is_refused(file: KeyFile, rate: float) -> None:
+def test_an_invalid_rate_is_refused(file: KeyFile, rate: float) -> None:
     with pytest.raises(KeyUnusable, match="rate"):
         file.create("one", rate=rate)
 
 
-def test_keys_made_at_the_same_time_are_all_there(file: KeyFile) -> None:
+def test_keys_created_at_the_same_time_are_all_stored(file: KeyFile) -> None:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda number: file.create(f"key-{number}"), range(16)))
     assert len(file.read()) == 16
 
 
-def test_the_commands_show_a_key_once(tmp_path: Path) -> None:
-    made = affinity(tmp_path, "create", "one", "--scope", "admin", "--days", "1", "--rate", "3")
-    token = made.stdout.strip()
+def test_the_commands_show_a_key_only_once(tmp_path: Path) -> None:
+    created = affinity_keys(tmp_path, "create", "one", "--scope", "admin", "--days", "1", "--rate", "3")
+    token = created.stdout.strip()
     assert Keyring(KeyFile(tmp_path / "keys.json")).find(token)
-    listed = affinity(tmp_path, "list", "--json").stdout
+    listed = affinity_keys(tmp_path, "list", "--json").stdout
     assert token not in listed and digest(token) not in listed
     [one] = json.loads(listed)["keys"]
     assert (one["name"], one["scopes"], one["rate"], one["expired"]) == ("one", ["admin"], 3.0, False)
-    assert "one" in affinity(tmp_path, "list").stdout
-    refused = affinity(tmp_path, "create", "one")
+    assert "one" in affinity_keys(tmp_path, "list").stdout
+    refused = affinity_keys(tmp_path, "create", "one")
     assert refused.returncode == 1 and "one" in refused.stderr and "Traceback" not in refused.stderr
-    assert affinity(tmp_path, "revoke", "one").returncode == 0
-    assert json.loads(affinity(tmp_path, "list", "--json").stdout) == {"keys": []}
+    assert affinity_keys(tmp_path, "revoke", "one").returncode == 0
+    assert json.loads(affinity_keys(tmp_path, "list", "--json").stdout) == {"keys": []}

@@ -1,4 +1,4 @@
-"""What a client asks for is what it gets."""
+"""A client gets the form that its Accept header ranks highest."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ JSON = "application/json"
         (";;,,q=", None),
     ],
 )
-def test_the_form_that_ranks_highest_is_chosen(accept: str | None, form: str | None) -> None:
+def test_the_form_with_the_highest_rank_is_chosen(accept: str | None, form: str | None) -> None:
     assert preferred(accept, (JSON, ARROW)) == form
 
 
 @given(st.text(max_size=200))
-def test_no_header_breaks_it(accept: str) -> None:
+def test_any_header_gives_a_form_or_none(accept: str) -> None:
     assert preferred(accept, (JSON, ARROW)) in (JSON, ARROW, None)

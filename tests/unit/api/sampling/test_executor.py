@@ -1,4 +1,4 @@
-"""The threads that talk to the graph are free again after an answer that never comes."""
+"""The threads that call the graph are free again after an answer that never comes."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from api.sampling.executor import DaemonExecutor
+from api.sampling.executor import GraphExecutor
 
 
 class Graph:
-    """Answers nothing until somebody connects anew, which cuts short what was asked before."""
+    """Never answers; `reconnect` makes all calls in progress fail."""
 
     def __init__(self) -> None:
-        self.reconnected = 0
+        self.num_reconnects = 0
         self._cut = threading.Event()
 
     def hang(self) -> None:
         self._cut.wait()
-        raise ConnectionError("cut short")
+        raise ConnectionError("cut off")
 
     def reconnect(self) -> None:
-        self.reconnected += 1
+        self.num_reconnects += 1
         self._cut.set()
 
 
@@ -34,23 +34,23 @@ def graph() -> Iterator[Graph]:
     graph.reconnect()
 
 
-def test_an_answer_that_never_comes_is_given_up_by_whoever_asks_next(graph: Graph) -> None:
-    readers = DaemonExecutor(2, lost_after=0.1, reconnect=graph.reconnect)
-    hanging = [readers.submit(graph.hang) for _ in range(2)]
-    behind = readers.submit(lambda: "behind")
+def test_the_next_call_cuts_off_calls_that_hang(graph: Graph) -> None:
+    executor = GraphExecutor(2, hang_seconds=0.1, reconnect=graph.reconnect)
+    hanging = [executor.submit(graph.hang) for _ in range(2)]
+    queued = executor.submit(lambda: "queued")
     time.sleep(0.2)
-    assert readers.submit(lambda: "next").result(timeout=30) == "next"
-    assert behind.result(timeout=30) == "behind"
+    assert executor.submit(lambda: "next").result(timeout=30) == "next"
+    assert queued.result(timeout=30) == "queued"
     assert all(isinstance(one.exception(timeout=30), ConnectionError) for one in hanging)
-    assert graph.reconnected == 1
-    readers.close()
+    assert graph.num_reconnects == 1
+    executor.close()
 
 
-def test_calls_that_take_long_one_after_another_are_not_lost(graph: Graph) -> None:
-    readers = DaemonExecutor(1, lost_after=0.5, reconnect=graph.reconnect)
+def test_successive_slow_calls_are_not_cut_off(graph: Graph) -> None:
+    executor = GraphExecutor(1, hang_seconds=0.5, reconnect=graph.reconnect)
     for _ in range(4):
-        readers.submit(lambda: time.sleep(0.2)).result(timeout=30)
+        executor.submit(lambda: time.sleep(0.2)).result(timeout=30)
     time.sleep(0.6)
-    readers.submit(int).result(timeout=30)
-    assert graph.reconnected == 0
-    readers.close()
+    executor.submit(int).result(timeout=30)
+    assert graph.num_reconnects == 0
+    executor.close()

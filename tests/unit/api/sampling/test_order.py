@@ -1,4 +1,4 @@
-"""The endless order: one-to-one, uniform, exact in its counts, and the same for ever."""
+"""The endless order is one-to-one, uniform, exact in its counts, and never changes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from api.errors import MixError
-from api.sampling.order import KINDS, MAX_POSITION, ROUNDS, Mix, PairIndices, draw, keyed_words, permute, places
+from api.sampling.order import KINDS, MAX_POSITION, ROUNDS, Mix, PairIndices, draw, keyed_words, pair_indices, permute
 
 PAPER = Mix.parse("transitive:7,intra:2")
 SIZES = {"transitive": 30, "intra": 11, "inter": 10}
@@ -33,11 +33,11 @@ def keys_of(*name: str | int) -> NDArray[np.uint64]:
 
 
 def read(seed: int, mix: Mix, sizes: dict[str, int], position: int, count: int) -> PairIndices:
-    return places(seed, mix, sizes, np.arange(position, position + count))
+    return pair_indices(seed, mix, sizes, np.arange(position, position + count))
 
 
-def looks_fair(counts: NDArray[np.int64]) -> bool:
-    """Whether equally likely outcomes would differ this much more than once in a thousand times."""
+def is_uniform(counts: NDArray[np.int64]) -> bool:
+    """Whether a chi-square test accepts the counts as uniform, at p = 0.001."""
     return float(stats.chisquare(counts).pvalue) > 1e-3
 
 
@@ -64,27 +64,27 @@ def test_a_range_of_2_to_the_61_is_permuted_without_a_table() -> None:
 
 
 @pytest.mark.parametrize("size", [2, 3, 4, 5, 6])
-def test_every_order_of_a_few_is_equally_likely(size: int) -> None:
-    """Odd permutations too, which a shuffle by rotations of odd length would never reach."""
+def test_every_order_of_a_few_items_is_equally_likely(size: int) -> None:
+    """This includes odd permutations, which rotations of odd length alone never give."""
     num_keys = 30_000
     keys = np.stack([keyed_words(ROUNDS, size, key) for key in range(num_keys)], axis=1)
     images = np.stack([permute(np.full(num_keys, index), size, keys) for index in range(size)], axis=1)
     orders = np.ravel_multi_index(tuple(images.T), (size,) * size)
     counts = np.unique(orders, return_counts=True)[1]
     assert len(counts) == math.factorial(size)
-    assert looks_fair(counts)
+    assert is_uniform(counts)
 
 
 @pytest.mark.parametrize("size", [10, 50, 1000, 100_003])
-def test_two_neighbors_land_anywhere(size: int) -> None:
+def test_two_neighbors_have_independent_images(size: int) -> None:
     num_keys = 20_000
     keys = np.stack([keyed_words(ROUNDS, size, key) for key in range(num_keys)], axis=1)
     first, second = (permute(np.full(num_keys, index), size, keys) for index in (0, 1))
     bins = min(size, 10)
-    assert looks_fair(np.bincount(first * bins // size, minlength=bins))
-    apart = (second - first) % size
-    assert apart.min() > 0
-    assert stats.kstest(apart / size, stats.uniform.cdf).pvalue > 1e-3 or size < 1000
+    assert is_uniform(np.bincount(first * bins // size, minlength=bins))
+    distance = (second - first) % size
+    assert distance.min() > 0
+    assert stats.kstest(distance / size, stats.uniform.cdf).pvalue > 1e-3 or size < 1000
 
 
 # ── the order ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -92,11 +92,13 @@ def test_two_neighbors_land_anywhere(size: int) -> None:
 
 @given(seed=seeds, mix=mixes, sizes=sizes, position=st.integers(0, MAX_POSITION - 2000))
 @settings(max_examples=50, deadline=None)
-def test_a_place_does_not_depend_on_how_it_is_read(seed: int, mix: Mix, sizes: dict[str, int], position: int) -> None:
+def test_the_pair_at_a_position_does_not_depend_on_the_request(
+    seed: int, mix: Mix, sizes: dict[str, int], position: int
+) -> None:
     whole = read(seed, mix, sizes, position, 60)
     one_by_one = [read(seed, mix, sizes, position + i, 1) for i in range(60)]
     shuffled = np.random.default_rng(0).permutation(60)
-    any_order = places(seed, mix, sizes, position + shuffled)
+    any_order = pair_indices(seed, mix, sizes, position + shuffled)
     for name in ("kind", "index", "epoch"):
         values = getattr(whole, name)
         assert values.tolist() == [getattr(one, name)[0] for one in one_by_one]
@@ -125,7 +127,7 @@ def test_an_epoch_holds_each_pair_of_the_first_kind_once(seed: int, mix: Mix, si
 
 @given(seed=seeds, mix=mixes, sizes=sizes)
 @settings(max_examples=50, deadline=None)
-def test_at_any_prefix_the_counts_of_a_kinds_pairs_differ_by_at_most_one(
+def test_in_any_prefix_the_counts_of_the_pairs_of_a_kind_differ_by_at_most_one(
     seed: int, mix: Mix, sizes: dict[str, int]
 ) -> None:
     order = read(seed, mix, sizes, 0, 400)
@@ -138,13 +140,13 @@ def test_at_any_prefix_the_counts_of_a_kinds_pairs_differ_by_at_most_one(
 
 @given(seed=seeds, mix=mixes, sizes=sizes, position=st.integers(0, 10_000))
 @settings(max_examples=50, deadline=None)
-def test_epochs_never_go_back(seed: int, mix: Mix, sizes: dict[str, int], position: int) -> None:
+def test_epochs_never_decrease(seed: int, mix: Mix, sizes: dict[str, int], position: int) -> None:
     steps = np.diff(read(seed, mix, sizes, position, 500).epoch)
     assert steps.min() >= 0 and steps.max() <= 1
 
 
-def test_readers_that_share_an_epoch_and_change_their_number_see_each_pair_once() -> None:
-    """Ranks are the reader's arithmetic: rank r of W at step s asks for start + (s·W + r)·B."""
+def test_a_changing_number_of_readers_reads_each_pair_of_an_epoch_once() -> None:
+    """Rank r of W reads at step s from position start + (s·W + r)·B on."""
     size, batch = 900, 10
     num_positions = size * PAPER.block // 7
     seen: list[int] = []
@@ -163,10 +165,10 @@ def test_the_kinds_of_a_block_come_in_any_order() -> None:
     kinds = read(1, PAPER, SIZES, 0, 36 * 400).kind.reshape(-1, 9)
     arrangements = np.unique(kinds @ (1 << np.arange(9)), return_counts=True)[1]
     assert len(arrangements) == math.comb(9, 2)
-    assert looks_fair(arrangements)
+    assert is_uniform(arrangements)
 
 
-def test_seeds_passes_and_kinds_have_nothing_to_do_with_each_other() -> None:
+def test_orders_of_different_seeds_passes_and_kinds_are_independent() -> None:
     size = 5000
     alone = {kind: Mix((kind,), (1,)) for kind in KINDS}
     sizes = dict.fromkeys(KINDS, size)
@@ -180,20 +182,20 @@ def test_seeds_passes_and_kinds_have_nothing_to_do_with_each_other() -> None:
     ]
     for left, right in itertools.combinations(orders, 2):
         assert abs(np.corrcoef(left, right)[0, 1]) < 4 / math.sqrt(size)
-        # Two fair shuffles agree in one place on average.
+        # Two random permutations agree in one place on average.
         assert (left == right).sum() < 10
 
 
 @pytest.mark.parametrize("position", [10**9, 2**40, FAR])
-def test_a_far_position_is_read_as_the_first_one_is(position: int) -> None:
+def test_a_far_position_is_read_like_the_first_one(position: int) -> None:
     order = read(3, PAPER, {"transitive": 3_000_000, "intra": 1_000_000}, position, 9000)
     assert 6995 <= (order.kind == 0).sum() <= 7005
     assert order.epoch[0] == position // 9 * 7 // 3_000_000
     assert order.index.min() >= 0 and order.index[order.kind == 1].max() < 1_000_000
 
 
-def test_the_order_is_pinned() -> None:
-    """Whoever stored a position counts on it: this may never change."""
+def test_the_order_never_changes() -> None:
+    """Stored positions rely on it."""
     order = read(20171022, PAPER, SIZES, 0, 18)
     assert "".join(PAPER.kinds[kind][0] for kind in order.kind) == "ttttttitititttittt"
     assert order.index.tolist() == [15, 6, 29, 24, 26, 7, 6, 13, 4, 5, 3, 28, 19, 8, 1, 23, 11, 20]
@@ -224,18 +226,18 @@ def test_draws_are_uniform_in_position_and_number() -> None:
     positions = np.arange(20_000)
     for words in (draw(1, "graph", positions), draw(1, "graph", np.zeros(20_000, np.int64), positions)):
         for shift in (0, 7, 32, 60):
-            assert looks_fair(np.bincount((words >> np.uint64(shift)) % np.uint64(16), minlength=16))
+            assert is_uniform(np.bincount((words >> np.uint64(shift)) % np.uint64(16), minlength=16))
 
 
 # ── the mix ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @given(mixes)
-def test_a_mix_reads_as_it_is_written(mix: Mix) -> None:
+def test_a_mix_is_parsed_as_it_is_written(mix: Mix) -> None:
     assert Mix.parse(str(mix)) == mix
 
 
-NO_MIXES = """
+INVALID_MIXES = """
 transitive
 transitive:
 transitive:0
@@ -251,13 +253,13 @@ intra:2;inter:1
 """
 
 
-@pytest.mark.parametrize("text", NO_MIXES.splitlines())
-def test_a_mix_that_is_none_is_refused_with_how_to_write_one(text: str) -> None:
+@pytest.mark.parametrize("text", INVALID_MIXES.splitlines())
+def test_an_invalid_mix_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(MixError, match="transitive:7,intra:2"):
         Mix.parse(text)
 
 
-def test_the_refusal_of_an_endless_mix_is_short() -> None:
+def test_the_refusal_of_a_very_long_mix_is_short() -> None:
     with pytest.raises(MixError) as error:
         Mix.parse("x" * 10**6)
     assert len(str(error.value)) < 500

@@ -1,6 +1,4 @@
-"""What a stranger may send before anything is known of the request has bounds, in bytes and in time; so has how long
-an answer waits to be read.
-"""
+"""The head of a request has limits in bytes and in time, and a client that does not read its answer is disconnected."""
 
 from __future__ import annotations
 
@@ -18,24 +16,22 @@ from starlette.types import Receive, Scope, Send
 from api.server import protocol
 from api.server.main import listen
 from api.server.protocol import MAX_HEAD, BoundedProtocol
-from tests.sockets import heard
+from tests.sockets import received_until_closed
 
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n"
-
-
 LARGE = 2**24
-"""Bytes; more than the system takes off the server's hands."""
+"""Bytes of an answer that do not fit into the system's buffers."""
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Says `up`, or much."""
-    said = "up" if scope["path"] == "/" else "a" * LARGE
-    await PlainTextResponse(said)(scope, receive, send)
+    """Answer `up` to `/`, and a large body to other paths."""
+    content = "up" if scope["path"] == "/" else "a" * LARGE
+    await PlainTextResponse(content)(scope, receive, send)
 
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """A live server that waits a fifth of a second for a head, and for the next part of an answer to be read."""
+    """A running server that waits 0.2 s for a head, and 0.2 s for a client to read."""
     with pytest.MonkeyPatch.context() as patch, listen("127.0.0.1", 0) as listener:
         patch.setattr(protocol, "HEAD_SECONDS", 0.2)
         patch.setattr(protocol, "READ_SECONDS", 0.2)
@@ -57,13 +53,13 @@ def connect(port: int) -> socket.socket:
 @pytest.mark.parametrize(
     "sent", [b"", b"GET / HT", GET, GET + b"X-Long: aaa"], ids=["nothing", "line", "host", "header"]
 )
-def test_a_head_that_does_not_come_is_not_waited_for(port: int, sent: bytes) -> None:
+def test_an_incomplete_head_closes_the_connection(port: int, sent: bytes) -> None:
     with connect(port) as connection:
         connection.sendall(sent)
-        assert heard(connection) == b""
+        assert received_until_closed(connection) == b""
 
 
-def test_a_head_that_comes_in_drops_is_not_waited_for_either(port: int) -> None:
+def test_a_slow_head_closes_the_connection(port: int) -> None:
     with connect(port) as connection:
         connection.sendall(GET + b"X: ")
         try:
@@ -72,10 +68,10 @@ def test_a_head_that_comes_in_drops_is_not_waited_for_either(port: int) -> None:
                 time.sleep(0.02)
         except (BrokenPipeError, ConnectionResetError):
             return
-    raise AssertionError("it listened to all of it")
+    raise AssertionError("the server read the whole head")
 
 
-def test_a_connection_may_rest_between_two_requests(port: int) -> None:
+def test_a_connection_may_be_idle_between_two_requests(port: int) -> None:
     with connect(port) as connection:
         for _ in range(2):
             connection.sendall(GET + b"\r\n")
@@ -83,20 +79,20 @@ def test_a_connection_may_rest_between_two_requests(port: int) -> None:
             time.sleep(0.5)
 
 
-def test_a_head_may_have_so_many_bytes_and_no_more(port: int) -> None:
+def test_a_head_above_the_limit_is_refused(port: int) -> None:
     room = MAX_HEAD - 200
     with connect(port) as connection:
         connection.sendall(GET + b"Connection: close\r\nX: " + b"a" * room + b"\r\n\r\n")
-        assert heard(connection).startswith(b"HTTP/1.1 200")
+        assert received_until_closed(connection).startswith(b"HTTP/1.1 200")
     for size in (MAX_HEAD, 10 * MAX_HEAD):
         with connect(port) as connection:
             connection.sendall(GET + b"X: " + b"a" * size + b"\r\n\r\n")
-            head, _, body = heard(connection).partition(b"\r\n\r\n")
+            head, _, body = received_until_closed(connection).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 431") and b"application/problem+json" in head
         assert json.loads(body)["type"] == "/problems/head-too-large"
 
 
-def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(port: int) -> None:
+def test_an_endless_head_is_refused_before_it_fills_the_memory(port: int) -> None:
     with connect(port) as connection:
         sent = 0
         try:
@@ -106,22 +102,22 @@ def test_a_head_without_an_end_is_refused_before_it_fills_the_memory(port: int) 
                 sent += 2**16
         except (BrokenPipeError, ConnectionResetError):
             pass
-    assert sent < 2**24  # what the system's own buffers hold is beyond us
+    assert sent < 2**24  # the buffers of the system hold some more
 
 
-MUCH = b"GET /much HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+GET_LARGE = b"GET /large HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
 
-def test_whoever_does_not_read_its_answer_is_left(port: int) -> None:
+def test_a_client_that_does_not_read_is_disconnected(port: int) -> None:
     with connect(port) as connection:
-        connection.sendall(MUCH)
+        connection.sendall(GET_LARGE)
         time.sleep(1)
-        assert len(heard(connection)) < LARGE
+        assert len(received_until_closed(connection)) < LARGE
 
 
-def test_whoever_reads_slowly_gets_all_of_its_answer(port: int) -> None:
+def test_a_client_that_reads_slowly_gets_its_whole_answer(port: int) -> None:
     with connect(port) as connection:
-        connection.sendall(MUCH)
+        connection.sendall(GET_LARGE)
         received = 0
         while more := connection.recv(2**18):
             received += len(more)

@@ -1,4 +1,4 @@
-"""Whatever arrives from outside is either understood whole or refused in words: bodies, queries, headers, key files."""
+"""External input is either decoded whole or refused with a message: bodies, queries, headers, key files."""
 
 from __future__ import annotations
 
@@ -14,23 +14,24 @@ from pydantic import ValidationError
 
 from api.client import http
 from api.errors import KeysUnreadable, MixError
-from api.logs import SANE, id_of
+from api.logs import VALID_ID, request_id_from
 from api.middleware.api_keys import KeyFile
-from api.routes.negotiation import preferred
-from api.routes.triplets import JSON, MAX_COUNT, TripletQuery
+from api.routes.negotiation import JSON, preferred
+from api.routes.triplets import TripletParameters
 from api.sampling.order import MAX_POSITION, Mix
-from api.wire import arrow as checked_body
-from api.wire import triplets as triplet_wire
-from api.wire.triplets import TripletBatch, WireError, decode, encode
+from api.wire.arrow import END_OF_STREAM, MEDIA_TYPE, _digest
+from api.wire.errors import WireError
+from api.wire.query import MAX_TRIPLETS
+from api.wire.triplets import TripletBatch, decode_triplets, encode_triplets
 from tests.unit.api.wire.test_triplets import a_batch
 
-BODY = bytes(encode(a_batch(extra=2))[0])
+BODY = bytes(encode_triplets(a_batch(extra=2))[0])
 EDIT = st.tuples(st.integers(0, len(BODY) - 1), st.integers(0, 40), st.binary(max_size=40))
-"""Where, how many bytes go, and what comes in their place."""
+"""The place of an edit, how many bytes it removes, and the bytes that replace them."""
 
 
 def assert_whole(batch: TripletBatch) -> None:
-    """Nothing in it leads outside of it."""
+    """Check that all lengths agree and that all indices are in range."""
     assert len({len(batch), len(batch.kind), len(batch.anchor_id), len(batch.positive_id), len(batch.negative_id)}) == 1
     assert len(batch.images) >= 2 * len(batch)
     assert all(0 <= index < len(batch.images) for index in batch.negative_idx)
@@ -40,13 +41,13 @@ def assert_whole(batch: TripletBatch) -> None:
 
 @given(st.lists(EDIT, min_size=1, max_size=5))
 @settings(max_examples=300, deadline=None)
-def test_a_body_that_was_edited_is_refused_or_whole(edits: list[tuple[int, int, bytes]]) -> None:
+def test_an_edited_body_is_refused_or_whole(edits: list[tuple[int, int, bytes]]) -> None:
     body = BODY
-    for place, gone, come in edits:
-        body = body[:place] + come + body[place + gone :]
-    for damaged in (body, body + triplet_wire.END_OF_STREAM):
+    for place, removed, added in edits:
+        body = body[:place] + added + body[place + removed :]
+    for damaged in (body, body + END_OF_STREAM):
         try:
-            assert_whole(decode(damaged))
+            assert_whole(decode_triplets(damaged))
         except WireError as error:
             assert str(error)
 
@@ -60,16 +61,16 @@ DEEP = "[" * 100_000
 @example({"query": "1" * 5000})
 @example({"query": "\ud800"})
 @settings(max_examples=200, deadline=None)
-def test_metadata_of_any_kind_is_refused_or_whole(changed: dict[str, str]) -> None:
+def test_a_body_with_edited_metadata_is_refused_or_whole(changed: dict[str, str]) -> None:
     rows = pa.ipc.open_stream(BODY).read_next_batch()
-    about = {name.decode(): value.decode() for name, value in rows.schema.metadata.items() if name != b"digest"}
-    about |= {name: value.encode("utf-8", "replace").decode() for name, value in changed.items()}
-    rows = rows.replace_schema_metadata({**about, "digest": checked_body._digest(about, rows)})
+    metadata = {name.decode(): value.decode() for name, value in rows.schema.metadata.items() if name != b"digest"}
+    metadata |= {name: value.encode("utf-8", "replace").decode() for name, value in changed.items()}
+    rows = rows.replace_schema_metadata({**metadata, "digest": _digest(metadata, rows)})
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema) as stream:
         stream.write_batch(rows)
     try:
-        assert_whole(decode(sink.getvalue().to_pybytes()))
+        assert_whole(decode_triplets(sink.getvalue().to_pybytes()))
     except WireError as error:
         assert len(str(error)) < 1000
 
@@ -93,56 +94,51 @@ QUERIES = st.fixed_dictionaries(
 
 @given(QUERIES)
 @settings(max_examples=200, deadline=None)
-def test_a_query_is_refused_or_in_range_and_says_itself(asked: dict[str, str]) -> None:
+def test_a_query_is_refused_or_in_range_and_can_be_parsed_again(parameters: dict[str, str]) -> None:
     try:
-        query = TripletQuery.model_validate(asked).parsed()
+        query = TripletParameters.model_validate(parameters).query()
     except (ValidationError, MixError) as error:
         assert str(error)
         return
-    assert 0 <= query.seed < 2**63 and 0 <= query.position <= MAX_POSITION and 1 <= query.count <= MAX_COUNT
-    assert query.negatives in ("batch", "graph") and set(asked) <= set(query.as_dict())
+    assert 0 <= query.seed < 2**63 and 0 <= query.position <= MAX_POSITION and 1 <= query.count <= MAX_TRIPLETS
+    assert query.negatives in ("batch", "graph") and set(parameters) <= set(query.as_dict())
     assert Mix.parse(str(query.mix)) == query.mix
-    assert TripletQuery.model_validate(query.as_dict()).parsed() == query
+    assert TripletParameters.model_validate(query.as_dict()).query() == query
 
 
 HEADER = st.text(st.characters(max_codepoint=255), max_size=80)
 RANGES = st.lists(
-    st.sampled_from(
-        ["*/*", JSON, triplet_wire.MEDIA_TYPE, "text/*", "application/*", ";", "q=", "q=nan", "q=-1", "q=1e999"]
-    ),
+    st.sampled_from(["*/*", JSON, MEDIA_TYPE, "text/*", "application/*", ";", "q=", "q=nan", "q=-1", "q=1e999"]),
     max_size=8,
 ).map(";".join)
 
 
 @given(HEADER | st.lists(RANGES, max_size=4).map(",".join))
-@example(f"{JSON};q=nan,{triplet_wire.MEDIA_TYPE}")
+@example(f"{JSON};q=nan,{MEDIA_TYPE}")
 @settings(max_examples=100, deadline=None)
-def test_any_accept_header_is_answered(accept: str) -> None:
-    assert preferred(accept, (JSON, triplet_wire.MEDIA_TYPE)) in (None, JSON, triplet_wire.MEDIA_TYPE)
+def test_any_accept_header_gives_a_form_or_none(accept: str) -> None:
+    assert preferred(accept, (JSON, MEDIA_TYPE)) in (None, JSON, MEDIA_TYPE)
 
 
 @given(HEADER | st.floats().map(str) | st.just("Mon, 01 Jan 0001 00:00:00 +2359"))
 @settings(deadline=None)
-def test_any_retry_after_is_a_time_to_wait(sent: str) -> None:
-    assert http._seconds(sent) >= 0
+def test_any_retry_after_header_gives_a_pause(header: str) -> None:
+    assert http._retry_after_seconds(header) >= 0
 
 
 @given(st.binary(max_size=80) | st.just(DEEP.encode()))
 @settings(deadline=None)
-def test_any_answer_that_is_no_problem_is_none(body: bytes) -> None:
-    assert isinstance(http._problem(body), dict)
+def test_any_body_gives_problem_details_or_an_empty_mapping(body: bytes) -> None:
+    assert isinstance(http._read_problem(body), dict)
 
 
-def test_a_weight_that_is_no_number_is_none() -> None:
-    assert (
-        preferred(f"{JSON};q=nan,{triplet_wire.MEDIA_TYPE};q=0.1", (JSON, triplet_wire.MEDIA_TYPE))
-        == triplet_wire.MEDIA_TYPE
-    )
+def test_a_weight_of_nan_counts_as_zero() -> None:
+    assert preferred(f"{JSON};q=nan,{MEDIA_TYPE};q=0.1", (JSON, MEDIA_TYPE)) == MEDIA_TYPE
 
 
 @given(HEADER)
-def test_any_request_gets_an_id_that_may_stand_in_a_log(sent: str) -> None:
-    assert SANE.fullmatch(id_of(sent))
+def test_any_header_gives_a_request_id_that_is_safe_in_a_log(header: str) -> None:
+    assert VALID_ID.fullmatch(request_id_from(header))
 
 
 JSONS: st.SearchStrategy[Any] = st.recursive(
@@ -162,7 +158,7 @@ FIELDS = ("name", "sha256", "scopes", "created", "expires", "rate")
 )
 @example(b'{"keys": ' + DEEP.encode())
 @settings(max_examples=300, deadline=None)
-def test_a_file_of_keys_is_refused_or_its_keys_can_be_used(content: bytes) -> None:
+def test_a_key_file_is_refused_or_its_keys_can_be_used(content: bytes) -> None:
     path = Path(FOLDER) / "keys.json"
     path.write_bytes(content)
     path.chmod(0o600)
@@ -189,6 +185,6 @@ FOLDER = ""
 
 @pytest.fixture(autouse=True, scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """One for all examples: hypothesis makes hundreds."""
+    """Make one folder for all examples: hypothesis runs hundreds."""
     global FOLDER
     FOLDER = str(tmp_path_factory.mktemp("keys"))

@@ -8,36 +8,36 @@ import pytest
 
 from ingest.clustering.cluster_model import (
     ClusterModel,
-    current_fit,
-    fit_path,
-    load_fit,
-    make_fit,
-    sample,
-    save_fit,
-    set_current_fit,
+    current_model,
+    fit_cluster_model,
+    load_model,
+    model_path,
+    sample_starts,
+    save_model,
+    set_current_model,
 )
-from ingest.errors import DamagedFit
+from ingest.errors import DamagedClusterModel
 from ingest.features.base import normalize
 from ingest.settings import ClusterSettings
 
 EXTRACTOR = "0123456789abcdef"
 
 
-def fit(seed: int = 0) -> ClusterModel:
+def model(seed: int = 0) -> ClusterModel:
     features = normalize(np.random.default_rng(0).standard_normal((90, 16)).astype(np.float32))
     ids = [f"{i:016x}-00000000-0-0-96" for i in range(90)]
-    return make_fit(ids, features, EXTRACTOR, ClusterSettings(parents=4, members=12, seed=seed))
+    return fit_cluster_model(ids, features, EXTRACTOR, ClusterSettings(parents=4, members=12, seed=seed))
 
 
 def test_the_same_input_gives_the_same_id() -> None:
-    assert fit().id == fit().id
-    assert len(fit().id) == 16
+    assert model().id == model().id
+    assert len(model().id) == 16
 
 
-def test_an_id_names_settings_extractor_inputs_and_centroids() -> None:
-    made = fit()
+def test_the_id_depends_on_settings_extractor_inputs_and_centroids() -> None:
+    made = model()
     others = [
-        fit(seed=1),
+        model(seed=1),
         replace(made, extractor="f" * 16),
         replace(made, inputs="f" * 16),
         replace(made, centroids=-made.centroids),
@@ -46,10 +46,10 @@ def test_an_id_names_settings_extractor_inputs_and_centroids() -> None:
     assert len({made.id, *(other.id for other in others)}) == 6
 
 
-def test_a_fit_comes_back_as_saved(tmp_path: Path) -> None:
-    made = fit()
-    save_fit(tmp_path / "fits", made)
-    back = load_fit(tmp_path / "fits", made.id)
+def test_a_saved_model_is_loaded_unchanged(tmp_path: Path) -> None:
+    made = model()
+    save_model(tmp_path / "fits", made)
+    back = load_model(tmp_path / "fits", made.id)
     np.testing.assert_array_equal(back.centroids, made.centroids)
     assert (back.id, back.settings, back.extractor) == (made.id, made.settings, EXTRACTOR)
     assert back.backend.startswith("faiss ")
@@ -57,46 +57,47 @@ def test_a_fit_comes_back_as_saved(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 10, 400])
-def test_a_cut_fit_is_named_with_the_remedy(tmp_path: Path, kept: int) -> None:
-    path = save_fit(tmp_path, fit())
+def test_a_truncated_file_is_an_error_that_names_the_remedy(tmp_path: Path, kept: int) -> None:
+    path = save_model(tmp_path, model())
     path.write_bytes(path.read_bytes()[:kept])
-    with pytest.raises(DamagedFit, match="--refit") as caught:
-        load_fit(tmp_path, path.stem)
+    with pytest.raises(DamagedClusterModel, match="--refit") as caught:
+        load_model(tmp_path, path.stem)
     assert caught.value.path == path
 
 
-def test_a_missing_fit_or_one_under_a_wrong_name_is_refused(tmp_path: Path) -> None:
-    made = fit()
-    with pytest.raises(DamagedFit):
-        load_fit(tmp_path, made.id)
-    save_fit(tmp_path, made).rename(fit_path(tmp_path, "f" * 16))
-    with pytest.raises(DamagedFit, match=made.id):
-        load_fit(tmp_path, "f" * 16)
+def test_a_missing_file_and_a_file_of_another_id_are_errors(tmp_path: Path) -> None:
+    made = model()
+    with pytest.raises(DamagedClusterModel):
+        load_model(tmp_path, made.id)
+    save_model(tmp_path, made).rename(model_path(tmp_path, "f" * 16))
+    with pytest.raises(DamagedClusterModel, match=made.id):
+        load_model(tmp_path, "f" * 16)
 
 
 @pytest.mark.parametrize("starts", [1, 3])
-def test_starts_that_do_not_vary_are_compared_as_they_are(starts: int) -> None:
+def test_equal_starts_are_not_whitened(starts: int) -> None:
     features = np.tile(np.array([0.6, 0.8], np.float16), (starts, 1))
-    fit = make_fit([str(start) for start in range(starts)], features, "extractor", ClusterSettings(parents=1, whiten=8))
-    assert fit.projection is None
-    np.testing.assert_allclose(fit.centroids, [[0.6, 0.8]], atol=1e-3)
+    ids = [str(start) for start in range(starts)]
+    made = fit_cluster_model(ids, features, "extractor", ClusterSettings(parents=1, whiten=8))
+    assert made.whitening is None
+    np.testing.assert_allclose(made.centroids, [[0.6, 0.8]], atol=1e-3)
 
 
-def test_the_fit_in_force_is_the_one_set_last(tmp_path: Path) -> None:
-    assert current_fit(tmp_path, "asked") is None
-    for made in (fit(), fit(seed=1)):
-        save_fit(tmp_path, made)
-        set_current_fit(tmp_path, "asked", made)
-    found = current_fit(tmp_path, "asked")
+def test_the_current_model_is_the_one_set_last(tmp_path: Path) -> None:
+    assert current_model(tmp_path, "key") is None
+    for made in (model(), model(seed=1)):
+        save_model(tmp_path, made)
+        set_current_model(tmp_path, "key", made)
+    found = current_model(tmp_path, "key")
     assert found is not None
     assert found.id == made.id
-    assert current_fit(tmp_path, "asked otherwise") is None
+    assert current_model(tmp_path, "another key") is None
 
 
-def test_a_fit_is_made_from_a_seeded_sample_that_settings_bound() -> None:
+def test_the_sample_of_starts_is_seeded_and_bounded_by_the_settings() -> None:
     settings = ClusterSettings(parents=4, points=5)
-    assert sample(9, settings).tolist() == list(range(9))
-    chosen = sample(1000, settings)
+    assert sample_starts(9, settings).tolist() == list(range(9))
+    chosen = sample_starts(1000, settings)
     assert len(set(chosen.tolist())) == 20
-    assert chosen.tolist() == sorted(chosen.tolist()) == sample(1000, settings).tolist()
-    assert chosen.tolist() != sample(1000, replace(settings, seed=1)).tolist()
+    assert chosen.tolist() == sorted(chosen.tolist()) == sample_starts(1000, settings).tolist()
+    assert chosen.tolist() != sample_starts(1000, replace(settings, seed=1)).tolist()

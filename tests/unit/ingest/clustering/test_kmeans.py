@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 import ingest.clustering.children
 import ingest.clustering.cliques
 from graphdb.model import video_of
-from ingest.clustering.children import Linked, eligible_rows, link_parent
+from ingest.clustering.children import ChildClusters, eligible_rows, find_child_clusters
 from ingest.clustering.kmeans import UNCLUSTERED, assign, fit_centroids
-from ingest.errors import NothingToCluster
+from ingest.errors import IngestError
 from ingest.features.base import normalize
 from ingest.settings import ClusterSettings
 
@@ -25,24 +25,24 @@ SETTINGS = ClusterSettings(parents=5, members=12, neighbors=10)
 
 
 def world(starts: int, per_video: int, kinds: int = 12, seed: int = 0) -> tuple[list[str], NDArray[np.float32]]:
-    """Start ids, ascending, and features of `kinds` loose heaps."""
+    """Make ascending start ids, and features of `kinds` loose clusters."""
     random = np.random.default_rng(seed)
-    heaps = random.standard_normal((kinds, 48))
-    rows = heaps[random.integers(0, kinds, starts)] + random.standard_normal((starts, 48))
+    centers = random.standard_normal((kinds, 48))
+    rows = centers[random.integers(0, kinds, starts)] + random.standard_normal((starts, 48))
     ids = [f"{i // per_video:016x}-{i % per_video:08d}-0-0-96" for i in range(starts)]
     return ids, normalize(rows.astype(np.float32)).astype(np.float16).astype(np.float32)
 
 
-def link(ids: list[str], features: NDArray[np.float32], settings: ClusterSettings = SETTINGS) -> Linked:
-    return link_parent(ids, [video_of(id) for id in ids], features, settings)
+def link(ids: list[str], features: NDArray[np.float32], settings: ClusterSettings = SETTINGS) -> ChildClusters:
+    return find_child_clusters(ids, [video_of(id) for id in ids], features, settings)
 
 
-def named(ids: list[str], linked: Linked) -> tuple[list[list[str]], list[float], list[list[str]]]:
+def named(ids: list[str], linked: ChildClusters) -> tuple[list[list[str]], list[float], list[list[str]]]:
     edges = [[ids[row] for row in edge] for edge in linked.edges]
     return edges, linked.similarity.tolist(), [[ids[row] for row in child] for child in linked.children]
 
 
-def test_centroids_are_unit_rows_and_the_same_again() -> None:
+def test_centroids_are_unit_rows_and_reproducible() -> None:
     _, features = world(600, 1)
     first, again = (fit_centroids(features, SETTINGS) for _ in range(2))
     assert first.shape == (5, 48)
@@ -56,7 +56,7 @@ def test_another_seed_gives_other_centroids() -> None:
     assert not np.array_equal(fit_centroids(features, SETTINGS), fit_centroids(features, other))
 
 
-def test_k_means_finds_separate_heaps() -> None:
+def test_k_means_finds_separate_clusters() -> None:
     random = np.random.default_rng(0)
     kind = np.repeat(np.arange(3), 50)
     features = normalize((np.eye(3)[kind] + 0.05 * random.standard_normal((150, 3))).astype(np.float32))
@@ -65,12 +65,12 @@ def test_k_means_finds_separate_heaps() -> None:
     assert len(set(numbers.tolist())) == 3
 
 
-def test_fewer_starts_than_parents_give_a_parent_each() -> None:
+def test_fewer_starts_than_parents_give_one_parent_for_each() -> None:
     _, features = world(3, 1)
     assert fit_centroids(features, SETTINGS).shape == (3, 48)
 
 
-def test_rows_that_cannot_be_compared_are_left_out() -> None:
+def test_unusable_rows_are_left_out() -> None:
     _, features = world(60, 1)
     features[3], features[7, 2], features[11, 0] = 0, np.nan, np.inf
     centroids = fit_centroids(features, SETTINGS)
@@ -82,19 +82,18 @@ def test_rows_that_cannot_be_compared_are_left_out() -> None:
     assert not np.isin([3, 7, 11], linked.edges).any()
 
 
-def test_nothing_to_cluster_says_so() -> None:
-    with pytest.raises(NothingToCluster, match="None of 9 starts") as caught:
+def test_features_without_a_usable_row_are_an_error() -> None:
+    with pytest.raises(IngestError, match="None of 9 starts"):
         fit_centroids(np.zeros((9, 4), np.float32), SETTINGS)
-    assert caught.value.starts == 9
 
 
-def test_assignment_does_not_depend_on_the_batch() -> None:
+def test_the_assigned_parent_does_not_depend_on_the_batch() -> None:
     _, features = world(900, 1)
     centroids = fit_centroids(features, ClusterSettings(parents=60))
-    together = assign(features, centroids)
+    portions = assign(features, centroids)
     for size in (1, 7, 256):
         parts = [assign(features[i : i + size], centroids) for i in range(0, len(features), size)]
-        np.testing.assert_array_equal(np.concatenate(parts), together)
+        np.testing.assert_array_equal(np.concatenate(parts), portions)
 
 
 def test_equal_centroids_give_the_lower_number() -> None:
@@ -114,14 +113,14 @@ def test_edges_are_the_pairs_of_children_from_lower_to_higher_id() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1_000_000))
-def test_the_order_of_rows_makes_no_difference(seed: int) -> None:
+def test_the_order_of_rows_does_not_change_the_result(seed: int) -> None:
     ids, features = world(150, 2)
     order = np.random.default_rng(seed).permutation(len(ids))
     shuffled = [ids[i] for i in order]
     assert named(shuffled, link(shuffled, features[order])) == named(ids, link(ids, features))
 
 
-def test_one_start_a_video_competes_and_it_is_the_lowest() -> None:
+def test_only_the_lowest_start_of_a_video_is_eligible() -> None:
     ids, features = world(400, 4)
     linked = link(ids, features)
     rows = set(linked.edges.reshape(-1).tolist())
@@ -129,38 +128,38 @@ def test_one_start_a_video_competes_and_it_is_the_lowest() -> None:
     assert all(row % 4 == 0 for row in rows)
 
 
-def test_an_unusable_first_start_gives_way_to_the_next_of_its_video() -> None:
+def test_an_unusable_start_is_replaced_by_the_next_of_its_video() -> None:
     ids, features = world(8, 4)
     features[0] = 0
     assert eligible_rows(ids, [video_of(id) for id in ids], features, SETTINGS).tolist() == [1, 4]
 
 
-def test_allow_links_starts_of_one_video() -> None:
+def test_same_video_allow_links_starts_of_one_video() -> None:
     ids, features = world(400, 4)
     allow = ClusterSettings(neighbors=10, same_video="allow")
     joined = link(ids, features, allow).edges // 4
     assert (joined[:, 0] == joined[:, 1]).any()
 
 
-def test_copies_of_a_crop_compete_once() -> None:
+def test_only_one_of_equal_crops_is_eligible() -> None:
     ids, features = world(300, 1)
     features[100:140] = features[100]
     rows = set(link(ids, features).edges.reshape(-1).tolist())
     assert not rows & set(range(101, 140))
 
 
-def test_a_parent_too_large_for_memory_is_linked_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_parent_too_large_for_memory_gives_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
     ids, features = world(400, 2)
     at_once = named(ids, link(ids, features))
     monkeypatch.setattr(ingest.clustering.children, "IN_MEMORY", 0)
-    monkeypatch.setattr(ingest.clustering.cliques, "TILE", 60)
+    monkeypatch.setattr(ingest.clustering.cliques, "TILE_ROWS", 60)
     stored = features.astype(np.float16)
-    assert named(ids, link_parent(ids, [video_of(id) for id in ids], stored, SETTINGS)) == at_once
+    assert named(ids, find_child_clusters(ids, [video_of(id) for id in ids], stored, SETTINGS)) == at_once
     assert at_once[0]
 
 
 @pytest.mark.parametrize("starts", range(6))
-def test_a_parent_too_small_is_empty_or_complete(starts: int) -> None:
+def test_a_small_parent_gives_no_child_cluster_or_all_of_them(starts: int) -> None:
     ids, features = world(starts, 1)
     linked = link(ids, features)
     assert linked.edges.shape == ((10, 2) if starts == 5 else (0, 2))
@@ -177,7 +176,7 @@ sys.stdout.write(fit_centroids(features, SETTINGS).tobytes().hex() + repr(named(
 """
 
 
-def test_threads_make_no_difference() -> None:
+def test_the_number_of_threads_does_not_change_the_result() -> None:
     def run(threads: int) -> str:
         counts = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), str(threads))
         command = [sys.executable, "-c", LINK_ELSEWHERE]

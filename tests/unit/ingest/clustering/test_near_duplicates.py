@@ -1,4 +1,4 @@
-"""Copies are told from look-alikes by the frame around them."""
+"""Near-duplicate videos are found by the signatures of their frames."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pytest
 from numpy.typing import NDArray
 from skimage import data
 
-from ingest.clustering.near_duplicates import among, copies, originals
+from ingest.clustering.near_duplicates import canonical_among, canonical_videos, find_copies
 from ingest.errors import DamagedFile
 from ingest.settings import ClusterSettings
 from ingest.video.signatures import frame_signature, read_signatures, save_signatures, signatures_path, similarity
 
-LEAST = ClusterSettings().copy_similarity
+MIN_SIMILARITY = ClusterSettings().copy_similarity
 
 
 def picture(name: str) -> NDArray[np.uint8]:
@@ -25,27 +25,27 @@ def picture(name: str) -> NDArray[np.uint8]:
 PERSON, CUP = picture("astronaut"), picture("coffee")
 
 
-def test_a_darker_cropped_compressed_frame_is_a_copy() -> None:
+def test_a_darker_cropped_and_compressed_frame_is_similar() -> None:
     height, width = PERSON.shape[:2]
     part = PERSON[: round(0.92 * height), round(0.08 * width) :]
     _, jpeg = cv2.imencode(".jpg", (part * 0.8).astype(np.uint8), [cv2.IMWRITE_JPEG_QUALITY, 30])
     copy = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
-    assert similarity(frame_signature(PERSON), frame_signature(copy)) > LEAST
+    assert similarity(frame_signature(PERSON), frame_signature(copy)) > MIN_SIMILARITY
     assert similarity(frame_signature(copy), frame_signature(PERSON)) == similarity(
         frame_signature(PERSON), frame_signature(copy)
     )
 
 
-def test_another_picture_and_a_blank_one_are_no_copies() -> None:
-    assert similarity(frame_signature(PERSON), frame_signature(CUP)) < LEAST
+def test_another_frame_and_a_blank_frame_are_not_similar() -> None:
+    assert similarity(frame_signature(PERSON), frame_signature(CUP)) < MIN_SIMILARITY
     black = frame_signature(np.zeros_like(PERSON))
     assert similarity(black, black) == 0
     framed = black.copy()
     framed[0], framed[-1] = 255, 255
-    assert similarity(framed, framed) < LEAST
+    assert similarity(framed, framed) < MIN_SIMILARITY
 
 
-def test_views_add_up_and_are_found_by_their_frame(tmp_path: Path) -> None:
+def test_signatures_are_added_and_read_by_frame_number(tmp_path: Path) -> None:
     save_signatures(tmp_path, "v", {30: frame_signature(PERSON)})
     save_signatures(tmp_path, "v", {5: frame_signature(CUP)})
     kept = read_signatures(tmp_path, "v")
@@ -54,25 +54,25 @@ def test_views_add_up_and_are_found_by_their_frame(tmp_path: Path) -> None:
     assert read_signatures(tmp_path, "another") == {}
 
 
-def test_damaged_views_are_named_with_what_to_do(tmp_path: Path) -> None:
+def test_a_damaged_file_of_signatures_is_an_error_that_names_the_remedy(tmp_path: Path) -> None:
     signatures_path(tmp_path, "v").write_bytes(b"cut")
     with pytest.raises(DamagedFile, match=r"v\.npy is unusable.*Delete it"):
         read_signatures(tmp_path, "v")
 
 
-def test_only_edges_with_alike_views_make_copies(tmp_path: Path) -> None:
+def test_edges_between_similar_frames_give_pairs_of_videos(tmp_path: Path) -> None:
     for video, image in {"b": PERSON, "a": PERSON, "c": CUP}.items():
         save_signatures(tmp_path, video, {7: frame_signature(image)})
     starts = {video: f"{video}-00000007-0-0-96" for video in "abcd"}
     edges = [(starts[one], starts[other], 0.9) for one, other in ("ba", "ac", "bc", "ad")]
-    assert copies(tmp_path, edges, LEAST) == [("a", "b", 1.0)]
+    assert find_copies(tmp_path, edges, MIN_SIMILARITY) == [("a", "b", 1.0)]
 
 
-def test_the_lowest_of_those_that_hang_together_stands_for_all() -> None:
+def test_the_canonical_video_is_the_lowest_of_all_that_are_connected() -> None:
     found = [("b", "d", 0.9), ("c", "d", 0.9), ("e", "f", 0.9), ("a", "c", 0.9)]
-    assert originals(found) == {"b": "a", "c": "a", "d": "a", "f": "e"}
-    assert originals(reversed(found)) == originals(found)
+    assert canonical_videos(found) == {"b": "a", "c": "a", "d": "a", "f": "e"}
+    assert canonical_videos(reversed(found)) == canonical_videos(found)
 
 
-def test_among_some_the_lowest_of_those_present_stands_for_the_rest() -> None:
-    assert among({"b": "a", "c": "a", "f": "e"}, ["c", "b", "f", "x"]) == {"c": "b"}
+def test_among_some_videos_the_canonical_one_is_the_lowest_of_them() -> None:
+    assert canonical_among({"b": "a", "c": "a", "f": "e"}, ["c", "b", "f", "x"]) == {"c": "b"}

@@ -1,4 +1,4 @@
-"""What stands above a picture on a contact sheet."""
+"""The headings of panels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ingest.contact_sheets.panels import legible_name
 
 
 @pytest.mark.parametrize(
-    ("name", "shown"),
+    ("name", "drawn"),
     [
         ("a%20door.mp4", "a door.mp4"),
         ("Caf%C3%A9.mp4", "Cafe.mp4"),
@@ -17,6 +17,6 @@ from ingest.contact_sheets.panels import legible_name
         ("%D0%B4%D0%B2%D0%B5%D1%80%D1%8C.mp4", "video"),
     ],
 )
-def test_a_name_that_sheets_cannot_draw_gives_way_to_the_id_of_the_video(name: str, shown: str) -> None:
+def test_the_video_id_replaces_a_file_name_that_the_font_cannot_draw(name: str, drawn: str) -> None:
     patch = Patch("video-00000000-0-0-96", 0, 0.0, 0, 0, 96, 1.0, Location("shard", 0, 1))
-    assert legible_name(ShownTrack(Track(patch, patch, 30, None), f"file:///videos/{name}", 640)) == shown
+    assert legible_name(ShownTrack(Track(patch, patch, 30, None), f"file:///videos/{name}", 640)) == drawn

@@ -1,4 +1,4 @@
-"""Which starts a contact sheet shows where there are too many."""
+"""The choice of starts for a contact sheet where there are too many."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ GROUPS = st.dictionaries(st.text("abc", min_size=1), st.integers(1, 6), min_size
 
 
 @given(GROUPS, st.integers(1, 40), st.integers(0, 9))
-def test_as_many_as_asked_none_twice_and_no_group_crowds_out_another(
+def test_the_requested_number_is_drawn_evenly_from_the_groups(
     groups: dict[str, list[str]], count: int, seed: int
 ) -> None:
     chosen = spread(groups, count, seed)
@@ -25,12 +25,12 @@ def test_as_many_as_asked_none_twice_and_no_group_crowds_out_another(
 
 
 @given(GROUPS, st.integers(1, 40))
-def test_the_order_that_groups_come_in_changes_nothing(groups: dict[str, list[str]], count: int) -> None:
-    turned = {name: ids[::-1] for name, ids in reversed(groups.items())}
-    assert spread(groups, count, 7) == spread(turned, count, 7)
+def test_the_order_of_groups_does_not_change_the_choice(groups: dict[str, list[str]], count: int) -> None:
+    reordered = {name: ids[::-1] for name, ids in reversed(groups.items())}
+    assert spread(groups, count, 7) == spread(reordered, count, 7)
 
 
-def test_another_seed_is_another_choice() -> None:
+def test_another_seed_gives_another_choice() -> None:
     groups = {"a": [f"a-{number}" for number in range(50)]}
     assert spread(groups, 5, 0) != spread(groups, 5, 1)
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 import ingest.features.storage
 from graphdb.model import InterEdges
-from ingest.clustering.cluster_model import make_fit, save_fit
+from ingest.clustering.cluster_model import fit_cluster_model, save_model
 from ingest.clustering.kmeans import assign
-from ingest.clustering.tasks import LinkTask, Member, link
+from ingest.clustering.tasks import LinkTask, Member, link_parent
 from ingest.engine.local import LocalEngine
 from ingest.errors import DamagedFile
 from ingest.features.factory import load_extractor
@@ -107,9 +107,10 @@ def test_links_from_single_rows_are_bit_equal_with_one_process_and_with_two(tmp_
         write_features(tmp_path, EXTRACTOR, f"{video:016x}", rows.astype(np.float32))
     places = [(f"{video:016x}-{row:08d}-0-0-96", row) for video in range(60) for row in range(12)]
     sample = read_rows(tmp_path, EXTRACTOR, [(id.partition("-")[0], row) for id, row in places])
-    fit = make_fit([id for id, _ in places], sample, EXTRACTOR, ClusterSettings(parents=4, members=12, neighbors=8))
-    save_fit(tmp_path, fit)
-    numbers = assign(sample, fit.centroids)
+    settings = ClusterSettings(parents=4, members=12, neighbors=8)
+    model = fit_cluster_model([id for id, _ in places], sample, EXTRACTOR, settings)
+    save_model(tmp_path, model)
+    numbers = assign(sample, model.centroids)
     members = [
         [
             Member(id, id.partition("-")[0], row)
@@ -119,7 +120,7 @@ def test_links_from_single_rows_are_bit_equal_with_one_process_and_with_two(tmp_
         for parent in range(4)
     ]
     tasks = [
-        LinkTask(str(parent), "i", of, tmp_path, tmp_path, tmp_path, fit.id, originals={})
+        LinkTask(str(parent), "i", of, tmp_path, tmp_path, tmp_path, model.id, canonical={})
         for parent, of in enumerate(members)
     ]
     once = linked(tasks, 1)
@@ -147,6 +148,6 @@ def damage(path: Path, how: str) -> None:
 
 def linked(tasks: list[LinkTask], workers: int) -> list[InterEdges]:
     with LocalEngine(workers) as engine:
-        results = [result for _, result in engine.map(link, tasks)]
+        results = [result for _, result in engine.map(link_parent, tasks)]
     assert all(isinstance(result, InterEdges) for result in results), results
     return sorted((result for result in results if isinstance(result, InterEdges)), key=lambda inter: inter.parent)

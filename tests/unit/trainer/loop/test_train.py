@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 
-from api.client.http import ServiceError
+from api.client.errors import ServiceError
 from api.wire.triplets import TripletBatch
 from tests.unit.trainer.toy_service import ToyService
 from trainer.data.triplets import TripletSource

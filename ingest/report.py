@@ -1,0 +1,167 @@
+"""What ingest tells the user: progress and notes on stderr while it works, and a summary at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from graphdb.model import Counts, Snapshot
+from ingest.errors import shown
+from ingest.rejections import Funnel
+from ingest.settings import MiningSettings
+
+if TYPE_CHECKING:
+    from ingest.model import MinedVideo
+
+T = TypeVar("T")
+
+MAX_NAMED = 10
+"""Videos without a track that the summary names: there may be thousands."""
+
+
+class Report:
+    """Prints messages and progress: bars in a terminal, lines elsewhere. Keeps notes, and the seconds of each stage."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True)
+        self.notes: list[str] = []
+        self.seconds: dict[str, float] = {}
+
+    def say(self, text: str) -> None:
+        # Long lines are not wrapped, so that a path in them can be copied.
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Print a result that the user should know of, and keep it for the summary in JSON."""
+        self.notes.append(text)
+        self.say(f"note: {text}")
+
+    def stage(self, name: str, items: Iterable[T], total: int) -> Iterator[T]:
+        """Yield the items, and show the progress and the duration of the stage."""
+        began = time.monotonic()
+        try:
+            yield from self._bar(name, items, total) if self.console.is_terminal else items
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
+        if total and not self.console.is_terminal:
+            self.say(f"{name}: {total} in {self.seconds[name]:.1f} s")
+
+    def _bar(self, name: str, items: Iterable[T], total: int) -> Iterator[T]:
+        columns = (
+            TextColumn("{task.description:<24}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console) as progress:
+            task = progress.add_task(name, total=total)
+            for item in items:
+                yield item
+                progress.advance(task)
+
+
+@dataclass
+class Summary:
+    """What happened to each file. Files that gave less than they could are named, with the reason."""
+
+    mined: int = 0
+    known: int = 0
+    """Videos that the graph held already."""
+    copies: int = 0
+    """Files with the same bytes as another one."""
+    tracks: int = 0
+    skipped: list[tuple[Path, str]] = field(default_factory=list)
+    """Files that could not be used."""
+    trackless: list[tuple[Path, str]] = field(default_factory=list)
+    """Videos that were read and gave no track."""
+    damaged: list[tuple[Path, int]] = field(default_factory=list)
+    """Videos with damaged frames, and the number of these, which were left out."""
+    outdated: list[Path] = field(default_factory=list)
+    """Videos that were mined with other settings."""
+    lost: Funnel = field(default_factory=Funnel)
+    """Why the frames of the trackless videos gave no track."""
+    snapshot: Snapshot | None = None
+    training: Snapshot | None = None
+    """The snapshot without the videos that are held out, if any are."""
+
+    def add(self, path: Path, video: MinedVideo, settings: MiningSettings) -> None:
+        """Count a video that was mined."""
+        self.mined += 1
+        self.tracks += len(video.tracks)
+        if not video.tracks:
+            self.trackless.append((path, video.funnel.explain(settings)))
+            self.lost += video.funnel
+        if video.funnel.corrupt:
+            self.damaged.append((path, video.funnel.corrupt))
+
+    def explain(self, settings: MiningSettings, report: Report) -> None:
+        """Note how many videos gave less than they could, and why."""
+        if self.trackless:
+            report.note(f"{len(self.trackless)} of {self.mined} videos gave no track: {self.lost.explain(settings)}.")
+        if self.damaged:
+            frames = sum(count for _, count in self.damaged)
+            report.note(f"{len(self.damaged)} of {self.mined} videos hold damaged frames; {frames} were left out.")
+
+    def as_json(self, report: Report) -> str:
+        body: dict[str, Any] = {
+            "mined": self.mined,
+            "known": self.known,
+            "copies": self.copies,
+            "tracks": self.tracks,
+            "skipped": [{"path": str(path), "reason": reason} for path, reason in self.skipped],
+            "trackless": [{"path": str(path), "reason": reason} for path, reason in self.trackless],
+            "damaged": [{"path": str(path), "frames": frames} for path, frames in self.damaged],
+            "outdated": [str(path) for path in self.outdated],
+            "snapshot": snapshot_json(self.snapshot),
+            "training": snapshot_json(self.training),
+            "notes": report.notes,
+            "seconds": {name: round(seconds, 2) for name, seconds in report.seconds.items()},
+        }
+        return json.dumps(body)
+
+    def show(self, report: Report) -> None:
+        """Print the counts and what was not printed before: skipped files and notes were, when they occurred."""
+        skipped = f"{len(self.skipped)} skipped" + (" (named above)" if self.skipped else "")
+        report.say(
+            f"{counted(self.mined, 'video')} mined, {self.known} known already, "
+            f"{counted(self.copies, 'copy', 'copies')} of another, {skipped}; {counted(self.tracks, 'new track')}."
+        )
+        for path, reason in self.trackless[:MAX_NAMED]:
+            report.say(f"  no track in {shown(path)}: {reason}")
+        if len(self.trackless) > MAX_NAMED:
+            report.say(f"  no track in {counted(len(self.trackless) - MAX_NAMED, 'other')}, named with --json")
+        if self.snapshot:
+            report.console.print(snapshot_table(self.snapshot, self.training))
+
+
+def counted(number: int, thing: str, plural: str | None = None) -> str:
+    """Write a number with its noun: `1 video`, `2 videos`."""
+    return f"{number:,} {thing if number == 1 else plural or thing + 's'}"
+
+
+def snapshot_json(snapshot: Snapshot | None) -> dict[str, Any] | None:
+    if snapshot is None:
+        return None
+    counts = asdict(snapshot.counts) | {"transitive": snapshot.counts.transitive}
+    return {"id": snapshot.id, "fit": snapshot.fit, "frames": snapshot.frames, "counts": counts}
+
+
+def snapshot_table(snapshot: Snapshot, training: Snapshot | None) -> Table:
+    """Make a table of the counts of a snapshot, beside those of the training snapshot where videos are held out."""
+    columns = {"snapshot": snapshot} if training is None else {"training snapshot": training, "all videos": snapshot}
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for heading, each in columns.items():
+        table.add_column(f"{heading}\n{each.id}", justify="right")
+    for name in [*Counts.__dataclass_fields__, "transitive"]:
+        table.add_row(name, *(f"{getattr(each.counts, name):,}" for each in columns.values()))
+    return table
