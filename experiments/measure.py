@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from trainer.data.images import read_square
 from trainer.evaluation.features import trunk_features
 from trainer.evaluation.knn import PRECISION_AT, nearest
-from trainer.evaluation.labeled_folder import LabelledImages, read_labelled
+from trainer.evaluation.labeled_folder import LabeledImages, read_labeled
 from trainer.models.trunk import Trunk
 from trainer.settings import INSTANCE_PATTERN
 
@@ -26,13 +26,13 @@ PAIRS = 20_000
 class HeldOut:
     """Images with their pixels; `instances_N` of `images` are look-alike groups, which never vote for themselves."""
 
-    images: LabelledImages
+    images: LabeledImages
     pixels: NDArray[np.uint8]
 
     @classmethod
     def read(cls, folder: Path, groups: Mapping[str, str], side: int) -> HeldOut:
         """`groups`: the look-alike group of every instance."""
-        images = read_labelled(folder, INSTANCE_PATTERN)
+        images = read_labeled(folder, INSTANCE_PATTERN)
         named = [groups[path.stem.split("_")[0]] for path in images.paths]
         numbers = {name: number for number, name in enumerate(sorted(set(named)))}
         images = replace(images, instances_N=np.array([numbers[name] for name in named]))
@@ -80,7 +80,7 @@ def invariance(trunk: Trunk, tracks: HeldOut) -> Invariance:
     return distances(trunk_features(trunk, tracks.pixels), tracks.images)
 
 
-def distances(features_ND: NDArray[np.float32], images: LabelledImages, seed: int = 0) -> Invariance:
+def distances(features_ND: NDArray[np.float32], images: LabeledImages, seed: int = 0) -> Invariance:
     """The same of any features of these images; pairs of tracks are drawn by the seed."""
     unit_ND = features_ND / np.linalg.norm(features_ND, axis=1, keepdims=True)
     starts_TD, ends_TD = unit_ND[0::2], unit_ND[1::2]

@@ -4,8 +4,6 @@ IngestError
   x UnreadableVideo      a file cannot be decoded as video
   x UnknownExtractor     no feature extractor has this name
   x MissingPackage       a package that an extractor needs is not installed
-  x UnreadableWeights    a file of a network's weights cannot be read
-  x WrongWeights         a file of weights is of another network
   x DamagedFile          a file of the data folder is missing or cannot be read
   x DamagedClusterModel  a cluster model is missing or cannot be read
   x ExtractorChanged     the extractor of a snapshot cannot be loaded, or computes other features
@@ -56,29 +54,6 @@ class MissingPackage(IngestError):
         super().__init__(
             f"The extractor {extractor} needs {package}, which is not installed. Install what networks need: "
             'pip install "affinity-graph[networks]"; or use --features hog, which needs none of it.'
-        )
-
-
-class UnreadableWeights(IngestError):
-    """A file of a network's weights cannot be read."""
-
-    def __init__(self, path: Path, reason: str) -> None:
-        self.path = path
-        super().__init__(
-            f"The weights {shown(path)} cannot be read: {reason}. Name a .safetensors file or a state dict of torch; "
-            "for trunk:FILE the .safetensors that `affinity train` left, with its .json beside it."
-        )
-
-
-class WrongWeights(IngestError):
-    """A file of weights is of another network: `misfit` names what does not fit."""
-
-    def __init__(self, path: Path, architecture: str, misfit: str) -> None:
-        self.path = path
-        self.misfit = misfit
-        super().__init__(
-            f"The weights {shown(path)} are not those of {architecture}. {misfit[:1].upper()}{misfit[1:]}. "
-            "Name the file of this network, or the network of this file."
         )
 
 

@@ -110,19 +110,10 @@ def distances(
     json: Json = False,
 ) -> None:
     share_cores()
-    from trainer.evaluation.command import run_distances
+    from trainer.evaluation.command import HeldOutOptions, run_distances
 
-    run_distances(
-        checkpoint,
-        snapshot=snapshot,
-        hold_out=hold_out,
-        wanted=pairs,
-        seed=seed,
-        url=url,
-        api_key=api_key,
-        data=data,
-        json_output=json,
-    )
+    options = HeldOutOptions(snapshot=snapshot, hold_out=hold_out, pairs=pairs, seed=seed, url=url, api_key=api_key)
+    run_distances(checkpoint, options, data=data, json_output=json)
 
 
 def context(
@@ -141,17 +132,7 @@ def context(
     json: Json = False,
 ) -> None:
     share_cores()
-    from trainer.evaluation.command import run_context
+    from trainer.evaluation.command import HeldOutOptions, run_context
 
-    run_context(
-        checkpoint,
-        images=images,
-        snapshot=snapshot,
-        hold_out=hold_out,
-        pairs=pairs,
-        seed=seed,
-        url=url,
-        api_key=api_key,
-        data=data,
-        json_output=json,
-    )
+    options = HeldOutOptions(snapshot=snapshot, hold_out=hold_out, pairs=pairs, seed=seed, url=url, api_key=api_key)
+    run_context(checkpoint, options, images=images, data=data, json_output=json)

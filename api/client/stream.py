@@ -6,17 +6,19 @@ readers read every pair once, for any world. A changed world goes on at the firs
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 from threading import Event
 from types import TracebackType
-from typing import Any
+from typing import Any, Self, TypeVar
 
 from api.client.http import TripletClient
 from api.client.prefetch import Prefetch
 from api.wire.query import DEFAULT_COUNT, DEFAULT_MIX
 from api.wire.triplets import TripletBatch
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +43,65 @@ class Schedule:
         return self.start + steps * self.world * self.batch
 
 
-class TripletStream(Iterator[TripletBatch]):
+class BatchStream(Iterator[T]):
+    """An iterator over the results of `load(position)`, in the order of a schedule. Threads load ahead.
+
+    At most `ahead` results are loaded before they are taken; `batches` is their number in all, None without end.
+    Use it as a context manager, or close it. Iterating raises what `load` raises.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[int], T],
+        schedule: Schedule,
+        *,
+        threads: int = 4,
+        ahead: int = 4,
+        batches: int | None = None,
+    ) -> None:
+        self.schedule = schedule
+        self.taken = 0
+        """Batches of this schedule that were taken."""
+        self._load = load
+        self._threads, self._ahead, self._batches = threads, ahead, batches
+        self._prefetch: Prefetch[T] | None = None
+
+    def take(self, stop: Event) -> T | None:
+        """Return the next batch; None as soon as `stop` is set. Raises StopIteration after the last."""
+        if self.taken == self._batches:
+            raise StopIteration
+        if self._prefetch is None:
+            steps = count(self.taken) if self._batches is None else range(self.taken, self._batches)
+            positions = map(self.schedule.position, steps)
+            self._prefetch = Prefetch(self._load, positions, threads=self._threads, ahead=self._ahead)
+        try:
+            batch = self._prefetch.take(stop)
+        except Exception:
+            self.close()  # so that the next call loads the same batch again, and skips none
+            raise
+        if batch is not None:
+            self.taken += 1
+        return batch
+
+    def __next__(self) -> T:
+        batch = self.take(Event())
+        assert batch is not None
+        return batch
+
+    def close(self) -> None:
+        """Drop what was loaded and not taken. Iterating on loads it again."""
+        if self._prefetch is not None:
+            self._prefetch.close()
+            self._prefetch = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        self.close()
+
+
+class TripletStream(BatchStream[TripletBatch]):
     """An endless iterator of batches. Use it as a context manager, or close it.
 
     Up to `ahead` batches are fetched ahead, by as many threads. Iterating raises what the client raises. `snapshot`
@@ -67,22 +127,10 @@ class TripletStream(Iterator[TripletBatch]):
     ) -> None:
         if snapshot == "latest":
             raise ValueError("A stream reads one snapshot: pass client.snapshot('latest')['id'] instead of 'latest'.")
-        self.schedule = Schedule(batch=batch, start=start, rank=rank, world=world)
-        self.taken = 0
-        """How many batches of this schedule were taken."""
+        schedule = Schedule(batch=batch, start=start, rank=rank, world=world)
+        super().__init__(self._fetch, schedule, threads=ahead, ahead=ahead)
         self._client = client
         self._order: dict[str, Any] = {"snapshot": snapshot, "seed": seed, "mix": mix, "negatives": negatives}
-        self._ahead = ahead
-        self._prefetch: Prefetch[TripletBatch] | None = None
-
-    def __next__(self) -> TripletBatch:
-        if self._prefetch is None:
-            positions = map(self.schedule.position, count(self.taken))
-            self._prefetch = Prefetch(self._fetch, positions, threads=self._ahead, ahead=self._ahead)
-        batch = self._prefetch.take(Event())
-        assert batch is not None
-        self.taken += 1
-        return batch
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps: the order, and the position at which the next batches begin."""
@@ -97,18 +145,6 @@ class TripletStream(Iterator[TripletBatch]):
         self.close()
         self.schedule = replace(self.schedule, start=state["start"])
         self.taken = 0
-
-    def close(self) -> None:
-        """Drop the batches that were fetched but not taken. Further iteration fetches them again."""
-        if self._prefetch is not None:
-            self._prefetch.close()
-            self._prefetch = None
-
-    def __enter__(self) -> TripletStream:
-        return self
-
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        self.close()
 
     def _fetch(self, position: int) -> TripletBatch:
         return self._client.triplets(**self._order, position=position, count=self.schedule.batch)

@@ -26,7 +26,7 @@ class Extractor(Protocol):
     def whiten(self) -> int:
         """Dimensions that the features are whitened to by default; 0 for no whitening."""
 
-    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def __call__(self, crops: NDArray[np.uint8], /) -> NDArray[np.float32]:
         """Return the features of N×S×S×3 RGB crops, N×dims: rows of unit length, or of zeros for a blank crop."""
 
 

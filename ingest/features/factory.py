@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 
 from foundation.settings import invalid
-from ingest.errors import UnknownExtractor
+from ingest.errors import MissingPackage, UnknownExtractor
 from ingest.features.base import Extractor
 from ingest.settings import BESIDE, ExtractorSpec
 
@@ -20,7 +21,7 @@ NETWORKS = ("trunk", "torchvision", "timm")
 def load_extractor(spec: ExtractorSpec) -> Extractor:
     """Load the extractor of a spec.
 
-    Raises UnknownExtractor, MissingPackage, UnreadableWeights, WrongWeights and SettingsError.
+    Raises UnknownExtractor, MissingPackage, SettingsError, and WeightsError of the trainer.
     """
     from ingest.features.concatenated import ConcatenatedExtractor
     from ingest.features.grayscale import GrayscaleExtractor
@@ -47,10 +48,8 @@ def load_extractor(spec: ExtractorSpec) -> Extractor:
 
 
 def _load_network(source: str, name: str, weights: Path | None) -> Extractor:
-    from ingest.features.weights import needed
-
     for package in ("torch", "torchvision", "safetensors", *(["timm"] if source == "timm" else [])):
-        needed(package, f"{source}:{name}")
+        _require_package(package, f"{source}:{name}")
     from ingest.features import networks
 
     match source:
@@ -62,6 +61,12 @@ def _load_network(source: str, name: str, weights: Path | None) -> Extractor:
             return networks.of_torchvision(name, weights)
         case _:
             return networks.of_timm(name, weights)
+
+
+def _require_package(package: str, extractor: str) -> None:
+    """Raise MissingPackage if a package is not installed."""
+    if find_spec(package) is None:
+        raise MissingPackage(package, extractor)
 
 
 @lru_cache(maxsize=1)

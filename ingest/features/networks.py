@@ -1,72 +1,73 @@
-"""Networks as extractors: the last convolutional map of a torchvision or timm network, or of a trunk of our own.
+"""Networks as extractors: the last map of a torchvision or timm network, or of a trunk that the trainer wrote.
 
 At 96×96 that map of VGG16 is pool5, the paper's 4,608 numbers (Sec. 4.2).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
-import torchvision
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from foundation.errors import SettingsError
 from graphdb.model import digest
 from ingest.errors import UnknownExtractor
 from ingest.features.base import normalize
-from ingest.features.weights import fill, needed, read_card, weights_digest
+from trainer.models.trunk import RGB_MEAN, RGB_STD, TIMM, Trunk, fixed_size
+from trainer.models.weights import file_digest, load_trunk, load_weights
 
 SIZE = 96
-"""Side of the image that a network sees, unless it or its card asks for another."""
-RGB_MEAN, RGB_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""Side of the images that a network is given, unless the network or its card asks for another."""
 BATCH = 32
 SEED = 0
-"""Of the weights of a network that is given none."""
+"""Seed of the random weights of a network without a file of weights."""
 WHITEN = 128
-HEADS = ("avgpool", "classifier", "fc", "head")
-AUXILIARY = ("AuxLogits", "aux1", "aux2")
-"""Parts of torchvision's networks after the last map, and beside it."""
+TORCHVISION_NAMES = (
+    "torchvision:NAME, with a name of torchvision.models.list_models() of a network that is convolutional throughout "
+    "(resnet18, vgg16 …)"
+)
+TIMM_NAMES = "timm:NAME, with a name of timm.list_models()"
 
-# N = images, C = channels, S = side, H×W = the map
-
-
-Maps = Callable[[Tensor], Tensor]
-"""From N×3×S×S images to maps N×C×H×W, or vectors N×C."""
+# N = images, C = channels, S = side, D = dims
 
 
 @dataclass(frozen=True)
 class Input:
-    """How a network wants its images: their side, and what is subtracted from RGB in [0, 1] and divided by."""
+    """The images that a network expects: their side, and the mean and std by which RGB in [0, 1] is normalized.
+
+    Its text is part of an extractor's digest, so the names and the order of its fields must not change.
+    """
 
     size: int = SIZE
     mean: tuple[float, ...] = RGB_MEAN
     std: tuple[float, ...] = RGB_STD
 
-    def images(self, crops: NDArray[np.uint8], device: str) -> Tensor:
-        """N×S×S×3 crops as the network's images."""
-        images = torch.from_numpy(crops).permute(0, 3, 1, 2).to(device, torch.float32) / 255
-        if images.shape[-1] != self.size:
-            images = nn.functional.interpolate(images, (self.size, self.size), mode="bilinear", antialias=True)
+    def images(self, crops_NSSC: NDArray[np.uint8], device: str) -> Tensor:
+        """Convert crops to the network's images, N×3×S×S."""
+        images_NCSS = torch.from_numpy(crops_NSSC).permute(0, 3, 1, 2).to(device, torch.float32) / 255
+        if images_NCSS.shape[-1] != self.size:
+            size = (self.size, self.size)
+            images_NCSS = nn.functional.interpolate(images_NCSS, size, mode="bilinear", antialias=True)
         mean, std = (torch.tensor(value, device=device).view(1, 3, 1, 1) for value in (self.mean, self.std))
-        return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+        return ((images_NCSS - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkExtractor:
     """A network in evaluation mode: its last map, flattened.
 
-    Every batch has the same shape, the last one filled up with zeros: which kernels compute it, and so the last bit of
-    a row, does not depend on how many crops there are.
+    Every batch has the same shape; the last batch is filled up with zeros. Torch chooses its kernels by the shape, so
+    that otherwise the last bit of a row would depend on the number of crops.
     """
 
-    maps: Maps
+    trunk: Trunk
     input: Input
     device: str
     name: str
@@ -75,109 +76,74 @@ class NetworkExtractor:
 
     whiten = WHITEN
 
-    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        rows = np.zeros((len(crops), self.dims), np.float32)
-        for i in range(0, len(crops), BATCH):
-            rows[i : i + BATCH] = self._batch(crops[i : i + BATCH])
-        # A blank crop gives a network's answer to nothing, which is as strong as any other.
-        rows[crops.max(axis=(1, 2, 3), initial=0) == crops.min(axis=(1, 2, 3), initial=255)] = 0
-        return normalize(rows)
+    def __call__(self, crops_NSSC: NDArray[np.uint8]) -> NDArray[np.float32]:
+        rows_ND = np.zeros((len(crops_NSSC), self.dims), np.float32)
+        for start in range(0, len(crops_NSSC), BATCH):
+            rows_ND[start : start + BATCH] = self._batch(crops_NSSC[start : start + BATCH])
+        # A network's map of a blank crop is as strong as any other, but means nothing.
+        blank_N = crops_NSSC.max(axis=(1, 2, 3), initial=0) == crops_NSSC.min(axis=(1, 2, 3), initial=255)
+        rows_ND[blank_N] = 0
+        return normalize(rows_ND)
 
     @torch.inference_mode()
-    def _batch(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
-        filled = np.zeros((BATCH, *crops.shape[1:]), np.uint8)
-        filled[: len(crops)] = crops
-        maps = self.maps(self.input.images(filled, self.device))
-        found: NDArray[np.float32] = maps.flatten(1).float().cpu().numpy()
-        return found[: len(crops)]
+    def _batch(self, crops_NSSC: NDArray[np.uint8]) -> NDArray[np.float32]:
+        filled = np.zeros((BATCH, *crops_NSSC.shape[1:]), np.uint8)
+        filled[: len(crops_NSSC)] = crops_NSSC
+        maps = self.trunk.maps(self.input.images(filled, self.device))
+        rows_ND: NDArray[np.float32] = maps.flatten(1).float().cpu().numpy()
+        return rows_ND[: len(crops_NSSC)]
 
 
 def trunk(path: Path) -> NetworkExtractor:
-    """A trunk that `affinity train` exported, at the size it was trained with."""
-    card = read_card(path)
-    wanted = Input(card["input"]["size"], tuple(card["input"]["mean"]), tuple(card["input"]["std"]))
-    architecture = card["architecture"]
-    if card["library"] == "timm":
-        return _extractor("trunk", f"timm:{architecture}", *_of_timm(architecture, path, wanted.size), wanted, path)
-    return _extractor("trunk", architecture, *_of_torchvision(architecture, path), wanted, path)
+    """Make an extractor of a trunk that `affinity train` wrote, at the image size of its training."""
+    with _seeded():
+        network, card = load_trunk(path)
+    wanted = card["input"]
+    return _extractor("trunk", network, Input(wanted["size"], tuple(wanted["mean"]), tuple(wanted["std"])), path)
 
 
-def of_torchvision(architecture: str, weights: Path | None) -> NetworkExtractor:
-    """A network of torchvision by name, up to its last map."""
-    return _extractor("torchvision", architecture, *_of_torchvision(architecture, weights), Input(), weights)
+def of_torchvision(name: str, weights: Path | None) -> NetworkExtractor:
+    """Make an extractor of a torchvision network, with the weights of a file or with random ones."""
+    network = _build(name, SIZE, weights, f"torchvision:{name}", (TORCHVISION_NAMES, TIMM_NAMES))
+    return _extractor("torchvision", network, Input(), weights)
 
 
-def _of_torchvision(architecture: str, weights: Path | None) -> tuple[nn.Module, Maps]:
-    """The network without what follows its last map, and what computes the map; parameters keep their names."""
+def of_timm(name: str, weights: Path | None) -> NetworkExtractor:
+    """Make an extractor of a timm network, with the weights of a file or with random ones."""
+    size = fixed_size(name) or SIZE
+    network = _build(f"{TIMM}{name}", size, weights, f"timm:{name}", (TIMM_NAMES,))
+    return _extractor("timm", network, Input(size, network.rgb_mean, network.rgb_std), weights)
+
+
+def _build(architecture: str, size: int, weights: Path | None, extractor: str, known: tuple[str, ...]) -> Trunk:
+    """Build the network. Raises UnknownExtractor, and what `load_weights` raises."""
     try:
-        # On `meta` nothing is allocated: what is filled from a file needs no weights before that, nor parts cut off.
-        with seeded(), torch.device("meta" if weights else "cpu"):
-            network = torchvision.models.get_model(architecture, weights=None)
-    except ValueError as error:
-        known = "torchvision:NAME, with a name of torchvision.models.list_models()"
-        raise UnknownExtractor(f"torchvision:{architecture}", [known]) from error
-    features = getattr(network, "features", None)
-    maps = network if hasattr(network, "avgpool") else features
-    if maps is None:
-        reason = "a network of torchvision that ends in a map (resnet18, vgg16 …)", "timm:NAME"
-        raise UnknownExtractor(f"torchvision:{architecture}", reason)
-    for name in (*HEADS, *AUXILIARY):
-        if hasattr(network, name):
-            setattr(network, name, nn.Identity() if name in HEADS else None)
+        with _seeded():
+            network = Trunk(architecture, size, library_weights=weights is None)
+    except SettingsError as error:
+        raise UnknownExtractor(extractor, known) from error
     if weights:
-        fill(network, architecture, weights, (*HEADS, *AUXILIARY))
-    return network, maps
+        load_weights(network, weights)
+    return network
 
 
-def of_timm(architecture: str, weights: Path | None) -> NetworkExtractor:
-    """A network of timm by name: its last map, or of a transformer the vector that it pools from its tokens."""
-    from timm.data.config import resolve_model_data_config
-
-    network, maps = _of_timm(architecture, weights)
-    config = resolve_model_data_config(network)  # type: ignore[no-untyped-call]
-    size = config["input_size"][-1] if network.pretrained_cfg.get("fixed_input_size") else SIZE
-    return _extractor(
-        "timm", architecture, network, maps, Input(size, tuple(config["mean"]), tuple(config["std"])), weights
-    )
-
-
-def _of_timm(architecture: str, weights: Path | None, size: int | None = None) -> tuple[Any, Maps]:
-    """The network without its classifier, and what computes the map; `size` where it is made for images of one size."""
-    needed("timm", f"timm:{architecture}")
-    import timm
-
-    if not timm.is_model(architecture):
-        raise UnknownExtractor(f"timm:{architecture}", ["timm:NAME, with a name of timm.list_models()"])
-    about = timm.get_pretrained_cfg(architecture)
-    fixed = about is not None and about.fixed_input_size
-    with seeded():
-        sized: dict[str, Any] = {"img_size": size} if size and fixed else {}
-        network: Any = timm.create_model(architecture, pretrained=False, num_classes=0, **sized).eval()
-    if weights:
-        fill(network, architecture, weights, (network.pretrained_cfg.get("classifier") or "head",))
-    side = network.pretrained_cfg["input_size"][-1] if fixed and not size else size or SIZE
-    maps = network.forward_features if len(_shape(network.forward_features, side)) == 4 else network
-    return network, maps
-
-
-def _extractor(
-    kind: str, architecture: str, network: nn.Module, maps: Maps, wanted: Input, weights: Path | None
-) -> NetworkExtractor:
+def _extractor(kind: str, network: Trunk, wanted: Input, weights: Path | None) -> NetworkExtractor:
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    # TF32 keeps ten bits of a product: features would differ by more than half precision does.
+    # TF32 keeps ten bits of a product: the error in the features would be larger than that of half precision.
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
     network.eval().requires_grad_(False)
-    dims = int(np.prod(_shape(maps, wanted.size)))
+    dims = network.flat_size(wanted.size)
     network.to(device).to(memory_format=torch.channels_last)
-    library = import_module("timm" if "timm" in (kind, architecture.partition(":")[0]) else "torchvision")
+    architecture = network.architecture if kind == "trunk" else network.name
+    library = import_module(network.library)
     return NetworkExtractor(
-        maps=maps,
+        trunk=network,
         input=wanted,
         device=device,
         name=f"{kind}:{architecture}",
         digest=digest(
-            *("network", "1", kind, architecture, weights_digest(weights) if weights else f"seed {SEED}"),
+            *("network", "1", kind, architecture, file_digest(weights) if weights else f"seed {SEED}"),
             *(f"{wanted}", device, torch.__version__, library.__version__),
         ),
         dims=dims,
@@ -185,14 +151,8 @@ def _extractor(
 
 
 @contextmanager
-def seeded() -> Iterator[None]:
-    """Random weights that are the same each time, without a trace in the random state of the process."""
+def _seeded() -> Iterator[None]:
+    """Draw the same random weights each time, without changing the random state of the process."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         yield
-
-
-@torch.inference_mode()
-def _shape(maps: Maps, size: int) -> tuple[int, ...]:
-    """Of the answer to one image."""
-    return tuple(maps(torch.zeros(1, 3, size, size)).shape)

@@ -1,4 +1,4 @@
-"""What one step is trained on."""
+"""The batch that one forward pass is trained on."""
 
 from __future__ import annotations
 
@@ -11,20 +11,21 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """The pixels of one step, and what the model's outputs are held against."""
+    """Inputs of the model, and the targets that its outputs are compared with."""
 
     position: int
+    """Position of its first pair in the order."""
     inputs: tuple[Tensor, ...]
-    """What the model is called with: of each, this rank's rows. Images are uint8, RGB, channels last in memory."""
+    """What the model is called with; of each tensor, the rows of this rank. Images are uint8, RGB, channels last."""
     targets: Mapping[str, Tensor]
-    """The objective's own: which rows are pairs, labels. Of the whole batch, on every rank."""
+    """The objective's targets, such as indices of pairs, or labels. Of the whole batch, on every rank."""
     pairs: Mapping[str, int]
     """How many pairs (or examples) of each kind the whole batch has."""
     images: int
-    """Images that the whole batch puts through the trunk."""
+    """How many images the whole batch puts through the trunk."""
 
     def pin(self) -> Batch:
-        """The same in page-locked memory, from where a GPU copies while the CPU goes on."""
+        """Copy the batch to page-locked memory, from which a GPU copies while the CPU works on."""
         return replace(
             self,
             # What was decoded on a GPU is there already.
@@ -33,7 +34,7 @@ class Batch:
         )
 
     def to(self, device: torch.device) -> Batch:
-        """The same on a device."""
+        """Copy the batch to a device."""
         return replace(
             self,
             inputs=tuple(tensor.to(device, non_blocking=True) for tensor in self.inputs),

@@ -1,8 +1,8 @@
-"""Context prediction (Doersch et al. 2015): where does one patch lie, seen from another of the same image?
+"""Pairs of patches for context prediction (Doersch et al. 2015): where does one patch lie relative to another?
 
 The geometry is that of the authors' code, in units of the patch: of 96 pixels, a gap of 48, a jitter of 7, images of
-150,000 to 450,000 pixels. A network of another size sees the same at that size. Colors give the answer away through the
-lens's aberration, so one channel alone is kept.
+150,000 to 450,000 pixels. For a network of another size, all is scaled to that size. The lens's chromatic aberration
+would give the answer away, so only one color channel is kept.
 """
 
 from __future__ import annotations
@@ -16,29 +16,30 @@ from trainer.data.images import Image
 # S = side, C = channels
 
 PATCH = 96
-"""Side of a patch in the authors' code; what follows is in its pixels."""
+"""Side of a patch in the authors' code. The lengths below are in pixels of such a patch."""
 GAP = 48
 JITTER = 7
 AREA = (150_000, 450_000)
+"""Pixels of the whole image."""
 SMALLEST = 10
-"""Side that a patch is down-sampled to, at least."""
-SAMPLED_DOWN = 1 / 3
-"""Share of the patches that are."""
+"""The smallest side that a patch is down-sampled to."""
+DOWN_SAMPLED = 1 / 3
+"""Share of the patches that are down-sampled."""
 NEIGHBORS = tuple((down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if (down, across) != (0, 0))
-"""The eight places, row by row: what the network has to tell apart."""
+"""The eight places around a patch, row by row: the classes that the network predicts."""
 
 Patch = NDArray[np.float32]
 
 
 def draw_place(key: tuple[int, ...]) -> int:
-    """Which of NEIGHBORS the second patch of this key's pair is."""
+    """Draw the place of the second patch of this key's pair, as an index of NEIGHBORS."""
     return int(np.random.default_rng(key).integers(len(NEIGHBORS)))
 
 
 def cut_pair(image: Image, size: int, key: tuple[int, ...]) -> Patch:
-    """Two patches of an image (uint8, RGB, of any size), the second at the place that the key draws: 2×3×S×S.
+    """Cut two patches from an image (uint8, RGB, of any size), the second at the place that the key draws: 2×3×S×S.
 
-    Each has one channel of the image, and a mean square of 1. The same key, the same patches.
+    Each keeps one channel of the image, and has a mean square of 1. The same key gives the same patches.
     """
     random = np.random.default_rng(key)
     down, across = NEIGHBORS[int(random.integers(len(NEIGHBORS)))]
@@ -47,7 +48,7 @@ def cut_pair(image: Image, size: int, key: tuple[int, ...]) -> Patch:
     scaled = _rescale(image, random.uniform(*AREA) * scale**2, pitch + size + 2 * jitter)
     height, width = scaled.shape[:2]
     corners = []
-    # The first patch is where both fit, whatever the jitter of either.
+    # The first patch lies where both patches fit, for any jitter of either.
     y = random.integers(max(0, -down) * pitch + jitter, height - size - max(0, down) * pitch - jitter + 1)
     x = random.integers(max(0, -across) * pitch + jitter, width - size - max(0, across) * pitch - jitter + 1)
     for times in (0, 1):
@@ -57,7 +58,7 @@ def cut_pair(image: Image, size: int, key: tuple[int, ...]) -> Patch:
 
 
 def _rescale(image: Image, pixels: float, smallest: int) -> Image:
-    """The image at about so many pixels, but no side shorter than `smallest`."""
+    """Scale an image to about this many pixels, but to no side shorter than `smallest`."""
     height, width = image.shape[:2]
     scale = max(np.sqrt(pixels / (height * width)), smallest / min(height, width))
     shape = (max(smallest, round(width * scale)), max(smallest, round(height * scale)))
@@ -65,15 +66,18 @@ def _rescale(image: Image, pixels: float, smallest: int) -> Image:
 
 
 def color_drop(patch_SSC: Image, random: np.random.Generator) -> Patch:
-    """One channel of a patch, sometimes sampled down and up again, the others noise: 3×S×S, of mean square 1."""
+    """Keep one channel of a patch, sometimes down-sampled and up-sampled, and replace the others by noise.
+
+    The result is 3×S×S, with a mean square of 1.
+    """
     size = len(patch_SSC)
     channel = int(random.integers(3))
-    kept = patch_SSC[:, :, channel].astype(np.float32)
-    if random.random() < SAMPLED_DOWN:
+    kept_SS = patch_SSC[:, :, channel].astype(np.float32)
+    if random.random() < DOWN_SAMPLED:
         side = int(random.integers(round(SMALLEST * size / PATCH), size + 1))
-        small = cv2.resize(kept, (side, side), interpolation=cv2.INTER_AREA)
-        kept = np.asarray(cv2.resize(small, (size, size)), np.float32)
-    spoiled = random.random((3, size, size), np.float32) - 0.5
-    spoiled[channel] = kept - kept.mean()
-    spoiled /= np.sqrt(np.mean(spoiled**2))
-    return spoiled
+        small = cv2.resize(kept_SS, (side, side), interpolation=cv2.INTER_AREA)
+        kept_SS = np.asarray(cv2.resize(small, (size, size)), np.float32)
+    dropped_CSS = random.random((3, size, size), np.float32) - 0.5
+    dropped_CSS[channel] = kept_SS - kept_SS.mean()
+    dropped_CSS /= np.sqrt(np.mean(dropped_CSS**2))
+    return dropped_CSS

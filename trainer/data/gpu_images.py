@@ -1,4 +1,4 @@
-"""Bytes to pixels on the GPU: nvJPEG decodes, and the changes of `augment` are made there, a batch at a time."""
+"""Decoding and augmentation on the GPU, a batch at a time: nvJPEG decodes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from torchvision.io import ImageReadMode, decode_jpeg
 
 from trainer.data.augmentation import Draws, Key, crop_box, draw
-from trainer.errors import ImageError
+from trainer.errors import DataError
 
 # N = images, C = channels, H = height, W = width, S = side
 
@@ -19,16 +19,16 @@ from trainer.errors import ImageError
 def decode_images(
     images: Sequence[bytes | memoryview], size: int, names: Collection[str], keys: Sequence[Key], device: torch.device
 ) -> Tensor:
-    """JPEGs as uint8, RGB, N×3×S×S on the device, changed as `augment` changes them.
+    """Decode JPEGs to uint8 RGB, N×3×S×S on the device, and augment them as `augment` does.
 
-    Decoders and filters round in their own way: a value may differ from the CPU's by a little. Raises ImageError.
+    Decoders and filters round differently, so that values differ a little from the CPU's. Raises DataError.
     """
     # nvJPEG reads from the memory of the CPU.
     raw = [torch.from_numpy(np.frombuffer(data, np.uint8).copy()) for data in images]
     try:
         pixels = decode_jpeg(raw, ImageReadMode.RGB, device=device)
     except RuntimeError as error:
-        raise ImageError(f"One of {len(images)} images cannot be decoded on {device}: {error}") from error
+        raise DataError(f"One of {len(images)} images cannot be decoded on {device}: {error}") from error
     draws = [draw(key) for key in keys]
     if "crop" in names:
         pixels = [_crop(image_CHW, drawn) for image_CHW, drawn in zip(pixels, draws, strict=True)]
@@ -39,18 +39,18 @@ def decode_images(
     if "color" in names:
         matrices = np.stack([drawn.color_matrix for drawn in draws])
         matrix_NC4 = torch.from_numpy(matrices).to(device, torch.float32)
-        turned_NCSS = torch.einsum("ncd,ndhw->nchw", matrix_NC4[:, :, :3], images_NCSS)
-        images_NCSS = turned_NCSS + matrix_NC4[:, :, 3, None, None]
+        rotated_NCSS = torch.einsum("ncd,ndhw->nchw", matrix_NC4[:, :, :3], images_NCSS)
+        images_NCSS = rotated_NCSS + matrix_NC4[:, :, 3, None, None]
     return images_NCSS.round().clamp(0, 255).to(torch.uint8).contiguous(memory_format=torch.channels_last)
 
 
-def _crop(image_CHW: Tensor, drawn: Draws) -> Tensor:
-    top, left, side = crop_box(image_CHW.shape[1], image_CHW.shape[2], drawn)
+def _crop(image_CHW: Tensor, draws: Draws) -> Tensor:
+    top, left, side = crop_box(image_CHW.shape[1], image_CHW.shape[2], draws)
     return image_CHW[:, top : top + side, left : left + side]
 
 
 def _resize(image_CHW: Tensor, size: int) -> Tensor:
-    """As float32, 1×3×S×S."""
+    """Resize to float32, 1×3×S×S."""
     image_1CHW = image_CHW[None].float()
     if image_CHW.shape[1:] == (size, size):
         return image_1CHW

@@ -1,6 +1,7 @@
-"""Several trainers that are one, as torchrun starts them: who embeds which images, and how all hear of it.
+"""The ranks of a run: several processes, started by torchrun, that train one model.
 
-Every rank computes the loss of the whole batch, from the outputs of all. Torch is imported only where it is needed.
+Each rank computes the outputs of its share of the images. The outputs are gathered, and every rank computes the loss of
+the whole batch. Torch is imported only when there is more than one rank.
 """
 
 from __future__ import annotations
@@ -9,48 +10,45 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
-
-if TYPE_CHECKING:
-    pass
+from typing import TypeVar
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class RankShard:
-    """The share of rank `rank` among `world`."""
+    """The share of rank `rank` among `world` ranks."""
 
     rank: int = 0
     world: int = 1
 
-    def of(self, rows: int) -> list[int]:
-        """Which of a batch's rows are this rank's: a run of them, equally many on every rank.
+    def rows(self, num_rows: int) -> list[int]:
+        """List the rows of a batch that belong to this rank: consecutive, and equally many on every rank.
 
-        All ranks' rows one after another are the batch's in order. Where they do not go up in the world, the last row
-        comes again at the end.
+        The rows of all ranks, one rank after another, are the batch in order. If `num_rows` is not a multiple of the
+        number of ranks, the last row is repeated at the end.
         """
-        count = -(-rows // self.world)
-        return [min(row, rows - 1) for row in range(self.rank * count, (self.rank + 1) * count)]
+        count = -(-num_rows // self.world)
+        return [min(row, num_rows - 1) for row in range(self.rank * count, (self.rank + 1) * count)]
 
     @property
-    def first(self) -> bool:
-        """Whether this is the rank that writes: checkpoints, metrics, sentences."""
+    def is_main(self) -> bool:
+        """Whether this rank writes checkpoints and metrics, and prints."""
         return self.rank == 0
 
 
 SINGLE_PROCESS = RankShard()
-"""Of the only rank there is."""
+"""The shard of a run with one rank."""
 
 
 def local_rank() -> int:
-    """Which of this machine's GPUs is this process's."""
+    """The number of this process's GPU on this machine."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 @contextmanager
 def join_ranks() -> Iterator[RankShard]:
-    """Meet the other ranks that torchrun started, and part from them at the end."""
+    """Connect to the other ranks that torchrun started, and disconnect at the end."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield SINGLE_PROCESS
         return
@@ -66,9 +64,9 @@ def join_ranks() -> Iterator[RankShard]:
         dist.destroy_process_group()
 
 
-def broadcast(value: T, part: RankShard) -> T:
-    """The first rank's value, on every rank."""
-    if part.world == 1:
+def broadcast(value: T, shard: RankShard) -> T:
+    """Send the main rank's value to every rank."""
+    if shard.world == 1:
         return value
     import torch.distributed as dist
 
@@ -77,9 +75,9 @@ def broadcast(value: T, part: RankShard) -> T:
     return values[0]
 
 
-def any_rank(flag: bool, part: RankShard) -> bool:
-    """Whether the flag is set on any rank."""
-    if part.world == 1:
+def any_rank(flag: bool, shard: RankShard) -> bool:
+    """Return whether the flag is set on any rank."""
+    if shard.world == 1:
         return flag
     import torch
     import torch.distributed as dist

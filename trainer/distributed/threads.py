@@ -1,4 +1,4 @@
-"""How the network's threads wait for each other."""
+"""CPU threads of the network."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import os
 
 
 def share_cores() -> None:
-    """Let idle threads sleep rather than spin; to be called before torch is imported, which reads this once.
+    """Let idle threads sleep instead of spin. Call this before torch is imported, which reads the setting once.
 
-    Neo4j and the service may live on the same cores. Threads that spin there take the time of those they wait for:
-    with two busy cores, training took four times as long.
+    Neo4j and the service may run on the same cores. Spinning threads take their time: with two busy cores, training
+    took four times as long.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -1,4 +1,4 @@
-"""How sure a mean is: bootstrap over what was drawn independently."""
+"""The uncertainty of a mean: bootstrap over independent groups."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Estimate:
 
 
 def bootstrap_mean(values_N: NDArray[np.float64], groups_N: NDArray[np.int64], seed: int) -> Estimate:
-    """The mean of the values; its interval from resampling whole groups (views of one instance err together)."""
+    """Estimate the mean of the values. The interval comes from resampling groups, whose values err together."""
     _, group_N = np.unique(groups_N, return_inverse=True)
     sums_G = np.bincount(group_N, weights=values_N)
     counts_G = np.bincount(group_N)

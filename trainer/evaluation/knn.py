@@ -1,4 +1,4 @@
-"""Cosine nearest neighbors among the other instances: does a feature bring a class together? Pure numpy."""
+"""Cosine nearest neighbors among other instances: does a feature bring a class together? Needs numpy only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.evaluation.bootstrap import Estimate, bootstrap_mean
-from trainer.evaluation.labeled_folder import LabelledImages
+from trainer.evaluation.labeled_folder import LabeledImages
 
 PRECISION_AT = 10
 
@@ -17,14 +17,14 @@ PRECISION_AT = 10
 
 @dataclass(frozen=True, slots=True)
 class KnnScore:
-    """What one feature reaches on one folder; intervals by bootstrap over instances."""
+    """The score of one feature on one folder. Intervals by bootstrap over instances."""
 
     name: str
     dims: int
     accuracy: Estimate
-    """Weighted vote of the k nearest."""
+    """Share of the images whose class wins the weighted vote of the k nearest."""
     top1: Estimate
-    """Class of the nearest alone."""
+    """Share of the images whose nearest neighbor has their class."""
     precision: Estimate
     """Share of the ten nearest that have the query's class."""
     per_class: dict[str, float]
@@ -34,15 +34,15 @@ class KnnScore:
 def score_features(
     name: str,
     features_ND: NDArray[np.float32],
-    images: LabelledImages,
+    images: LabeledImages,
     *,
     k: int = 20,
     temperature: float = 0.07,
     seed: int = 0,
 ) -> KnnScore:
-    """Score a feature by its nearest neighbors; k and temperature are those of DINO's protocol.
+    """Score a feature by its nearest neighbors. The default k and temperature are those of DINO's protocol.
 
-    A neighbor's vote weighs exp(cosine / temperature). Images of the query's own instance never count.
+    A neighbor's vote weighs exp(cosine / temperature). Images of the query's own instance are never neighbors.
     """
     labels_N, instances_N = images.labels_N, images.instances_N
     similarity_NK, neighbors_NK = nearest(features_ND, instances_N, max(k, PRECISION_AT))
@@ -66,9 +66,9 @@ def score_features(
 def nearest(
     features_ND: NDArray[np.float32], instances_N: NDArray[np.int64], k: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Cosine similarity and index of each row's k nearest rows of other instances, nearest first; both N×K.
+    """Find each row's k nearest rows of other instances: cosine similarity and index, nearest first, both N×K.
 
-    K is less than k where some row has fewer such others. Equal similarities go by index, so that ties are stable.
+    K is less than k if some row has fewer such others. Equal similarities are ordered by index.
     """
     norms_N1 = np.linalg.norm(features_ND, axis=1, keepdims=True)
     unit_ND = features_ND / np.maximum(norms_N1, np.finfo(np.float32).tiny)
@@ -83,8 +83,8 @@ def nearest(
 def vote(
     similarity_NK: NDArray[np.float32], labels_NK: NDArray[np.int64], num_classes: int, temperature: float
 ) -> NDArray[np.int64]:
-    """The class with the heaviest vote, for each row."""
-    # Relative to the nearest, so that no weight overflows.
+    """Return the class with the heaviest vote for each row."""
+    # Relative to the nearest neighbor, so that no weight overflows.
     weights_NK = np.exp((similarity_NK - similarity_NK[:, :1]) / temperature)
     votes_NC = np.zeros((len(labels_NK), num_classes))
     np.add.at(votes_NC, (np.arange(len(labels_NK))[:, None], labels_NK), weights_NK)
@@ -92,8 +92,8 @@ def vote(
     return winners_N
 
 
-def chance(images: LabelledImages) -> float:
-    """How often an image of another instance, picked blindly, has the query's class: precision without a feature."""
+def chance(images: LabeledImages) -> float:
+    """Compute the precision of a random choice among the images of other instances."""
     labels_N, instances_N = images.labels_N, images.instances_N
     other_NN = instances_N[:, None] != instances_N[None, :]
     agrees_NN = labels_N[:, None] == labels_N[None, :]

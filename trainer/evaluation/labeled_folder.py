@@ -1,4 +1,4 @@
-"""A folder of labelled images: a folder a class, an instance by a name pattern."""
+"""A folder of labeled images: one folder for each class; a pattern finds the instance in a file's name."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from trainer.data.image_folder import SUFFIXES
-from trainer.errors import BenchmarkError
+from trainer.errors import DataError
 
 # N = images
 
 
 @dataclass(frozen=True)
-class LabelledImages:
+class LabeledImages:
     """N images in the order of their paths."""
 
     paths: Sequence[Path]
     classes: Sequence[str]
-    """Names of the classes, sorted; labels index them."""
+    """Names of the classes, sorted. Labels index them."""
     labels_N: NDArray[np.int64]
     instances_N: NDArray[np.int64]
-    """Numbers of the instances; no two classes share one."""
+    """Numbers of the instances. No two classes share one."""
 
     @property
     def num_instances(self) -> int:
         return int(self.instances_N.max()) + 1
 
 
-def read_labelled(folder: Path, instance_pattern: str) -> LabelledImages:
-    """The images of a folder with a sub-folder for each class.
+def read_labeled(folder: Path, instance_pattern: str) -> LabeledImages:
+    """List the images of a folder with a subfolder for each class.
 
-    The first group that `instance_pattern` finds in a file's stem is its instance; a stem that does not match is an
-    instance of its own. Raises BenchmarkError where nearest neighbors would mean nothing.
+    The instance of an image is the first group that `instance_pattern` finds in the stem of its file, or else the
+    whole stem. Raises DataError if nearest neighbors would be meaningless.
     """
     pattern = _compile(instance_pattern)
     if not folder.is_dir():
-        raise BenchmarkError(f"{folder} is no folder. Name one that holds a folder of images for each class.")
+        raise DataError(f"{folder} is no folder. Name a folder that holds one folder of images for each class.")
     named = [(path, path.parent.name, _instance(path, pattern)) for path in _find_images(folder)]
     classes = sorted({label for _, label, _ in named})
     if len(classes) < 2:
-        raise BenchmarkError(
+        raise DataError(
             f"{folder} holds images of {len(classes)} classes; at least two are needed. "
-            f"Images ({', '.join(SUFFIXES)}) lie in one folder a class, <class>/<instance>_<view>.jpg."
+            f"Put the images ({', '.join(SUFFIXES)}) of each class in a folder: <class>/<instance>_<view>.jpg."
         )
     instances = sorted({(label, instance) for _, label, instance in named})
     _check_instances(instances, instance_pattern)
     numbers = {instance: number for number, instance in enumerate(instances)}
-    return LabelledImages(
+    return LabeledImages(
         paths=[path for path, _, _ in named],
         classes=classes,
         labels_N=np.array([classes.index(label) for _, label, _ in named]),
@@ -64,9 +64,9 @@ def _compile(pattern: str) -> re.Pattern[str]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise BenchmarkError(f"The instance pattern {pattern!r} is no regular expression: {error}.") from error
+        raise DataError(f"The instance pattern {pattern!r} is no regular expression: {error}.") from error
     if compiled.groups < 1:
-        raise BenchmarkError(f"The instance pattern {pattern!r} has no group (…): its first group names the instance.")
+        raise DataError(f"The instance pattern {pattern!r} has no group (…). Its first group names the instance.")
     return compiled
 
 
@@ -82,11 +82,11 @@ def _instance(path: Path, pattern: re.Pattern[str]) -> str:
 
 
 def _check_instances(instances: Sequence[tuple[str, str]], pattern: str) -> None:
-    """A class of one instance cannot be right: its images have nobody of their class to be near to."""
+    """Raise DataError for a class with one instance: its images have no neighbor of their class to find."""
     counts = Counter(label for label, _ in instances)
-    alone = sorted(label for label, count in counts.items() if count < 2)
-    if alone:
-        raise BenchmarkError(
-            f"Of these classes there is only one instance: {', '.join(alone)}. An image never counts its own instance "
-            f"as a neighbor, so each class needs two. Is {pattern!r} (--instance-pattern) how the files name instances?"
+    single = sorted(label for label, count in counts.items() if count < 2)
+    if single:
+        raise DataError(
+            f"These classes have only one instance: {', '.join(single)}. Images of one instance never count as each "
+            f"other's neighbors, so each class needs two. Check the instance pattern (--instance-pattern {pattern!r})."
         )

@@ -1,4 +1,4 @@
-"""How the weights follow the gradient."""
+"""The optimizer and its learning rate."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from torch.optim import SGD, AdamW, Optimizer
 from trainer.settings import TrainSettings
 
 DROP = 0.1
-"""What the learning rate is multiplied by after every `lr_drop` steps."""
+"""Factor of the learning rate after every `lr_drop` steps, under the schedule `step`."""
 
 
 def build_optimizer(model: nn.Module, settings: TrainSettings) -> Optimizer:
-    """SGD or AdamW; biases and normalization, the parameters of one dimension, do not decay."""
+    """Build SGD or AdamW. Biases and normalization, the parameters of one dimension, do not decay."""
     decayed = [parameter for parameter in model.parameters() if parameter.ndim > 1]
     spared = [parameter for parameter in model.parameters() if parameter.ndim <= 1]
     groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": spared, "weight_decay": 0.0}]
@@ -30,7 +30,7 @@ def set_learning_rate(optimizer: Optimizer, rate: float) -> None:
 
 
 def learning_rate(settings: TrainSettings, step: int) -> float:
-    """Of the step that is done after `step` steps: a matter of the step alone, so that a resume is exact."""
+    """Compute the learning rate of the step that follows `step` steps. It depends on no state: resumes are exact."""
     if step < settings.warmup:
         return settings.lr * (step + 1) / settings.warmup
     match settings.schedule:

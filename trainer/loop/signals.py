@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a wish that is granted between two steps."""
+"""Graceful shutdown: SIGINT and SIGTERM stop a training between two steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import FrameType
 
 
 class StopRequest:
-    """While entered, SIGINT and SIGTERM set `event` and `signum`. A second one has its usual, immediate effect."""
+    """While entered, the first SIGINT or SIGTERM sets `event` and `signum`. A second one has its usual effect."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
@@ -23,7 +23,7 @@ class StopRequest:
 
     @property
     def exit_code(self) -> int:
-        """What a shell expects of a process that a signal ended: 130 for Ctrl-C, 143 for SIGTERM."""
+        """The exit code by which shells recognize a signal: 130 for SIGINT, 143 for SIGTERM."""
         return 128 + self.signum
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:

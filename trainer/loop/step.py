@@ -1,4 +1,4 @@
-"""One step: forward, loss, backward, and the weights moved, unless something is no number."""
+"""One step: forward, loss, backward, and the update of the weights unless a value is not finite."""
 
 from __future__ import annotations
 
@@ -27,57 +27,66 @@ class StepResult:
     grad_norm: float
     """Length of the gradient before it was clipped."""
     measures: Mapping[str, float]
-    """Mean over its batches of each measure's mean."""
+    """Mean of each measure over its batches."""
     pairs: Mapping[str, int]
     images: int
 
 
-Look = Callable[[int, Batch, tuple[Tensor, ...], Measures], None]
-"""Is shown the number of a step, its last batch, the outputs and the measures, before the weights move."""
+StepHook = Callable[[int, Batch, tuple[Tensor, ...], Measures], None]
+"""Called with the number of a step, its last batch, the outputs and the measures, before the weights change."""
 
 
-def do_step(
-    objective: Objective, state: TrainState, network: ParallelModel, batches: Sequence[Batch], look: Look | None = None
+def train_step(
+    objective: Objective,
+    state: TrainState,
+    model: ParallelModel,
+    batches: Sequence[Batch],
+    step_hook: StepHook | None = None,
 ) -> StepResult:
-    """Move the weights by the mean gradient of the batches, which are on the device of the model.
+    """Update the weights by the mean gradient of the batches, which are on the device of the model.
 
-    `network` is the state's model as it is called. Raises LossNotFinite, before the weights are touched.
+    `model` wraps the state's model. Raises LossNotFinite before the weights change.
     """
     settings, optimizer = state.settings, state.optimizer
     losses: list[float] = []
-    told: list[Mapping[str, float]] = []
+    measured: list[Mapping[str, float]] = []
     optimizer.zero_grad()
     for batch in batches:
-        outputs = network(batch.inputs)
+        outputs = model(batch.inputs)
         loss, measures = objective.loss(state.model, outputs, batch)
-        losses.append(_finite("loss", loss.item(), batch, state))
-        told.append({name: measure.mean().item() for name, measure in measures.items() if measure.numel()})
+        losses.append(_require_finite("loss", loss.item(), batch, state))
+        measured.append({name: measure.mean().item() for name, measure in measures.items() if measure.numel()})
         (loss / len(batches)).backward()  # type: ignore[no-untyped-call]
-    if look:
-        look(state.step + 1, batch, outputs, measures)
+    if step_hook:
+        step_hook(state.step + 1, batch, outputs, measures)
     gradients = [parameter.grad for parameter in state.model.parameters() if parameter.grad is not None]
     norm = nn.utils.get_total_norm(gradients)
-    _finite("gradient", norm.item(), batches[0], state)
+    _require_finite("gradient", norm.item(), batches[0], state)
     if settings.max_grad_norm:
         nn.utils.clip_grads_with_norm_(state.model.parameters(), settings.max_grad_norm, norm)
     rate = learning_rate(settings, state.step)
     set_learning_rate(optimizer, rate)
     optimizer.step()
-    state.advance(settings.batch * len(batches))
+    state.advance(len(batches))
     return StepResult(
-        loss=sum(losses) / len(losses),
+        loss=_mean(losses),
         lr=rate,
         grad_norm=norm.item(),
-        measures={name: _mean([one[name] for one in told if name in one]) for one in told for name in one},
+        measures=_mean_measures(measured),
         pairs=dict(sum((Counter(batch.pairs) for batch in batches), Counter())),
         images=sum(batch.images for batch in batches),
     )
 
 
-def _finite(what: str, value: float, batch: Batch, state: TrainState) -> float:
+def _require_finite(what: str, value: float, batch: Batch, state: TrainState) -> float:
     if not math.isfinite(value):
-        raise LossNotFinite(what, state.step + 1, batch.position, value, state.saved)
+        raise LossNotFinite(what, state.step + 1, batch.position, value, state.saved_step)
     return value
+
+
+def _mean_measures(measured: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    names = dict.fromkeys(name for measures in measured for name in measures)
+    return {name: _mean([measures[name] for measures in measured if name in measures]) for name in names}
 
 
 def _mean(values: Sequence[float]) -> float:

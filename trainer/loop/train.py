@@ -15,10 +15,10 @@ from trainer.distributed.parallel import ParallelModel
 from trainer.distributed.ranks import SINGLE_PROCESS, RankShard, any_rank, local_rank
 from trainer.evaluation.online import Evaluator
 from trainer.loop.batch_feed import BatchFeed
-from trainer.loop.recorder import NoRecord, Record
+from trainer.loop.recorder import Recorder, RunRecorder
 from trainer.loop.state import TrainState
-from trainer.loop.step import do_step
-from trainer.objectives.registry import OBJECTIVES
+from trainer.loop.step import train_step
+from trainer.objectives.registry import make_objective
 from trainer.runs.metrics import Summary
 from trainer.runs.progress import Progress
 from trainer.runs.run import Run
@@ -28,59 +28,71 @@ from trainer.settings import RuntimeSettings, TrainSettings
 def train(
     run: Run,
     settings: TrainSettings,
-    machine: RuntimeSettings,
+    runtime: RuntimeSettings,
     source: TripletSource,
     progress: Progress,
     stop: threading.Event,
-    part: RankShard = SINGLE_PROCESS,
+    shard: RankShard = SINGLE_PROCESS,
 ) -> Summary | None:
     """Train the run from its last checkpoint (or from nothing) to `settings.steps`, or until `stop` is set.
 
-    On one machine's CPU, with as many threads and the same versions, a run that was killed and resumed ends with the
-    same weights, bit for bit, as one that was not. Returns None where not one step was done, and on all ranks but the
-    first. Raises what the client raises, and LossNotFinite.
+    On a CPU, with the same number of threads and the same versions, a run that was killed and resumed ends with the
+    same weights, bit for bit, as one that was not. Returns None if no step was done, and on all ranks but the main
+    one. Raises the client's errors, and LossNotFinite.
     """
-    device = prepare_device(machine)
-    if settings.decode == "gpu" and device.type != "cuda":
-        raise SettingsError(f"The setting decode is gpu, but the run is on {device.type}: choose --decode cpu.")
-    objective = OBJECTIVES[settings.objective].load()(settings, source)
+    device = prepare_device(settings, runtime)
+    objective = make_objective(settings, source)
     state = TrainState.begin(settings, device)
-    state.resume(run.folder, progress.say)
-    network = ParallelModel(state.model, part, compiled=machine.compile)
-    evaluator = Evaluator(machine, settings, source, progress.say) if machine.evaluate_every and part.first else None
-    pin = device.type == "cuda"
+    state.resume(run.folder, progress.notify)
+    model = ParallelModel(state.model, shard, compiled=runtime.compile)
     with (
-        closing(Record(run, state, machine, progress, evaluator) if part.first else NoRecord()) as record,
-        closing(BatchFeed(source, state, machine, part=part, pin=pin, say=progress.say, save=record.save)) as feed,
+        closing(_open_recorder(run, state, runtime, source, progress, shard)) as recorder,
+        closing(BatchFeed(source, state, runtime, shard=shard, notify=progress.notify, save=recorder.save)) as feed,
     ):
         while state.step < settings.steps:
-            started, waited_before = time.perf_counter(), feed.waited
+            started = time.perf_counter()
             try:
                 batches = feed.take(stop)
-                stopped = any_rank(batches is None, part)
+                waited = time.perf_counter() - started
+                stopped = any_rank(batches is None, shard)
             except Exception:
-                # Also where another rank failed, and is missing here.
-                record.save()
+                # The service failed, or another rank did and no longer answers: keep the steps done so far.
+                recorder.save()
                 raise
             if stopped or batches is None:
                 break
-            done = do_step(objective, state, network, [batch.to(device) for batch in batches], record.look)
-            record.add(done, seconds=time.perf_counter() - started, waited=feed.waited - waited_before)
-        record.save()
-        return record.finish()
+            batches = [batch.to(device) for batch in batches]
+            result = train_step(objective, state, model, batches, recorder.step_hook)
+            recorder.add(result, seconds=time.perf_counter() - started, waited=waited)
+        recorder.save()
+        return recorder.finish()
 
 
-def prepare_device(machine: RuntimeSettings) -> torch.device:
-    """The device, with as many threads as asked for and, on the CPU, only algorithms that always give the same sum."""
-    name = machine.device
+def prepare_device(settings: TrainSettings, runtime: RuntimeSettings) -> torch.device:
+    """Choose the device and the number of threads; on the CPU, allow deterministic algorithms only.
+
+    Raises SettingsError if the device cannot be used, or cannot decode images as the settings want.
+    """
+    name = runtime.device
     if name == "auto":
         name = f"cuda:{local_rank()}" if torch.cuda.is_available() else "cpu"
     try:
         device = torch.empty(0, device=name).device
     except (RuntimeError, AssertionError) as error:
         raise SettingsError(f"The device {name!r} cannot be used: {error}") from error
-    if machine.threads:
-        torch.set_num_threads(machine.threads)
+    if settings.decode == "gpu" and device.type != "cuda":
+        raise SettingsError(f"The setting decode is gpu, but the run is on {device.type}: choose --decode cpu.")
+    if runtime.threads:
+        torch.set_num_threads(runtime.threads)
     cv2.setNumThreads(0)  # the loaders are threads already
     torch.use_deterministic_algorithms(device.type == "cpu")
     return device
+
+
+def _open_recorder(
+    run: Run, state: TrainState, runtime: RuntimeSettings, source: TripletSource, progress: Progress, shard: RankShard
+) -> Recorder:
+    if not shard.is_main:
+        return Recorder()
+    evaluator = Evaluator(runtime, state.settings, source, progress.notify) if runtime.evaluate_every else None
+    return RunRecorder(run, state, runtime, progress, evaluator)

@@ -1,27 +1,38 @@
-"""Which version of this code made a file."""
+"""Which versions of the code made a file."""
 
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+import torchvision
+
+
+@cache
+def versions() -> Mapping[str, str | None]:
+    """The versions of this code, of torch and of torchvision. Computed once a process, at the first call."""
+    return {
+        "affinity-graph": version("affinity-graph"),
+        "revision": code_revision(),
+        "torch": str(torch.__version__),
+        "torchvision": torchvision.__version__,
+    }
+
 
 def code_revision() -> str | None:
-    """The commit of the checkout that this code runs from, `-dirty` where files were changed; None outside of one."""
+    """The git commit that this code runs from, with `-dirty` if files were changed; None outside of a checkout."""
     here = Path(__file__)
     try:
-        # A package that was installed under a checkout of something else is no part of it.
+        # The package may be installed inside a checkout of something else: then git does not know this file.
         _git(here.parent, "ls-files", "--error-unmatch", here.name)
         return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     except (OSError, subprocess.CalledProcessError):
         return None
 
 
-def code_version() -> str:
-    """The version of the installed package."""
-    return version("affinity-graph")
-
-
-def _git(folder: Path, *words: str) -> str:
-    return subprocess.run(["git", *words], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+def _git(folder: Path, *arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout.strip()

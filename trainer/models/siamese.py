@@ -12,19 +12,19 @@ from trainer.models.trunk import Trunk, initialize
 
 
 class Model(nn.Module):
-    """What an objective trains: a trunk, and what it needs beside it. Called with a batch's inputs."""
+    """What an objective trains: a trunk, and the layers that the objective adds. Called with a batch's inputs."""
 
     trunk: Trunk
 
-    def exported(self) -> Trunk:
-        """The trunk as it is handed on."""
+    def exported_trunk(self) -> Trunk:
+        """The trunk in the form in which it is saved for use elsewhere."""
         return self.trunk
 
 
 class TripletSiamese(Model):
-    """One trunk and head for anchors, positives and negatives alike: three towers that are one network.
+    """One trunk and one head for anchors, positives and negatives: three towers that share all weights.
 
-    All images of a step go through in one forward, so that a trunk with batch normalization sees them together.
+    All images of a step go through in one forward pass, so that batch normalization sees them together.
     """
 
     def __init__(
@@ -40,6 +40,6 @@ class TripletSiamese(Model):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, images_NCHW: Tensor) -> Tensor:
-        """uint8 RGB images, N×3×H×W, to embeddings, N×D."""
+        """Map uint8 RGB images, N×3×H×W, to embeddings, N×D."""
         embeddings_ND: Tensor = self.head(self.trunk(images_NCHW))
         return embeddings_ND

@@ -15,68 +15,78 @@ from foundation.errors import SettingsError
 # N = images, C = channels, H = height, W = width
 
 RGB_MEAN, RGB_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of torchvision's networks; inputs of later users of the weights are expected to be scaled by these too."""
+"""The normalization of torchvision's networks, for RGB in [0, 1]. Users of our weights normalize in the same way."""
 HEADS = ("avgpool", "flatten", "dropout", "classifier", "fc", "head", "heads")
 """Parts of torchvision's networks after the last map."""
+AUXILIARY = ("AuxLogits", "aux1", "aux2")
+"""Classifiers of torchvision's networks that branch off before the last map, and are used in training only."""
 TIMM = "timm:"
-"""Before the name of a network of timm."""
+"""Prefix of the name of a timm network."""
 
 
 class Parts(NamedTuple):
     """A network without what follows its last map."""
 
     net: nn.Module
-    maps: str
-    """Its method that maps images to maps."""
-    classifier: Sequence[str]
-    """The parts with weights that were left out."""
+    map_method: str
+    """Name of its method that maps images to maps."""
+    removed: Sequence[str]
+    """Names of the parts with weights that were removed, the classifier first."""
     mean: Sequence[float]
     std: Sequence[float]
 
 
 class Trunk(nn.Module):
-    """The convolutions of a network; the spatial map is kept, not averaged.
+    """The convolutions of a network. The spatial map is kept, not averaged.
 
-    Its state has the names that the library gives. At 96×96 the map of resnet18 or vgg16 is 512×3×3, or 4608 flat. Of
-    timm's transformers it is the vector that they pool from their tokens.
+    The names in its state dict are the library's. At 96×96 the map of resnet18 or vgg16 is 512×3×3, or 4,608 numbers
+    when flattened. For a transformer of timm, the map is the vector that it pools from its tokens.
     """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, architecture: str, image_size: int = 96) -> None:
-        """A network of torchvision by name, or `timm:NAME`. Raises SettingsError where there is none such."""
+    def __init__(self, architecture: str, image_size: int = 96, *, library_weights: bool = False) -> None:
+        """Build a torchvision network by name, or `timm:NAME`, with random weights.
+
+        With `library_weights`, the weights are drawn exactly as the library draws them. Otherwise the convolutions of
+        VGG are drawn by `initialize`. Raises SettingsError if there is no such network, or if it gives no map.
+        """
         super().__init__()
         self.architecture = architecture
         self.library = "timm" if architecture.startswith(TIMM) else "torchvision"
         self.name = architecture.removeprefix(TIMM)
-        parts = _of_timm(self.name, image_size) if self.library == "timm" else _of_torchvision(self.name)
-        self.net, self._maps, self.classifier = parts.net, parts.maps, tuple(parts.classifier)
+        if self.library == "timm":
+            parts = _timm_parts(self.name, image_size)
+        else:
+            parts = _torchvision_parts(self.name, library_weights)
+        self.net, self._map_method, self.removed = parts.net, parts.map_method, tuple(parts.removed)
+        self.rgb_mean, self.rgb_std = tuple(parts.mean), tuple(parts.std)
         self.register_buffer("mean", 255 * torch.tensor(parts.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(parts.std).view(1, 3, 1, 1), persistent=False)
-        self.register_state_dict_post_hook(_without_net)  # type: ignore[no-untyped-call]
-        self.register_load_state_dict_pre_hook(_with_net)  # type: ignore[no-untyped-call]
+        self.register_state_dict_post_hook(_remove_net_prefix)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_pre_hook(_add_net_prefix)  # type: ignore[no-untyped-call]
         self._check_map(image_size)
 
     def forward(self, images_NCHW: Tensor) -> Tensor:
-        """uint8 RGB images, N×3×H×W, to maps, of resnet18 and vgg16 N×512×(H/32)×(W/32)."""
+        """Map uint8 RGB images, N×3×H×W, to maps; of resnet18 and vgg16 these are N×512×(H/32)×(W/32)."""
         return self.maps(self.normalize(images_NCHW))
 
     def normalize(self, images_NCHW: Tensor) -> Tensor:
-        """uint8 RGB images as the convolutions expect them."""
+        """Normalize uint8 RGB images as the convolutions expect them."""
         return (images_NCHW - self.mean) / self.std
 
     def maps(self, inputs_NCHW: Tensor) -> Tensor:
-        """The maps of inputs that are normalized already."""
-        found: Tensor = getattr(self.net, self._maps)(inputs_NCHW)
-        return found
+        """Map inputs that are normalized already."""
+        maps: Tensor = getattr(self.net, self._map_method)(inputs_NCHW)
+        return maps
 
     @torch.no_grad()
     def flat_size(self, image_size: int) -> int:
-        """Values of the map of such an image. In evaluation mode, so that no running mean sees the blank one."""
-        blank = torch.zeros(1, 3, image_size, image_size, dtype=torch.uint8)
+        """Count the numbers in the map of one image. Computed in evaluation mode, so no running mean changes."""
+        blank_NCHW = torch.zeros(1, 3, image_size, image_size, dtype=torch.uint8)
         training = self.training
-        size = self.eval()(blank).numel()
+        size = self.eval()(blank_NCHW).numel()
         self.train(training)
         return int(size)
 
@@ -90,48 +100,58 @@ class Trunk(nn.Module):
             ) from error
 
 
-def _of_torchvision(name: str) -> Parts:
-    if name.startswith("vgg"):
-        # On `meta` nothing is allocated: the classifier of VGG16, which is dropped, is most of its weight.
+def fixed_size(name: str) -> int | None:
+    """The image size that a timm network was made for, if it takes no other unless built for it; else None."""
+    import timm
+
+    config = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
+    return int(config.input_size[-1]) if config is not None and config.fixed_input_size else None
+
+
+def _torchvision_parts(name: str, library_weights: bool) -> Parts:
+    if name.startswith("vgg") and not library_weights:
+        # On `meta` nothing is allocated: the classifier of VGG16, which is removed, holds most of its weights.
         with torch.device("meta"):
-            whole = _build_torchvision(name)
-        net = _up_to_the_map(whole).to_empty(device="cpu").apply(initialize)
+            network = _build_torchvision(name)
+        net = _up_to_map(network).to_empty(device="cpu").apply(initialize)
     else:
-        whole = _build_torchvision(name)
-        net = _up_to_the_map(whole)
-    classifier = [part for part, module in whole.named_children() if part in HEADS and list(module.parameters())]
-    return Parts(net, "forward", classifier, RGB_MEAN, RGB_STD)
+        network = _build_torchvision(name)
+        net = _up_to_map(network)
+    with_weights = [part for part, module in network.named_children() if list(module.parameters())]
+    removed = [part for group in (HEADS, AUXILIARY) for part in with_weights if part in group]
+    return Parts(net, "forward", removed, RGB_MEAN, RGB_STD)
 
 
 def _build_torchvision(name: str) -> nn.Module:
-    if name not in torchvision.models.list_models(module=torchvision.models):
+    # get_model ignores upper and lower case.
+    if name.lower() not in torchvision.models.list_models(module=torchvision.models):
         raise SettingsError(
-            f"The trunk {name!r} is no network of torchvision (torchvision.models.list_models() lists them); "
-            f"one of timm is {TIMM}NAME."
+            f"The trunk {name!r} is not a network of torchvision (torchvision.models.list_models() lists them). "
+            f"A network of timm is named {TIMM}NAME."
         )
     network: nn.Module = torchvision.models.get_model(name, weights=None)
     return network
 
 
-def _up_to_the_map(network: nn.Module) -> nn.Sequential:
-    return nn.Sequential(OrderedDict((name, part) for name, part in network.named_children() if name not in HEADS))
+def _up_to_map(network: nn.Module) -> nn.Sequential:
+    children = ((name, part) for name, part in network.named_children() if name not in HEADS + AUXILIARY)
+    return nn.Sequential(OrderedDict(children))
 
 
-def _of_timm(name: str, image_size: int) -> Parts:
+def _timm_parts(name: str, image_size: int) -> Parts:
     try:
         import timm
         from timm.data.config import resolve_model_data_config
     except ModuleNotFoundError as error:
         raise SettingsError(f"The trunk {TIMM}{name} needs the package timm: pip install timm.") from error
     if not timm.is_model(name):
-        raise SettingsError(f"The trunk {TIMM}{name} is no network of timm: timm.list_models() lists them.")
-    about: Any = timm.get_pretrained_cfg(name) or timm.create_model(name).pretrained_cfg
-    sized: dict[str, Any] = {"img_size": image_size} if about.fixed_input_size else {}
-    net: Any = timm.create_model(name, pretrained=False, num_classes=0, **sized).eval()
+        raise SettingsError(f"The trunk {TIMM}{name} is not a network of timm: timm.list_models() lists them.")
+    other_size: dict[str, Any] = {"img_size": image_size} if fixed_size(name) not in (None, image_size) else {}
+    net: Any = timm.create_model(name, pretrained=False, num_classes=0, **other_size).eval()
     with torch.no_grad():
         is_map = net.forward_features(torch.zeros(1, 3, image_size, image_size)).ndim == 4
     config = resolve_model_data_config(net)  # type: ignore[no-untyped-call]
-    classifier = about.classifier or "head"
+    classifier = net.pretrained_cfg.get("classifier") or "head"
     return Parts(
         net.train(),
         "forward_features" if is_map else "forward",
@@ -141,23 +161,24 @@ def _of_timm(name: str, image_size: int) -> Parts:
     )
 
 
-def _without_net(trunk: nn.Module, state: dict[str, Any], prefix: str, _: object) -> None:
-    """The state under the library's names."""
+def _remove_net_prefix(trunk: nn.Module, state: dict[str, Any], prefix: str, _: object) -> None:
+    """Give the state dict the library's names."""
     inner = f"{prefix}net."
     for name in [name for name in state if name.startswith(inner)]:
         state[prefix + name.removeprefix(inner)] = state.pop(name)
 
 
-def _with_net(trunk: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
-    """The library's names as this module has them."""
+def _add_net_prefix(trunk: nn.Module, state: dict[str, Any], prefix: str, *_: object) -> None:
+    """Give a state dict with the library's names the names of this module."""
     for name in [name for name in state if name.startswith(prefix)]:
         state[f"{prefix}net.{name.removeprefix(prefix)}"] = state.pop(name)
 
 
 def initialize(part: nn.Module) -> None:
-    """Weights for a network that starts from nothing: in the trunk (He et al.) the signal keeps its size through ReLUs.
+    """Draw the weights of a layer that starts from nothing.
 
-    The head begins smaller. The cosine forgets lengths, so a small weight turns faster under the same learning rate.
+    Convolutions (He et al.) keep the size of the signal through ReLUs. The head begins with smaller weights: the
+    cosine does not depend on length, so small weights turn faster under the same learning rate.
     """
     if isinstance(part, nn.Conv2d):
         nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""What the training loop asks of an objective, and all it knows of one."""
+"""The interface between the training loop and an objective."""
 
 from __future__ import annotations
 
@@ -14,34 +14,35 @@ from trainer.models.siamese import Model
 from trainer.settings import TrainSettings
 
 Measures = Mapping[str, Tensor]
-"""What else is known of a step, by name: values of any shape. Their mean goes into the metrics."""
+"""Further values of a step by name, such as distances, of any shape. Their means are written to the metrics."""
 
 
 class Objective(Protocol):
-    """Made from the settings of a run, and from the service where its images may come from; it may never ask it.
+    """What a model is trained for: how to build it, how to load a batch, and the loss.
 
-    It knows nothing of ranks but `part`: a batch's images are shared out among them, the outputs of all come together,
-    and every rank computes the loss of the whole batch.
+    An objective is made from the settings of a run and the service; one that reads a folder ignores the service. It
+    knows of ranks only the `shard` that it loads: the loop gathers the outputs of all ranks, and every rank computes
+    the loss of the whole batch.
     """
 
     def __init__(self, settings: TrainSettings, source: TripletSource) -> None: ...
 
     @staticmethod
     def build(settings: TrainSettings) -> Model:
-        """The model as a run begins with it; torch's random state, seeded by the caller, decides its weights.
+        """Build the model with its first weights. They are drawn from torch's random state, seeded by the caller.
 
-        A memory that the loss needs from step to step is a part of the model with buffers: so it is in checkpoints.
+        Memory that the loss needs from step to step must be buffers of the model, so that checkpoints include it.
         """
 
-    def load(self, position: int, part: RankShard) -> Batch:
-        """The batch of `settings.batch` pairs from this position on; of its inputs, the rows of this part.
+    def load(self, position: int, shard: RankShard) -> Batch:
+        """Load the batch of `settings.batch` pairs from this position on, with the inputs of one shard.
 
-        Pure: the same position, the same pixels. Whatever is drawn is drawn from (seed, position), never from a
-        random state of the process. Runs in the threads of the loaders.
+        The same position must give the same pixels: draw random numbers from (seed, position), never from a random
+        state of the process. Called in the loader threads.
         """
 
     def loss(self, model: Model, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, Measures]:
-        """A scalar to make small, from what the model makes of all of the batch's inputs, and the step's measures.
+        """Compute the loss, a scalar, and the measures of a batch.
 
-        `outputs` are float32 on the device, one for each input; they may have rows beyond the batch's, to be ignored.
+        `outputs` are float32 on the device, one for each input. They may have rows beyond the batch's: ignore those.
         """

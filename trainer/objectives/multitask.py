@@ -1,11 +1,10 @@
-"""`multitask`: the ranking loss of tracking and context prediction on each image of the batch, summed (Sec. 6).
+"""`multitask`: the ranking loss of tracking, plus context prediction on each image of the batch (Sec. 6).
 
-The convolutions are shared, the layers after them are not.
+The two tasks share the convolutions, but not the layers after them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -14,18 +13,18 @@ from torch import Tensor
 
 from trainer.data.batch import Batch
 from trainer.data.context_pairs import cut_pair, draw_place
-from trainer.data.images import decode_image
-from trainer.data.triplets import image_keys
+from trainer.data.triplets import decode_row, image_keys
 from trainer.distributed.ranks import RankShard
 from trainer.models.siamese import Model, TripletSiamese
-from trainer.objectives.context import ContextHead, in_twos, place_loss
+from trainer.objectives.base import Measures
+from trainer.objectives.context import ContextHead, pair_rows, place_loss
 from trainer.objectives.ranking import Ranking
 from trainer.settings import TrainSettings
 
-# N = images, S = side, D = embedding, K = places
+# N = images, C = channels, S = side, D = embedding, K = places
 
 CONTEXT = 1
-"""Ends the keys of what is drawn for context, beside those of augmentation."""
+"""Ends the keys of context prediction, so that they differ from those of augmentation."""
 
 
 class MultiTaskSiamese(TripletSiamese):
@@ -38,33 +37,30 @@ class MultiTaskSiamese(TripletSiamese):
         self.context = ContextHead(self.trunk.flat_size(image_size), head_widths[0])
 
     def forward(self, images_NCSS: Tensor, patches_N2CSS: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:  # type: ignore[override]
-        """Embeddings, N×D; with patches as `cut_pair` gives them, also the scores of their places, N×K.
+        """Map images to embeddings, N×D; with patches of `cut_pair`, also to the scores of their places, N×K.
 
-        All go through the trunk at once, so that one with batch normalization sees them together.
+        Images and patches go through the trunk together, so that batch normalization sees all of them.
         """
         if patches_N2CSS is None:
             return super().forward(images_NCSS)
-        together = torch.cat([self.trunk.normalize(images_NCSS), patches_N2CSS.flatten(0, 1)])
-        maps = self.trunk.maps(together)
-        return self.head(maps[: len(images_NCSS)]), self.context(in_twos(maps[len(images_NCSS) :]))
+        inputs = torch.cat([self.trunk.normalize(images_NCSS), patches_N2CSS.flatten(0, 1)])
+        maps = self.trunk.maps(inputs)
+        return self.head(maps[: len(images_NCSS)]), self.context(pair_rows(maps[len(images_NCSS) :]))
 
 
 class MultiTask(Ranking):
-    """Both losses on the same batch; `place_loss` and `ranking_loss` are measured apart."""
+    """The sum of both losses. `ranking_loss` and `place_loss` are also measured apart."""
 
     @staticmethod
     def build(settings: TrainSettings) -> Model:
         return MultiTaskSiamese(settings.trunk, settings.image_size, settings.head_widths, settings.queue)
 
-    def load(self, position: int, part: RankShard) -> Batch:
+    def load(self, position: int, shard: RankShard) -> Batch:
         wire = self.loader.fetch(position)
-        batch = self.loader.batch(wire, position, part)
+        batch = self.loader.make_batch(wire, position, shard)
         keys = [(*key, CONTEXT) for key in image_keys(wire, self.settings.seed)]
         size = self.settings.image_size
-        pairs = [
-            cut_pair(decode_image(wire.images[row], f"Image {row} from {position}"), size, keys[row])
-            for row in part.of(len(keys))
-        ]
+        pairs = [cut_pair(decode_row(wire, row), size, keys[row]) for row in shard.rows(len(keys))]
         return replace(
             batch,
             inputs=(*batch.inputs, torch.from_numpy(np.stack(pairs))),
@@ -72,7 +68,8 @@ class MultiTask(Ranking):
             images=3 * batch.images,
         )
 
-    def loss(self, model: Model, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
+    def loss(self, model: Model, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, Measures]:
         ranking, distances = super().loss(model, outputs[:1], batch)
-        place, told = place_loss(outputs[1], batch.targets["place_N"])
-        return ranking + place, {**distances, **told, "ranking_loss": ranking.detach(), "place_loss": place.detach()}
+        place, accuracy = place_loss(outputs[1], batch.targets["place_N"])
+        apart = {"ranking_loss": ranking.detach(), "place_loss": place.detach()}
+        return ranking + place, {**distances, **accuracy, **apart}

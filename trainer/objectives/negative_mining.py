@@ -1,4 +1,4 @@
-"""Which negatives a batch is trained on: index triples into its images, and into what is remembered of earlier ones."""
+"""Which negatives a batch is trained on: indices into its images, and into the queue of earlier ones."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trainer.data.batch import Batch
 
 
 class Triplets(NamedTuple):
-    """Row t says: image anchor_idx[t] is nearer to image positive_idx[t] than to image negative_idx[t]. Each int64."""
+    """Index triplets: image anchor_idx[t] is nearer to positive_idx[t] than to negative_idx[t]. Each is int64."""
 
     anchor_idx_T: Tensor
     positive_idx_T: Tensor
@@ -22,54 +22,56 @@ class Triplets(NamedTuple):
 
     @classmethod
     def of(cls, batch: Batch) -> Triplets:
-        """The triplets that came with a batch: the negatives are another group's, chosen by the service (Sec. 6)."""
+        """The triplets that the service sent: it chose negatives of other groups (Sec. 6)."""
         return cls(*(batch.targets[name] for name in cls._fields))
 
 
 class Negatives(NamedTuple):
-    """Which candidates are each pair's negatives; a pair that has fewer than K is filled up with what is not valid."""
+    """The candidates that are each pair's negatives. A pair with fewer than K is padded with invalid ones."""
 
     idx_TK: Tensor
     valid_TK: Tensor
 
 
-def candidates(triplets: Triplets, groups_M: Tensor) -> Tensor:
-    """Which of the M can be each pair's negatives: those of other groups than the anchor's and the positive's, T×M.
+def candidate_negatives(triplets: Triplets, groups_M: Tensor) -> Tensor:
+    """Mark the candidates that can be each pair's negatives, T×M.
 
-    What the service gave a pair always can.
+    They are of another group than the anchor and the positive. The negative that the service chose for a pair is
+    always a candidate.
     """
     a, p, n = triplets
     allowed_TM = (groups_M != groups_M[a][:, None]) & (groups_M != groups_M[p][:, None])
     return allowed_TM.scatter(1, n[:, None], True)
 
 
-def given(triplets: Triplets) -> Negatives:
-    """The negatives that came with the batch, one a pair."""
+def service_negatives(triplets: Triplets) -> Negatives:
+    """Take the negatives that the service sent, one a pair."""
     idx_T1 = triplets.negative_idx_T[:, None]
     return Negatives(idx_T1, torch.ones_like(idx_T1, dtype=torch.bool))
 
 
-def mine(dist_TM: Tensor, allowed_TM: Tensor, how: str, count: int, key: tuple[int, int]) -> Negatives:
-    """`count` of the allowed candidates for each pair: at random, the hardest (nearest to the anchor), or half of each.
+def mine_negatives(dist_TM: Tensor, allowed_TM: Tensor, how: str, count: int, key: tuple[int, int]) -> Negatives:
+    """Choose `count` of the allowed candidates for each pair: `random`, `hard`, or `half` of each.
 
-    Of an odd count the larger half is hard. What is drawn is drawn from the key (seed, position).
+    Hard negatives are the nearest to the anchor. Of an odd count, `half` takes one more hard than random. The random
+    choice depends on the key (seed, position) alone.
     """
     count = min(count, dist_TM.shape[1])
     num_hard = {"random": 0, "half": -(-count // 2), "hard": count}[how]
-    hard = _first(-dist_TM, allowed_TM, num_hard)
+    hard = _highest(-dist_TM, allowed_TM, num_hard)
     left_TM = allowed_TM.scatter(1, hard.idx_TK, False)
-    random = _first(_lottery(dist_TM.shape, key).to(dist_TM.device), left_TM, count - num_hard)
+    random = _highest(_random_scores(dist_TM.shape, key).to(dist_TM.device), left_TM, count - num_hard)
     return Negatives(*(torch.cat(parts, dim=1) for parts in zip(hard, random, strict=True)))
 
 
 @torch.no_grad()
-def _first(score_TM: Tensor, allowed_TM: Tensor, count: int) -> Negatives:
-    """Of each row's allowed, the `count` that score highest."""
+def _highest(score_TM: Tensor, allowed_TM: Tensor, count: int) -> Negatives:
+    """Choose the `count` allowed candidates of each row that score highest."""
     idx_TK = score_TM.masked_fill(~allowed_TM, -torch.inf).topk(count, dim=1).indices
     return Negatives(idx_TK, allowed_TM.gather(1, idx_TK))
 
 
-def _lottery(shape: torch.Size, key: tuple[int, int]) -> Tensor:
-    """Numbers in [0, 1) that the key decides, the same on every device."""
+def _random_scores(shape: torch.Size, key: tuple[int, int]) -> Tensor:
+    """Draw numbers in [0, 1) from the key, the same for every device."""
     (state,) = np.random.SeedSequence(key).generate_state(1, np.uint64)
     return torch.rand(shape, generator=torch.Generator().manual_seed(int(state)))

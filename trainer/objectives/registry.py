@@ -1,4 +1,4 @@
-"""The objectives by name: what each one reads, and the class that implements it. Imports no torch by itself."""
+"""The objectives by name: the settings that each one reads, and the class that implements it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
-from trainer.models.siamese import Model
-from trainer.models.weights import initialize_trunk
 from trainer.settings import TrainSettings
 
 if TYPE_CHECKING:
+    from trainer.data.triplets import TripletSource
+    from trainer.models.siamese import Model
     from trainer.objectives.base import Objective
 
-
-def build_model(settings: TrainSettings) -> Model:
-    """The network as a run begins with it; its seed decides the weights that no file gives."""
-    torch.manual_seed(settings.seed)
-    model = OBJECTIVES[settings.objective].load().build(settings)
-    if settings.init:
-        initialize_trunk(model.trunk, Path(settings.init))
-    return model
-
-
 GRAPH = frozenset({"snapshot", "mix", "negatives"})
-
-
+"""Settings of the objectives that train on a snapshot's pairs."""
 RANKING = GRAPH | {
     *(
         "augment",
@@ -44,25 +31,27 @@ RANKING = GRAPH | {
         "queue",
     )
 }
+"""Settings of the ranking objectives."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectiveSpec:
-    """One objective, before it has settings."""
+    """What is known of an objective without importing it."""
 
     implementation: str
-    """Its class, as `module:Name`; imported when it is needed."""
+    """Its class, as `module:Name`."""
     reads: frozenset[str]
-    """The settings that it reads beside those that every objective does."""
+    """The settings that it reads beside those that every objective reads."""
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    """Settings that it begins with instead of the defaults; those it does not read are kept there."""
+    """Its defaults where they differ from the common ones. A setting that it does not read keeps this value."""
     embeds: bool
     """Whether its model maps images to embeddings, so that distances can be measured."""
 
-    def load(self) -> type[Objective]:
+    def implementation_class(self) -> type[Objective]:
+        """Import the class."""
         module, _, name = self.implementation.partition(":")
-        loaded: type[Objective] = getattr(import_module(module), name)
-        return loaded
+        implementation: type[Objective] = getattr(import_module(module), name)
+        return implementation
 
 
 OBJECTIVES: dict[str, ObjectiveSpec] = {
@@ -93,6 +82,24 @@ OBJECTIVES: dict[str, ObjectiveSpec] = {
 """By the name that `--objective` takes."""
 
 
-def unread(objective: str) -> frozenset[str]:
+def unused_settings(objective: str) -> frozenset[str]:
     """The settings that other objectives read, and this one does not."""
-    return frozenset().union(*(kind.reads for kind in OBJECTIVES.values())) - OBJECTIVES[objective].reads
+    return frozenset().union(*(spec.reads for spec in OBJECTIVES.values())) - OBJECTIVES[objective].reads
+
+
+def make_objective(settings: TrainSettings, source: TripletSource) -> Objective:
+    """Make the objective of the settings."""
+    return OBJECTIVES[settings.objective].implementation_class()(settings, source)
+
+
+def build_model(settings: TrainSettings) -> Model:
+    """Build the model as a run begins with it. The seed decides the weights that no file gives."""
+    import torch
+
+    from trainer.models.weights import load_weights
+
+    torch.manual_seed(settings.seed)
+    model = OBJECTIVES[settings.objective].implementation_class().build(settings)
+    if settings.init:
+        load_weights(model.trunk, Path(settings.init))
+    return model

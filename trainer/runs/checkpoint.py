@@ -1,8 +1,7 @@
-"""Checkpoints: the only truth about a run. What is not in one did not happen.
+"""Checkpoints: the state from which a run is resumed. Steps after the newest checkpoint are done again.
 
-A file holds the weights, the optimizer, the random state, the step, the position of the next pair nobody was given,
-the settings, the snapshots that were followed, and the versions of the code. It is written under a temporary name,
-synced and renamed; the last two are kept.
+A file holds the weights, the optimizer, the random state, the step, the position of the next pair, the settings, the
+snapshots that were trained on, and the versions of the code. It is written atomically; the last two are kept.
 """
 
 from __future__ import annotations
@@ -18,16 +17,17 @@ from torch.optim import Optimizer
 
 from foundation.files import atomic_write
 from trainer.errors import DamagedCheckpoint
-from trainer.models.weights import versions
+from trainer.models.provenance import versions
 
 KEPT = 2
+"""Checkpoints of a run that are kept."""
 
 Span: TypeAlias = tuple[int, str]
-"""A snapshot that was trained on, and how many steps had been done before it."""
+"""A snapshot that was trained on, after the number of steps done before it."""
 
 
 class Checkpoint(TypedDict):
-    """The content of a file."""
+    """The content of a file. Its names are stored: do not change them."""
 
     step: int
     position: int
@@ -48,7 +48,7 @@ def capture(
     settings: Mapping[str, Any],
     spans: Sequence[Span] = (),
 ) -> Checkpoint:
-    """The state of a run after `step` steps; its tensors are those of the model, not copies."""
+    """Collect the state of a run after `step` steps. The tensors are the model's own, not copies."""
     random = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
     return Checkpoint(
         step=step,
@@ -63,17 +63,17 @@ def capture(
 
 
 def restore(checkpoint: Checkpoint, model: nn.Module, optimizer: Optimizer) -> None:
-    """Bring model, optimizer and random state to where the checkpoint was taken."""
+    """Load the model, the optimizer and the random state from a checkpoint."""
     model.load_state_dict(checkpoint["model"])
     optimizer.load_state_dict(checkpoint["optimizer"])
     torch.set_rng_state(checkpoint["random"]["cpu"])
-    # A run may go on with another number of GPUs; those that are new keep their own state.
+    # A run may be resumed with another number of GPUs. Additional ones keep their own random state.
     for device, state in enumerate(checkpoint["random"]["cuda"][: torch.cuda.device_count()]):
         torch.cuda.set_rng_state(state, device)
 
 
 def save(folder: Path, checkpoint: Checkpoint) -> Path:
-    """Write a checkpoint to the folder, durably, then let all but the last two go."""
+    """Write a checkpoint to the folder, then delete all but the last two."""
     path = path_at(folder, checkpoint["step"])
     with atomic_write(path) as file:
         torch.save(checkpoint, file)
@@ -83,7 +83,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> Path:
 
 
 def path_at(folder: Path, step: int) -> Path:
-    """The checkpoint of a folder after this step."""
+    """The path of the checkpoint after this step."""
     return folder / f"step-{step:09d}.pt"
 
 
@@ -93,11 +93,10 @@ def list_checkpoints(folder: Path) -> list[Path]:
 
 
 def load(path: Path) -> Checkpoint:
-    """A checkpoint, on the CPU. Raises DamagedCheckpoint, naming it, where it cannot be read."""
+    """Load a checkpoint to the CPU. Raises DamagedCheckpoint, which names the file."""
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        # A checkpoint without spans was made before runs could follow a snapshot to its successor, and one without
-        # versions before it was kept which code trained.
+        # Older checkpoints have no spans, from before runs could follow a snapshot to its successor, or no versions.
         content = {"spans": [], "versions": {}, **content}
         return cast(Checkpoint, {name: content[name] for name in Checkpoint.__required_keys__})
     except (OSError, RuntimeError, pickle.UnpicklingError, EOFError, KeyError, TypeError) as error:
@@ -105,9 +104,10 @@ def load(path: Path) -> Checkpoint:
 
 
 def load_latest(folder: Path) -> tuple[Checkpoint | None, list[DamagedCheckpoint]]:
-    """The newest checkpoint that can be read, and what was wrong with those newer than it. None where none exists.
+    """Load the newest checkpoint that can be read, and list the errors of those newer than it.
 
-    Raises DamagedCheckpoint where there are some and none can be read: beginning anew would hide the loss.
+    Returns None if the folder has no checkpoint. Raises DamagedCheckpoint if it has some and none can be read: a new
+    beginning would hide the loss.
     """
     damaged: list[DamagedCheckpoint] = []
     for path in list_checkpoints(folder):

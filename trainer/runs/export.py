@@ -23,35 +23,37 @@ from trainer.runs.run import Run
 
 SUFFIXES = (".safetensors", ".pth", ".pt")
 SEED = 0
-"""Of the classifier, which nobody trained."""
+"""Seed of the untrained classifier."""
 
 
 def export_weights(name: str, path: Path, runs: Path, *, trunk_only: bool) -> list[str]:
-    """Write the trunk of a run, a checkpoint or a trunk to `path`, with its card beside it; the names of its tensors.
+    """Write the trunk of a run, a checkpoint or a trunk file to `path`, with its card.
 
-    The file loads with strict=True into the network as its library makes it. Of torchvision's the classifier is in it,
-    with random weights, unless `trunk_only`; of timm's it is left out (num_classes=0). Raises RunNotFound and
-    WeightsError.
+    Returns the names of the tensors. The file loads with strict=True into the network that the library builds. For
+    torchvision it includes the classifier, with random weights, unless `trunk_only`; for timm it does not
+    (num_classes=0). Raises RunError and WeightsError.
     """
     if path.suffix not in SUFFIXES:
-        raise WeightsError(f"The weights are written as {', '.join(SUFFIXES)}, by the file's name; {path} is none.")
+        raise WeightsError(f"{path} has no known ending. Weights are written as {', '.join(SUFFIXES)}.")
     network = load_network(name, runs)
     tensors = {key: tensor.contiguous() for key, tensor in network.trunk.state_dict().items()}
     if not trunk_only and network.trunk.library == "torchvision":
-        tensors |= _classifier(network.trunk)
+        tensors |= _removed_parts(network.trunk)
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".safetensors":
-        with atomic_write(path) as file:
+    with atomic_write(path) as file:
+        if path.suffix == ".safetensors":
             file.write(safetensors.torch.save(tensors))
-    else:
-        with atomic_write(path) as file:
+        else:
             torch.save(tensors, file)
-    write_card(path, make_card(network.trunk, network.card or _about(name, network, runs)))
+    write_card(path, make_card(network.trunk, network.card or _training_facts(name, network, runs)))
     return list(tensors)
 
 
-def _about(name: str, network: LoadedNetwork, runs: Path) -> dict[str, Any]:
-    """How a checkpoint without a card was trained, as it and its run's metrics tell; `pairs` is None where none do."""
+def _training_facts(name: str, network: LoadedNetwork, runs: Path) -> dict[str, Any]:
+    """Describe the training of a checkpoint without a card, from the checkpoint and the metrics of its run.
+
+    `pairs` is None if the metrics are not complete.
+    """
     path = Path(name)
     if not path.is_file():
         paths = (checkpoint.path_at(folder, network.steps) for folder in (runs / name, path))
@@ -64,15 +66,15 @@ def _about(name: str, network: LoadedNetwork, runs: Path) -> dict[str, Any]:
         "steps": network.steps,
         "pairs": dict(pairs) if len(lines) == network.steps else None,
         "settings": to_stored(network.settings),
-        # Of the code that trained, not of this one.
+        # The versions of the code that trained, not of the code that exports.
         "versions": checkpoint.load(path)["versions"],
     }
 
 
-def _classifier(trunk: Trunk) -> dict[str, Tensor]:
-    """The parts that the trunk was made without, as torchvision makes them."""
+def _removed_parts(trunk: Trunk) -> dict[str, Tensor]:
+    """Draw the weights of the parts that were removed from the trunk, as torchvision draws them."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
-        whole: nn.Module = torchvision.models.get_model(trunk.name, weights=None)
-    prefixes = tuple(f"{part}." for part in trunk.classifier)
-    return {name: tensor.detach() for name, tensor in whole.state_dict().items() if name.startswith(prefixes)}
+        network: nn.Module = torchvision.models.get_model(trunk.name, weights=None)
+    prefixes = tuple(f"{part}." for part in trunk.removed)
+    return {name: tensor.detach() for name, tensor in network.state_dict().items() if name.startswith(prefixes)}

@@ -1,4 +1,4 @@
-"""Finding the network that a name means: a run, a checkpoint, a trunk; or the same network untrained."""
+"""Loading of the network that a name means (a run, a checkpoint, a trunk), and of the same network untrained."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from foundation.errors import SettingsError
 from foundation.settings import from_stored
-from trainer.errors import BenchmarkError, RunNotFound, WeightsError
+from trainer.errors import RunError, WeightsError
 from trainer.models.siamese import Model
 from trainer.models.trunk import Trunk
 from trainer.models.weights import load_trunk, read_card
@@ -29,28 +29,29 @@ class LoadedNetwork:
     settings: TrainSettings
     trunk: Trunk
     model: Model | None
-    """The whole of it; None where only a trunk was kept."""
+    """The whole model; None if only a trunk was saved."""
     steps: int
     card: Mapping[str, Any] = field(default_factory=dict)
-    """What its training wrote beside its trunk; nothing where that was of another step, or is not there."""
+    """The card of the trunk; empty if the card is missing or of another step."""
 
-    def embedding(self) -> Model:
-        """The network that maps images to embeddings. Raises BenchmarkError where there is none."""
+    def embedding_model(self) -> Model:
+        """The model that maps images to embeddings. Raises RunError if there is none."""
         if self.model is None or not OBJECTIVES[self.settings.objective].embeds:
-            raise BenchmarkError(
-                f"{self.name} has no embedding. Name a run or a checkpoint (.pt) of one that ranks pairs."
-            )
+            raise RunError(f"{self.name} has no embedding. Name a run or a checkpoint (.pt) of one that ranks pairs.")
         return self.model
 
-    def context(self) -> Model:
-        """The network that tells places of patches. Raises BenchmarkError where it was not trained for that."""
+    def context_model(self) -> Model:
+        """The model that predicts the places of patches. Raises RunError if it was not trained for that."""
         if self.settings.objective != "context" or self.model is None:
-            raise BenchmarkError(f"{self.name} does not predict context. Name a run or a checkpoint (.pt) that does.")
+            raise RunError(f"{self.name} does not predict context. Name a run or a checkpoint (.pt) that does.")
         return self.model
 
 
 def load_network(name: str, runs: Path) -> LoadedNetwork:
-    """The network of a run (by name or folder), a checkpoint (.pt) or a trunk (.safetensors). Raises RunNotFound."""
+    """Load the network of a run (by name or folder), a checkpoint (.pt) or a trunk (.safetensors).
+
+    Raises RunError if nothing has this name.
+    """
     path = Path(name)
     if path.suffix == ".safetensors" and path.is_file():
         return _load_trunk_file(path)
@@ -61,7 +62,42 @@ def load_network(name: str, runs: Path) -> LoadedNetwork:
             content, _ = checkpoint.load_latest(folder)
             if content is not None:
                 return replace(_load_checkpoint(folder.name, content), card=_card(folder, content["step"]))
-    raise RunNotFound(name, runs)
+    raise RunError(
+        f"{name!r} is neither a run in {runs}, nor a checkpoint (.pt), nor a trunk (.safetensors). "
+        "`affinity train --run NAME` makes a run."
+    )
+
+
+def untrained(settings: TrainSettings) -> LoadedNetwork:
+    """Build the network as a run with these settings would begin, without a file of initial weights."""
+    with torch.random.fork_rng(devices=[]):
+        model = build_model(replace(settings, init=None)).eval()
+    return LoadedNetwork("random", settings, model.exported_trunk(), model, 0)
+
+
+def trunk_weights(model: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Select the trunk's part of a model's state dict."""
+    return {name.removeprefix("trunk."): tensor for name, tensor in model.items() if name.startswith("trunk.")}
+
+
+def _load_checkpoint(name: str, content: checkpoint.Checkpoint) -> LoadedNetwork:
+    settings = from_stored(TrainSettings, content["settings"])
+    try:
+        model = OBJECTIVES[settings.objective].implementation_class().build(settings).eval()
+    except SettingsError:
+        # The folder that gives the number of classes is not on this machine. The trunk does not depend on it.
+        trunk = Trunk(settings.trunk, settings.image_size)
+        trunk.load_state_dict(trunk_weights(content["model"]))
+        return LoadedNetwork(name, settings, trunk.eval(), None, content["step"])
+    model.load_state_dict(content["model"])
+    return LoadedNetwork(name, settings, model.exported_trunk(), model, content["step"])
+
+
+def _load_trunk_file(path: Path) -> LoadedNetwork:
+    trunk, card = load_trunk(path)
+    trunk.eval()
+    settings = from_stored(TrainSettings, card["settings"])
+    return LoadedNetwork(path.stem, settings, trunk, None, card["steps"], card)
 
 
 def _card(folder: Path, step: int) -> Mapping[str, Any]:
@@ -70,35 +106,3 @@ def _card(folder: Path, step: int) -> Mapping[str, Any]:
     except WeightsError:
         return {}
     return card if card.get("steps") == step else {}
-
-
-def untrained(settings: TrainSettings) -> LoadedNetwork:
-    """The network as a run with these settings would begin, had it no weights to begin with."""
-    with torch.random.fork_rng(devices=[]):
-        model = build_model(replace(settings, init=None)).eval()
-    return LoadedNetwork("random", settings, model.exported(), model, 0)
-
-
-def _load_checkpoint(name: str, content: checkpoint.Checkpoint) -> LoadedNetwork:
-    settings = from_stored(TrainSettings, content["settings"])
-    try:
-        model = OBJECTIVES[settings.objective].load().build(settings).eval()
-    except SettingsError:
-        # The folder that its classes are of is not here; what they were learned with is.
-        trunk = Trunk(settings.trunk, settings.image_size)
-        trunk.load_state_dict(trunk_weights(content["model"]))
-        return LoadedNetwork(name, settings, trunk.eval(), None, content["step"])
-    model.load_state_dict(content["model"])
-    return LoadedNetwork(name, settings, model.exported(), model, content["step"])
-
-
-def trunk_weights(model: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The trunk's part of a model's state."""
-    return {name.removeprefix("trunk."): tensor for name, tensor in model.items() if name.startswith("trunk.")}
-
-
-def _load_trunk_file(path: Path) -> LoadedNetwork:
-    trunk, card = load_trunk(path)
-    trunk.eval()
-    settings = from_stored(TrainSettings, card["settings"])
-    return LoadedNetwork(path.stem, settings, trunk, None, card["steps"], card)

@@ -1,6 +1,6 @@
-"""metrics.jsonl: a line a step.
+"""metrics.jsonl, with one line for each step, and evaluations.jsonl, with one line for each evaluation.
 
-On resume, lines after the checkpoint go: the steps that led to the weights are the run.
+When a run is resumed, lines after its checkpoint are removed: the files hold the steps that led to the weights.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from typing import Any
 
 from foundation.files import atomic_write
 
-ENDS = 20
-"""Steps at either end whose mean loss a summary shows."""
-
-
+SUMMARY_STEPS = 20
+"""Steps at either end of a run whose mean loss the summary shows."""
 LABELS = {
     "ap_dist": "D(a,p)",
     "an_dist": "D(a,n)",
@@ -28,16 +26,16 @@ LABELS = {
     "knn": "k-NN",
     "knn_top1": "1-NN",
 }
-"""Mean distances of anchors to positives and to negatives; what evaluations find."""
+"""Labels of the measures for people."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """One step."""
+    """The metrics of one step. The names of the fields are stored."""
 
     step: int
     position: int
-    """Where the next step's pairs begin."""
+    """Position of the next step's first pair."""
     loss: float
     images: int
     pairs: Mapping[str, int]
@@ -49,9 +47,9 @@ class Metrics:
     grad_norm: float = 0.0
     """Length of the gradient before it was clipped."""
     snapshot: str = ""
-    """The snapshot that the pairs are of."""
+    """The snapshot of the pairs."""
     measures: Mapping[str, float] = field(default_factory=dict)
-    """What else the objective tells of a step, such as mean distances; in the file they stand beside the loss."""
+    """Further values of the objective, such as mean distances. In the file they stand beside the loss."""
 
     @property
     def images_per_second(self) -> float:
@@ -63,7 +61,7 @@ FIELDS = {field.name for field in fields(Metrics)} - {"measures"}
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A whole run, over all its sittings."""
+    """The metrics of a whole run, over all its sessions."""
 
     steps: int
     loss_first: float
@@ -75,29 +73,29 @@ class Summary:
     pairs: Mapping[str, int]
     """Pairs of each kind that were trained on."""
     epochs: Mapping[str, float]
-    """The same, as a multiple of all there are."""
+    """The same, divided by the number of pairs that the snapshot has."""
     fresh: bool
-    """No pair came twice: a kind's pairs repeat only when all have come."""
+    """Whether no pair came twice: a kind's pairs repeat only after all of them have come."""
     images_per_second: float
     waited_share: float
     """Share of the time spent waiting for data."""
 
 
 class MetricsFile:
-    """Appends to the file; opening it cuts what lies after `step`."""
+    """A file to append to. Opening it removes the lines after `step`."""
 
     def __init__(self, path: Path, step: int) -> None:
         kept = [line for line in read_metrics(path) if line.step <= step]
         with atomic_write(path) as file:
-            file.writelines(_line(metrics) for metrics in kept)
+            file.writelines(_format_line(metrics) for metrics in kept)
         self._file = path.open("ab")
 
     def append(self, metrics: Metrics) -> None:
-        self._file.write(_line(metrics))
+        self._file.write(_format_line(metrics))
         self._file.flush()
 
     def sync(self) -> None:
-        """Make the lines durable: a checkpoint must not outlive those of its own steps."""
+        """Make the lines durable."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
@@ -105,28 +103,28 @@ class MetricsFile:
 
 
 def read_metrics(path: Path) -> list[Metrics]:
-    """The lines of a file, up to the first that was cut short by a crash; none where there is no file."""
+    """Read the lines of a file, up to the first that a crash cut short. A missing file has no lines."""
     metrics: list[Metrics] = []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
-            metrics.append(_read_line(line))
+            metrics.append(_parse_line(line))
         except (ValueError, TypeError):
             break
     return metrics
 
 
 def summarize(lines: Sequence[Metrics], available: Mapping[str, int]) -> Summary:
-    """What a run came to; `available` says how many pairs of each kind there are. `lines` must not be empty."""
+    """Summarize a run of at least one step. `available` counts the pairs of each kind in the snapshot."""
     pairs: Counter[str] = Counter()
     for line in lines:
         pairs.update(line.pairs)
     seconds = sum(line.seconds for line in lines)
     return Summary(
         steps=lines[-1].step,
-        loss_first=_mean([line.loss for line in lines[:ENDS]]),
-        loss_last=_mean([line.loss for line in lines[-ENDS:]]),
+        loss_first=_mean([line.loss for line in lines[:SUMMARY_STEPS]]),
+        loss_last=_mean([line.loss for line in lines[-SUMMARY_STEPS:]]),
         measures_last={
-            name: _mean([line.measures[name] for line in lines[-ENDS:] if name in line.measures])
+            name: _mean([line.measures[name] for line in lines[-SUMMARY_STEPS:] if name in line.measures])
             for name in lines[-1].measures
         },
         pairs=dict(pairs),
@@ -137,47 +135,47 @@ def summarize(lines: Sequence[Metrics], available: Mapping[str, int]) -> Summary
     )
 
 
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+def measure_label(name: str) -> str:
+    """Label a measure for people."""
+    return LABELS.get(name, name.replace("_", " "))
 
 
-def label(measure: str) -> str:
-    """A measure's name for people."""
-    return LABELS.get(measure, measure.replace("_", " "))
+def append_evaluation(path: Path, evaluation: Mapping[str, Any]) -> None:
+    """Append one evaluation, with its `step`."""
+    with path.open("a") as file:
+        file.write(json.dumps(dict(evaluation)) + "\n")
 
 
-def _line(metrics: Metrics) -> bytes:
+def read_evaluations(path: Path) -> list[dict[str, Any]]:
+    """Read the evaluations of a file, up to the first that a crash cut short. A missing file has none."""
+    evaluations: list[dict[str, Any]] = []
+    for line in path.read_text().splitlines() if path.exists() else []:
+        try:
+            evaluations.append(json.loads(line))
+        except ValueError:
+            break
+    return evaluations
+
+
+def truncate_evaluations(path: Path, step: int) -> None:
+    """Remove the evaluations after this step."""
+    if path.exists():
+        kept = [evaluation for evaluation in read_evaluations(path) if evaluation["step"] <= step]
+        with atomic_write(path) as file:
+            file.write("".join(f"{json.dumps(evaluation)}\n" for evaluation in kept).encode())
+
+
+def _format_line(metrics: Metrics) -> bytes:
     content = asdict(metrics)
     return json.dumps(content | content.pop("measures")).encode() + b"\n"
 
 
-def _read_line(line: str) -> Metrics:
-    """What is no field of every step is a measure."""
+def _parse_line(line: str) -> Metrics:
+    """Parse a line. Every name that is not a field of Metrics is a measure."""
     content = json.loads(line)
     own = {name: content.pop(name) for name in FIELDS & set(content)}
     return Metrics(**own, measures=content)
 
 
-def append_evaluation(path: Path, found: Mapping[str, Any]) -> None:
-    """Add one, with its `step` in it."""
-    with path.open("a") as file:
-        file.write(json.dumps(dict(found)) + "\n")
-
-
-def read_evaluations(path: Path) -> list[dict[str, Any]]:
-    """Those of a file, up to the first that was cut short by a crash; none where there is no file."""
-    found: list[dict[str, Any]] = []
-    for line in path.read_text().splitlines() if path.exists() else []:
-        try:
-            found.append(json.loads(line))
-        except ValueError:
-            break
-    return found
-
-
-def cut_evaluations(path: Path, step: int) -> None:
-    """Forget those of steps after this one."""
-    if path.exists():
-        kept = [found for found in read_evaluations(path) if found["step"] <= step]
-        with atomic_write(path) as file:
-            file.write("".join(f"{json.dumps(found)}\n" for found in kept).encode())
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,4 +1,4 @@
-"""What a person sees of a training: one live line on a terminal, a plain line now and then elsewhere. On stderr."""
+"""Progress of a training on stderr: a live line on a terminal, elsewhere a plain line every few seconds."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from trainer.runs.metrics import Metrics, label
+from trainer.runs.metrics import Metrics, measure_label
 
 SECONDS_BETWEEN_LINES = 10.0
 
 
 class Progress:
-    """Shows the steps of a run as they are done."""
+    """Show the steps of a run."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -32,7 +32,7 @@ class Progress:
             disable=not self.console.is_terminal,
         )
         self._task = self._bar.add_task("", total=total)
-        self._shown = float("-inf")
+        self._last_line = float("-inf")
 
     def __enter__(self) -> Progress:
         self._bar.start()
@@ -41,33 +41,33 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def say(self, text: str) -> None:
-        """A sentence that stays."""
+    def notify(self, text: str) -> None:
+        """Print a sentence above the live line."""
         self.console.print(text, markup=False)
 
     def show(self, metrics: Metrics) -> None:
-        """The step just done."""
-        text = describe(metrics)
+        """Show the step just done."""
+        text = step_text(metrics)
         self._bar.update(self._task, completed=metrics.step, description=text)
-        due = time.monotonic() - self._shown >= SECONDS_BETWEEN_LINES or metrics.step == self.total
+        due = time.monotonic() - self._last_line >= SECONDS_BETWEEN_LINES or metrics.step == self.total
         if due and not self.console.is_terminal:
-            self._shown = time.monotonic()
-            self.say(f"step {metrics.step}/{self.total}  {text}")
+            self._last_line = time.monotonic()
+            self.notify(f"step {metrics.step}/{self.total}  {text}")
 
 
 class NullProgress(Progress):
-    """Of the ranks that the first one speaks for."""
+    """Print nothing: for all ranks but the main one."""
 
-    def say(self, text: str) -> None:
+    def notify(self, text: str) -> None:
         pass
 
     def show(self, metrics: Metrics) -> None:
         pass
 
 
-def describe(metrics: Metrics) -> str:
-    """One step in words."""
-    measures = "".join(f"{label(name)} {value:.3f}  " for name, value in metrics.measures.items())
+def step_text(metrics: Metrics) -> str:
+    """Describe one step in a line."""
+    measures = "".join(f"{measure_label(name)} {value:.3f}  " for name, value in metrics.measures.items())
     return (
         f"loss {metrics.loss:.4f}  {measures}"
         f"{metrics.images_per_second:.0f} images/s  {metrics.waited / metrics.seconds:.1%} waiting"
@@ -75,9 +75,9 @@ def describe(metrics: Metrics) -> str:
 
 
 @contextmanager
-def client_reports(say: Callable[[str], None]) -> Iterator[None]:
-    """Say what the client reports of a service that does not answer."""
-    handler = _Reports(say)
+def client_warnings(notify: Callable[[str], None]) -> Iterator[None]:
+    """Pass on the client's warnings about a service that does not answer."""
+    handler = _WarningHandler(notify)
     logger = logging.getLogger("api.client.http")
     logger.addHandler(handler)
     try:
@@ -86,15 +86,15 @@ def client_reports(say: Callable[[str], None]) -> Iterator[None]:
         logger.removeHandler(handler)
 
 
-class _Reports(logging.Handler):
-    """All loaders meet a dead service at once; one line in a while says it for all."""
+class _WarningHandler(logging.Handler):
+    """Pass on one warning every few seconds: all loaders meet a dead service at the same time."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, notify: Callable[[str], None]) -> None:
         super().__init__(logging.WARNING)
-        self._say = say
-        self._said = float("-inf")
+        self._notify = notify
+        self._last_warning = float("-inf")
 
     def emit(self, record: logging.LogRecord) -> None:
-        if time.monotonic() - self._said >= SECONDS_BETWEEN_LINES:
-            self._said = time.monotonic()
-            self._say(f"Waiting: {record.getMessage()}")
+        if time.monotonic() - self._last_warning >= SECONDS_BETWEEN_LINES:
+            self._last_warning = time.monotonic()
+            self._notify(f"Waiting: {record.getMessage()}")

@@ -13,20 +13,20 @@ from filelock import FileLock, Timeout
 from foundation.errors import SettingsError
 from foundation.files import atomic_write
 from foundation.settings import from_stored, to_stored
-from trainer.errors import RunBusy, SettingsDiffer, TrainerError
-from trainer.objectives.registry import GRAPH, unread
-from trainer.objectives.registry import OBJECTIVES as OBJECTIVES
+from trainer.errors import RunError, TrainerError
+from trainer.objectives.registry import GRAPH, OBJECTIVES, unused_settings
 from trainer.settings import RuntimeSettings, TrainSettings
 
-WITHOUT_INTER = "intra:1"
-"""The mix of a run that names none, where the snapshot has no transitive pairs."""
+TRACKS_MIX = "intra:1"
+"""The default mix of a run on a snapshot without transitive pairs."""
 
 Snapshot = Mapping[str, Any]
-"""As the service describes one: its `id`, and its `counts` of each kind of pair. A folder is described likewise."""
+"""A snapshot as the service describes it: its `id`, and its `counts` of each kind of pair. A folder of images is
+described in the same way."""
 
 
 class Run:
-    """Held by one trainer at a time, while entered. Entering raises RunBusy where another holds it."""
+    """A run's folder. While it is entered, no other process can enter it: that raises RunError."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -45,50 +45,55 @@ class Run:
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:
-            raise RunBusy(self.folder) from error
-        self._new = not self.settings_file.exists()
+            raise RunError(
+                f"Another trainer is training the run in {self.folder}. Wait until it ends, or choose another --run."
+            ) from error
+        self._is_new = not self.settings_file.exists()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._lock.release()
-        refused = kind is not None and issubclass(kind, TrainerError | SettingsError)
-        if refused and self._new and not self.metrics_file.exists():
-            # Its settings cannot be trained with, so they are not those to go on with.
+        refused = kind is not None and issubclass(kind, (TrainerError, SettingsError))
+        if refused and self._is_new and not self.metrics_file.exists():
+            # The settings cannot be trained with, so the next command must not resume with them.
             self.settings_file.unlink(missing_ok=True)
         if not self.settings_file.exists():
-            # It came to nothing: its name stays free.
+            # The run did not begin, so its name stays free.
             Path(self._lock.lock_file).unlink(missing_ok=True)
             self.folder.rmdir()
 
-    def machine(self, given: Mapping[str, Any]) -> RuntimeSettings:
-        """Where to run: as given, and for the rest as last time."""
+    def runtime(self, given: Mapping[str, Any]) -> RuntimeSettings:
+        """Combine the given runtime settings with those of the last time."""
         return replace(from_stored(RuntimeSettings, self._read().get("machine", {})), **given)
 
     def settings(
-        self, given: Mapping[str, Any], find_snapshot: Callable[[TrainSettings], Snapshot], say: Callable[[str], None]
+        self,
+        given: Mapping[str, Any],
+        find_snapshot: Callable[[TrainSettings], Snapshot],
+        notify: Callable[[str], None],
     ) -> tuple[TrainSettings, Snapshot]:
-        """What to train with, from the settings that were given, and the snapshot that `find_snapshot` finds for them.
+        """Determine the settings of the run, and its snapshot.
 
-        A new run takes the defaults for the rest. A run that exists keeps its own, its snapshot among them, and
-        raises SettingsDiffer where one that was given is another. Raises SettingsError where the objective does not
-        read one that was given.
+        A new run takes the given settings, the defaults for the rest, and the snapshot that `find_snapshot` finds. An
+        existing run keeps its settings and its snapshot, and raises RunError if a given setting differs. Raises
+        SettingsError if the objective does not read a given setting.
         """
         stored = self._read()
         if stored:
             return resume_settings(self.name, from_stored(TrainSettings, stored["settings"]), given), stored["snapshot"]
-        # Before the service is asked, so that what cannot be is refused at once.
-        asked = ask_settings(given)
-        snapshot = find_snapshot(asked)
-        return begin_settings(asked, "mix" in given, snapshot, say), snapshot
+        # Check the settings before the service is asked, so that wrong ones are refused at once.
+        wanted = check_new_settings(given)
+        snapshot = find_snapshot(wanted)
+        return resolve_settings(wanted, "mix" in given, snapshot, notify), snapshot
 
-    def write(self, settings: TrainSettings, snapshot: Snapshot, machine: RuntimeSettings) -> None:
-        """Keep all three for the next time."""
-        content = {"settings": to_stored(settings), "snapshot": snapshot, "machine": to_stored(machine)}
+    def write(self, settings: TrainSettings, snapshot: Snapshot, runtime: RuntimeSettings) -> None:
+        """Write settings.json."""
+        content = {"settings": to_stored(settings), "snapshot": snapshot, "machine": to_stored(runtime)}
         with atomic_write(self.settings_file) as file:
             file.write(json.dumps(content, indent=2).encode() + b"\n")
 
     def available_pairs(self) -> dict[str, int]:
-        """How many pairs of each kind the run's snapshot has."""
+        """Count the pairs of each kind in the run's snapshot."""
         counts: dict[str, int] = self._read()["snapshot"]["counts"]
         return counts
 
@@ -97,51 +102,60 @@ class Run:
         return content
 
 
-def ask_settings(given: Mapping[str, Any]) -> TrainSettings:
-    """The settings that a new run is asked for: those given, and its objective's and the common defaults."""
+def check_new_settings(given: Mapping[str, Any]) -> TrainSettings:
+    """Combine the given settings of a new run with the defaults of its objective. Raises SettingsError."""
     settings = TrainSettings(**given)
-    kind = OBJECTIVES[settings.objective]
-    if surplus := sorted(unread(settings.objective) & set(given)):
-        names = ", ".join(f"--{name.replace('_', '-')}" for name in surplus)
+    spec = OBJECTIVES[settings.objective]
+    if unused := sorted(unused_settings(settings.objective) & set(given)):
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in unused)
         raise SettingsError(f"The objective {settings.objective} has no use for {names}: leave that out.")
-    if not settings.images and not kind.reads & GRAPH:
+    if not settings.images and not spec.reads & GRAPH:
         raise SettingsError(f"The objective {settings.objective} trains on a folder: name it with --images.")
-    return TrainSettings(**{**kind.defaults, **given})
+    return TrainSettings(**{**spec.defaults, **given})
 
 
-def begin_settings(
-    asked: TrainSettings, mix_was_given: bool, snapshot: Snapshot, say: Callable[[str], None]
+def resolve_settings(
+    wanted: TrainSettings, mix_was_given: bool, snapshot: Snapshot, notify: Callable[[str], None]
 ) -> TrainSettings:
-    """The settings of a new run: its snapshot an id, its mix one that the snapshot can give."""
-    reads = OBJECTIVES[asked.objective].reads
-    settings = replace(asked, snapshot=snapshot["id"]) if "snapshot" in reads else asked
+    """Replace `latest` by the snapshot's id, and the default mix by one that the snapshot has pairs for."""
+    reads = OBJECTIVES[wanted.objective].reads
+    settings = replace(wanted, snapshot=snapshot["id"]) if "snapshot" in reads else wanted
     if "mix" in reads and not mix_was_given and not snapshot["counts"]["transitive"]:
-        say(f"Snapshot {settings.snapshot} has no INTER edges: training on tracks alone (--mix {WITHOUT_INTER}).")
-        settings = replace(settings, mix=WITHOUT_INTER)
+        notify(f"Snapshot {settings.snapshot} has no INTER edges: training on tracks alone (--mix {TRACKS_MIX}).")
+        settings = replace(settings, mix=TRACKS_MIX)
     return settings
 
 
 def resume_settings(name: str, stored: TrainSettings, given: Mapping[str, Any]) -> TrainSettings:
-    """The settings of a run that goes on: its own, with `steps` perhaps grown. Raises SettingsDiffer."""
-    # The run's snapshot was the latest when it began; `latest` does not ask for another.
-    asked = {key: value for key, value in given.items() if (key, value) != ("snapshot", "latest")}
-    steps = asked.pop("steps", stored.steps)
-    differences = differing(asdict(stored), asked)
-    # A cosine is drawn over all steps: with more of them, those already done would have been others.
+    """Return the stored settings of a run, with more `steps` if given. Raises RunError if another setting differs."""
+    # `latest` means the snapshot that was the latest when the run began.
+    wanted = {key: value for key, value in given.items() if (key, value) != ("snapshot", "latest")}
+    steps = wanted.pop("steps", stored.steps)
+    differences = find_differences(asdict(stored), wanted)
+    # The cosine schedule depends on the number of steps: with more, the steps done so far would have been others.
     if steps < stored.steps or (steps > stored.steps and stored.schedule == "cosine"):
         differences["steps"] = (stored.steps, steps)
     if differences:
-        raise SettingsDiffer(name, differences)
+        raise settings_differ(name, differences)
     return replace(stored, steps=steps)
 
 
-def differing(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """For each setting that was given and differs: what is stored, and what was given."""
+def find_differences(stored: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Map each given setting that differs to its stored and its given value."""
     return {key: (stored.get(key), value) for key, value in given.items() if value != stored.get(key)}
 
 
+def settings_differ(name: str, differences: Mapping[str, tuple[Any, Any]]) -> RunError:
+    """Make the error of a run that cannot be resumed with other settings."""
+    listed = ", ".join(f"{key} ({stored!r}, now {given!r})" for key, (stored, given) in differences.items())
+    return RunError(
+        f"The run {name} began with other settings: {listed}. Leave these options out to continue it, "
+        "or choose another --run to begin anew. Only --steps may grow, and not under the schedule cosine."
+    )
+
+
 def unused_name(runs: Path, trunk: str) -> str:
-    """A name for a run that was given none: `<trunk>-<n>`, the first that is free."""
+    """Choose a name for a run without one: `<trunk>-<n>`, the first that is free."""
     number, trunk = 1, trunk.replace(":", "-")
     while (runs / f"{trunk}-{number}").exists():
         number += 1

@@ -1,4 +1,4 @@
-"""TensorBoard: curves of every step, and now and then how distances spread and which triplets are hardest."""
+"""TensorBoard: curves of every step, and every 100 steps histograms of distances and the hardest triplets."""
 
 from __future__ import annotations
 
@@ -14,32 +14,33 @@ from torch import Tensor
 from foundation.errors import SettingsError
 from trainer.data.batch import Batch
 from trainer.objectives.base import Measures
-from trainer.objectives.negative_mining import Triplets, candidates
+from trainer.objectives.negative_mining import Triplets, candidate_negatives
 from trainer.runs.metrics import Metrics
 
-LOOK_EVERY = 100
-"""Steps between two looks at distances and triplets."""
-PICTURED = 8
+DETAIL_STEPS = 100
+"""Steps between two histograms."""
+MAX_TRIPLETS = 8
+"""Triplets in the image of the hardest."""
 
 # N = images, D = embedding, T = pairs, R = images that this rank holds, C = channels, S = side
 
 
 def check_tensorboard() -> None:
-    """Raises SettingsError where the package is missing."""
+    """Raise SettingsError if the package is not installed."""
     if find_spec("tensorboard") is None:
         raise SettingsError("The setting tensorboard needs the package tensorboard: pip install tensorboard.")
 
 
-class Board:
-    """Writes to `folder`; what an earlier sitting wrote there of steps after `step` is void."""
+class TensorBoardWriter:
+    """Write event files to `folder`. Events of steps after `step`, from an earlier session, become void."""
 
     def __init__(self, folder: Path, step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
         self._writer: Any = SummaryWriter(str(folder), purge_step=step + 1)
 
-    def add(self, metrics: Metrics) -> None:
-        """One step."""
+    def add_step(self, metrics: Metrics) -> None:
+        """Add one step to the curves."""
         values = {
             "loss": metrics.loss,
             "learning rate": metrics.lr,
@@ -48,51 +49,53 @@ class Board:
             "waiting for data": metrics.waited / metrics.seconds,
             **{f"mean/{name}": value for name, value in metrics.measures.items()},
         }
-        self._scalars(values, metrics.step)
+        self._add_scalars(values, metrics.step)
 
-    def look(self, step: int, batch: Batch, outputs: tuple[Tensor, ...], measures: Measures) -> None:
-        """At a step that is due: the spread of every measure, and the hardest triplets, if it has any."""
-        if step % LOOK_EVERY and step != 1:
+    def add_details(self, step: int, batch: Batch, outputs: tuple[Tensor, ...], measures: Measures) -> None:
+        """Add histograms of the measures and an image of the hardest triplets, at every 100th step. A step hook."""
+        if step % DETAIL_STEPS and step != 1:
             return
         for name, values in measures.items():
             if values.numel():
                 self._writer.add_histogram(name, values.detach().float().cpu().numpy(), step)
-        if "anchor_idx_T" in batch.targets and (picture := picture_hardest(batch, outputs[0])) is not None:
-            self._writer.add_image("hardest triplets", picture, step)
+        if "anchor_idx_T" in batch.targets and (image := hardest_triplets_image(batch, outputs[0])) is not None:
+            self._writer.add_image("hardest triplets", image, step)
 
-    def evaluated(self, step: int, values: Mapping[str, float]) -> None:
-        """What an evaluation found."""
-        self._scalars({f"held out/{name}": value for name, value in values.items()}, step)
+    def add_evaluation(self, step: int, values: Mapping[str, float]) -> None:
+        """Add an evaluation to the curves."""
+        self._add_scalars({f"held out/{name}": value for name, value in values.items()}, step)
 
     def close(self) -> None:
         self._writer.close()
 
-    def _scalars(self, values: Mapping[str, float], step: int) -> None:
+    def _add_scalars(self, values: Mapping[str, float], step: int) -> None:
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
 
 
-def picture_hardest(batch: Batch, embeddings_ND: Tensor) -> Tensor | None:
-    """Rows of anchor, positive and nearest negative, hardest first: 3×height×width, uint8. None where this rank holds
-    no whole triplet's images."""
+def hardest_triplets_image(batch: Batch, embeddings_ND: Tensor) -> Tensor | None:
+    """Draw the hardest triplets, each a row of anchor, positive and nearest negative: 3×height×width, uint8.
+
+    Returns None if this rank does not hold all images of any triplet.
+    """
     (images_RCSS,) = batch.inputs[:1]
     held = [triplet for triplet in hardest_triplets(batch, embeddings_ND) if max(triplet) < len(images_RCSS)]
     if not held:
         return None
-    rows = [torch.cat([images_RCSS[image].cpu() for image in triplet], dim=2) for triplet in held[:PICTURED]]
+    rows = [torch.cat([images_RCSS[image].cpu() for image in triplet], dim=2) for triplet in held[:MAX_TRIPLETS]]
     return torch.cat(rows, dim=1)
 
 
 @torch.no_grad()
 def hardest_triplets(batch: Batch, embeddings_ND: Tensor) -> list[list[int]]:
-    """Anchor, positive and the nearest image of another group, for every pair; by D(a,p) − D(a,n), hardest first."""
+    """List anchor, positive and the nearest image of another group for every pair, hardest (D(a,p) − D(a,n)) first."""
     unit_ND = F.normalize(embeddings_ND[: len(batch.targets["group_N"])].float(), dim=1)
     triplets = Triplets.of(batch)
     a, p, _ = triplets
     dist_TN = 1 - unit_ND[a] @ unit_ND.T
-    allowed_TN = candidates(triplets, batch.targets["group_N"])
+    allowed_TN = candidate_negatives(triplets, batch.targets["group_N"])
     an_dist_T, n_T = dist_TN.masked_fill(~allowed_TN, torch.inf).min(dim=1)
     ap_dist_T = dist_TN.gather(1, p[:, None])[:, 0]
     order = (ap_dist_T - an_dist_T).argsort(descending=True)
-    found: list[list[int]] = torch.stack([a, p, n_T], dim=1)[order].tolist()
-    return found
+    hardest: list[list[int]] = torch.stack([a, p, n_T], dim=1)[order].tolist()
+    return hardest

@@ -211,9 +211,7 @@ def feed(deployment: Deployment, url: str) -> Iterator[BatchFeed]:
     state = TrainState.begin(settings, torch.device("cpu"))
     with (
         deployment.client(url, timeout=0.5) as client,
-        closing(
-            BatchFeed(client, state, RUNTIME, part=SINGLE_PROCESS, pin=False, say=print, save=lambda: None)
-        ) as batches,
+        closing(BatchFeed(client, state, RUNTIME, shard=SINGLE_PROCESS, notify=print, save=lambda: None)) as batches,
     ):
         yield batches
 

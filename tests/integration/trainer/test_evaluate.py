@@ -1,4 +1,4 @@
-"""`affinity evaluate` on a run that was trained on a real graph, and on a small labelled folder."""
+"""`affinity evaluate` on a run that was trained on a real graph, and on a small labeled folder."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def data(world: Graph, service: str, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def labelled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def labeled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four classes of stripes, three instances each, two views of each."""
-    folder = tmp_path_factory.mktemp("labelled")
+    folder = tmp_path_factory.mktemp("labeled")
     for group in range(4):
         (folder / f"stripes-{group}").mkdir()
         for instance in range(3):
@@ -59,11 +59,11 @@ def test_a_snapshot_that_was_trained_on_is_not_held_out(world: Graph, service: s
     assert "this very snapshot" in done.stderr and "none of the" in done.stderr.lower()
 
 
-def test_features_are_compared_side_by_side(world: Graph, data: Path, labelled: Path) -> None:
+def test_features_are_compared_side_by_side(world: Graph, data: Path, labeled: Path) -> None:
     # Each image has four of its class among the other instances: more neighbors would be outvoted by other classes.
     asked = ["--k", "4", *(option for name in ("random", "hog", "pixels") for option in ("--features", name))]
 
-    result = world.json("evaluate", "knn", str(labelled), *asked, "--checkpoint", "one", "--data", str(data))
+    result = world.json("evaluate", "knn", str(labeled), *asked, "--checkpoint", "one", "--data", str(data))
 
     assert (result["images"], result["instances"], len(result["classes"])) == (24, 12, 4)
     scores = {score["name"]: score for score in result["features"]}
@@ -74,8 +74,8 @@ def test_features_are_compared_side_by_side(world: Graph, data: Path, labelled: 
     assert all(set(score["per_class"]) == set(result["classes"]) for score in scores.values())
 
 
-def test_the_tables_name_every_feature_and_class(world: Graph, data: Path, labelled: Path) -> None:
-    done = world.run("evaluate", "knn", str(labelled), "--checkpoint", "one", "--features", "hog", "--data", str(data))
+def test_the_tables_name_every_feature_and_class(world: Graph, data: Path, labeled: Path) -> None:
+    done = world.run("evaluate", "knn", str(labeled), "--checkpoint", "one", "--features", "hog", "--data", str(data))
 
     for word in ("one", "hog", "20-NN accuracy", "chance", "stripes-0", "stripes-3"):
         assert word in done.stdout
@@ -115,9 +115,9 @@ def test_a_context_network_is_trained_on_frames_of_the_graph_and_measured_on_hel
     assert 0 < result["images"] <= 8 * len(videos)
 
 
-def test_what_needs_no_graph_needs_no_service(world: Graph, labelled: Path, tmp_path: Path) -> None:
+def test_what_needs_no_graph_needs_no_service(world: Graph, labeled: Path, tmp_path: Path) -> None:
     """A context network of VGG leaves the plain VGG, without batch normalization; a classifier its trunk."""
-    where = ("--images", str(labelled), "--url", "http://127.0.0.1:9", "--data", str(tmp_path))
+    where = ("--images", str(labeled), "--url", "http://127.0.0.1:9", "--data", str(tmp_path))
     for objective, trunk in (("context", "vgg11"), ("supervised", "timm:test_resnet")):
         named = ("--objective", objective, "--trunk", trunk, "--head", "16,8", *RUN[2:-4], "--threads", "1")
         world.run("train", "--run", objective, *named, *where)
@@ -125,7 +125,7 @@ def test_what_needs_no_graph_needs_no_service(world: Graph, labelled: Path, tmp_
     told = world.json("evaluate", "context", "--checkpoint", "context", "--pairs", "50", *where[:2], *where[-2:])
     assert told["images"] == 24
     result = world.json(
-        *("evaluate", "knn", str(labelled), "--instance-pattern", "(nr_.)", "--k", "3", "--data", str(tmp_path)),
+        *("evaluate", "knn", str(labeled), "--instance-pattern", "(nr_.)", "--k", "3", "--data", str(tmp_path)),
         *("--checkpoint", "context", "--checkpoint", "supervised"),
     )
     assert [feature["name"] for feature in result["features"]] == ["context", "supervised"]

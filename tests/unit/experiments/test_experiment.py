@@ -19,7 +19,7 @@ from experiments.report.statistics import Measured, estimate
 from experiments.report.tables import graphs_table, tables
 from experiments.world import WorldSettings, divided
 from tests.conftest import ROOT
-from trainer.evaluation.labeled_folder import LabelledImages
+from trainer.evaluation.labeled_folder import LabeledImages
 
 GROUPS = np.array([0, 0, 1, 1, 2, 2])
 
@@ -131,7 +131,7 @@ def test_views_objects_and_classes_are_told_apart_by_their_tracks() -> None:
     features_ND[1::2] += np.eye(6, dtype=np.float32)[2 + groups_N[1::2]]
     features_ND[0::2] += np.float32(0.5) * np.eye(6, dtype=np.float32)[2 + groups_N[0::2]]
 
-    found = distances(features_ND, LabelledImages([Path()] * 16, ["bed", "car"], labels_N, groups_N))
+    found = distances(features_ND, LabeledImages([Path()] * 16, ["bed", "car"], labels_N, groups_N))
 
     lengths = np.sqrt(2) * np.sqrt(1.25)
     assert found.views == pytest.approx(1 - 1.5 / lengths, abs=1e-6)

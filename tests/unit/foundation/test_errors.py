@@ -12,14 +12,15 @@ from foundation import errors as foundation
 from foundation.errors import SettingsError
 from graphdb import errors as graphdb
 from ingest import errors as ingest
+from trainer import errors as trainer
 
 ERRORS = [
     SettingsError("The setting stride is 0; it must be at least 1."),
     ingest.UnreadableVideo(Path("a.mp4"), "it is empty"),
     ingest.UnknownExtractor("hug", ["hog"]),
     ingest.MissingPackage("timm", "timm:resnet18"),
-    ingest.UnreadableWeights(Path("a.pt"), "it is empty"),
-    ingest.WrongWeights(Path("a.pt"), "resnet18", "missing: fc"),
+    trainer.WeightsError("The weights a.pt cannot be read: it is empty."),
+    trainer.LossNotFinite("loss", 3, 100, float("inf"), 2),
     ingest.DamagedFile("feature file", Path("a.npy"), "it is cut", "Delete it"),
     ingest.DamagedClusterModel(Path("a.npz"), "it is cut"),
     ingest.ExtractorChanged("trunk:a.safetensors", "it is cut"),

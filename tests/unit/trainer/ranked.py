@@ -1,4 +1,4 @@
-"""A training on the toy service, as one of the ranks that the environment tells of: for the tests of ranks."""
+"""A training on the toy service, run as one of the ranks that the environment describes."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from trainer.runs.run import Run
 from trainer.settings import ObjectiveName, RuntimeSettings, TrainSettings
 
 SETTINGS = TrainSettings(
-    # Batch normalization sees its own rank's images only, on CPUs: VGG16 has none.
+    # On CPUs, batch normalization sees the images of its own rank only: VGG16 has none.
     snapshot="toy",
     trunk="vgg16",
     image_size=32,
     head="32,16",
     lr=0.01,
     augment="mirror",
-    # 15 images a batch: they do not go up in two ranks.
+    # 15 images a batch: two ranks cannot share them equally.
     batch=5,
     loss="infonce",
     symmetric=True,
     queue=20,
     steps=4,
 )
-MACHINE = RuntimeSettings(device="cpu", threads=1, loader_threads=1)
+RUNTIME = RuntimeSettings(device="cpu", threads=1, loader_threads=1)
 
 
 OTHERS: dict[str, dict[str, Any]] = {
@@ -44,23 +44,23 @@ OTHERS: dict[str, dict[str, Any]] = {
     "context": {},
     "multitask": {"mix": "intra:1"},
 }
-"""What each objective is trained with beside these."""
+"""Further settings of each objective."""
 
 
 def train_steps(folder: Path, steps: int, objective: ObjectiveName = "transitive") -> None:
-    """Train the run in the folder to this step, with the ranks there are."""
+    """Train the run in the folder up to this step, on the ranks of the environment."""
     settings = replace(SETTINGS, steps=steps, objective=objective, **OTHERS[objective])
     run = Run(folder)
-    with join_ranks() as part:
-        if part.first:
+    with join_ranks() as shard:
+        if shard.is_main:
             folder.mkdir(exist_ok=True)
-            run.write(settings, find_snapshot(ToyService(), settings), MACHINE)
-        broadcast(None, part)
-        train(run, settings, MACHINE, ToyService(), NullProgress(steps), threading.Event(), part)
+            run.write(settings, find_snapshot(ToyService(), settings), RUNTIME)
+        broadcast(None, shard)
+        train(run, settings, RUNTIME, ToyService(), NullProgress(steps), threading.Event(), shard)
 
 
 def train_on_ranks(folder: Path, steps: int, world: int, objective: ObjectiveName = "transitive") -> None:
-    """The same in as many processes."""
+    """Do the same in `world` processes."""
     port = str(free_port())
     processes = [
         subprocess.Popen(

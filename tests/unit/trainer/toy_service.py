@@ -1,4 +1,4 @@
-"""A service without a graph: pairs of striped images, made from their position alone. Its requests are recorded."""
+"""A service without a graph: pairs of striped images, computed from their position. It records its requests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ COLORS = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200], [160, 160, 40]])
 
 
 class ToyService:
-    """Answers as `TripletClient` does. Images of one group are stripes of one direction and of like colors."""
+    """A replacement of `TripletClient`. Images of one group are stripes of one direction and of similar colors."""
 
     def __init__(self, *, transitive: int = 10_000, intra: int = 10_000) -> None:
         counts = {"transitive": transitive, "intra": intra, "inter": transitive // 3}
@@ -70,7 +70,7 @@ class ToyService:
 
 
 class Row:
-    """What stands at a position."""
+    """The pair at a position, and its negative."""
 
     def __init__(self, seed: int, position: int) -> None:
         random = np.random.default_rng((seed, position))
@@ -81,7 +81,7 @@ class Row:
 
 
 def patch_id(group: int, video: int, *, end: bool = False) -> str:
-    """The id of a patch of the group's `video`-th video; a group's videos spread over all ids."""
+    """The id of a patch of the group's `video`-th video. The ids of a group's videos spread over the whole range."""
     number = (video * GROUPS + group) * 2**64 // (VIDEOS * GROUPS)
     return f"{number:016x}-00000030-10-20-96{'-e30' if end else ''}"
 

@@ -16,12 +16,13 @@ import torchvision
 from numpy.typing import NDArray
 
 from foundation.errors import SettingsError
-from ingest.errors import MissingPackage, UnknownExtractor, UnreadableWeights, WrongWeights
+from ingest.errors import MissingPackage, UnknownExtractor
 from ingest.features.factory import load_extractor
 from ingest.features.grayscale import to_grayscale
 from ingest.settings import ExtractorSpec
 from tests.hiding import without
 from tests.unit.ingest.features.photographs import photographs
+from trainer.errors import WeightsError
 from trainer.evaluation.features import trunk_features
 from trainer.models.trunk import Trunk
 from trainer.models.weights import save_trunk
@@ -170,13 +171,13 @@ def test_weights_of_another_network_are_refused_with_what_does_not_fit(exported:
     tensors["bn1.bias"] = torch.zeros(3)
     wrong = tmp_path / "wrong.safetensors"
     safetensors.torch.save_file(tensors, wrong)
-    with pytest.raises(WrongWeights) as caught:
+    with pytest.raises(WeightsError) as caught:
         load_extractor(color("torchvision:resnet18", wrong))
     for part in ("issing: conv1.weight", "not of this network: conv9.weight", "another shape: bn1.bias (3, not 64)"):
         assert part in str(caught.value)
-    with pytest.raises(WrongWeights, match="squeezenet1_1"):
+    with pytest.raises(WeightsError, match="squeezenet1_1"):
         load_extractor(color("torchvision:squeezenet1_1", exported))
-    with pytest.raises(WrongWeights, match="test_resnet"):
+    with pytest.raises(WeightsError, match="test_resnet"):
         load_extractor(color("timm:test_resnet", exported))
 
 
@@ -190,7 +191,7 @@ def test_the_classifier_of_a_file_is_passed_over(tmp_path: Path) -> None:
 
 def test_files_that_cannot_be_read_are_refused_with_their_name(exported: Path, tmp_path: Path) -> None:
     def refused(recipe: ExtractorSpec) -> str:
-        with pytest.raises(UnreadableWeights) as caught:
+        with pytest.raises(WeightsError) as caught:
             load_extractor(recipe)
         return str(caught.value)
 
@@ -236,7 +237,10 @@ def test_weights_are_refused_where_they_have_no_place(exported: Path) -> None:
 
 @pytest.mark.parametrize(("hidden", "name"), [("torch", "torchvision:resnet18"), ("timm", "timm:test_resnet")])
 def test_a_missing_package_is_named_with_its_extra(hidden: str, name: str, tmp_path: Path) -> None:
-    script = f"from ingest.features import Recipe, load_extractor\nload_extractor(Recipe(features={name!r}))"
+    script = (
+        "from ingest.features.factory import load_extractor\nfrom ingest.settings import ExtractorSpec\n"
+        f"load_extractor(ExtractorSpec(features={name!r}))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", script], env=without([hidden], tmp_path), capture_output=True, text=True
     )

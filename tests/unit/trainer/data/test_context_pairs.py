@@ -1,4 +1,4 @@
-"""Pairs of patches for context prediction: where they lie, what is left of their colors, and that keys decide."""
+"""Pairs of patches for context prediction: their places, their colors, and their keys."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KEYS = [(0, position) for position in range(400)]
 
 
 def ramps(height: int, width: int) -> Image:
-    """An image whose every channel rises from the top left to the bottom right: a patch's mean tells where it lies."""
+    """An image whose channels all rise from the top left to the bottom right: a patch's mean shows where it lies."""
     down, across = np.linspace(0, 1, height)[:, None], np.linspace(0, 1, width)[None, :]
     return np.repeat((127 * (down + across))[..., None], 3, axis=2).astype(np.uint8)
 
@@ -37,7 +37,7 @@ def test_the_second_patch_lies_where_its_place_says(monkeypatch: pytest.MonkeyPa
         means.append((float(patch_SSC[..., 0].mean()), float(patch_SSC[..., 1].mean())))
         return np.zeros((3, 48, 48), np.float32)
 
-    monkeypatch.setattr(context_pairs, "_spoil", mean_position)
+    monkeypatch.setattr(context_pairs, "color_drop", mean_position)
     down, across = np.meshgrid(np.linspace(0, 200, 200), np.linspace(0, 200, 200), indexing="ij")
     image = np.stack([down, across, down], axis=2).astype(np.uint8)
     seen: Counter[tuple[int, int]] = Counter()
@@ -46,7 +46,7 @@ def test_the_second_patch_lies_where_its_place_says(monkeypatch: pytest.MonkeyPa
         cut_pair(image, 48, key)
         (first_down, first_across), (second_down, second_across) = means
         place = NEIGHBORS[draw_place(key)]
-        # A step is a patch and a gap, give or take the jitter of either.
+        # The patches are a patch and a gap apart, up to the jitter of both.
         assert np.sign(np.round((second_down - first_down) / 40)) == place[0]
         assert np.sign(np.round((second_across - first_across) / 40)) == place[1]
         seen[place] += 1

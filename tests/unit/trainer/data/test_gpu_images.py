@@ -1,4 +1,4 @@
-"""Decoding as the GPU does it, run on the CPU: the same images as the other way, but for rounding."""
+"""The GPU's way of decoding, run on the CPU: the same images as the usual way, up to rounding."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from tests.unit.trainer.loop.test_train import train_run
 from tests.unit.trainer.toy_service import ToyService
 from trainer.data.gpu_images import decode_images
 from trainer.data.triplets import TripletLoader, image_keys
-from trainer.errors import ImageError
+from trainer.errors import DataError
 from trainer.settings import TrainSettings
 
 CPU = torch.device("cpu")
 
-# Torchvision says since 0.29 that its decoders will move to TorchCodec.
+# Since 0.29, torchvision warns that its decoders will move to TorchCodec.
 pytestmark = pytest.mark.filterwarnings("ignore:The image decoding:DeprecationWarning")
 
 
@@ -47,7 +47,7 @@ def test_both_ways_of_decoding_give_the_same_images(names: str, size: int, mean:
 
 
 def test_what_is_no_jpeg_is_refused() -> None:
-    with pytest.raises(ImageError, match="One of 1 images"):
+    with pytest.raises(DataError, match="One of 1 images"):
         decode_images([b"no jpeg"], 96, frozenset(), [(0, 0, 0)], CPU)
 
 

@@ -1,4 +1,4 @@
-"""A folder of images in a seeded order: every image once a pass, labels by folder, another id when it changes."""
+"""A folder of images in a seeded order: each image once in every pass, labels by folder, an id that changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from foundation.errors import SettingsError
 from tests.unit.trainer.toy_service import draw_frame
 from trainer.command import run_training
 from trainer.data.image_folder import ImageFolder
-from trainer.errors import ImagesChanged
+from trainer.errors import RunError
 
 
 @pytest.fixture
@@ -25,10 +25,10 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_pass_gives_every_image_once_and_the_next_in_another_order(root: Path) -> None:
     folder = ImageFolder.read(root)
-    passes = [folder.at(3, range(begin, begin + 7)) for begin in (0, 7, 7 * 10**6)]
+    passes = [folder.indices_at(3, range(begin, begin + 7)) for begin in (0, 7, 7 * 10**6)]
     assert all(sorted(one) == list(range(7)) for one in passes)
     assert len({tuple(one) for one in passes}) == 3
-    assert folder.at(3, range(5, 9)) == [*passes[0][5:], *passes[1][:2]]
+    assert folder.indices_at(3, range(5, 9)) == [*passes[0][5:], *passes[1][:2]]
 
 
 def test_labels_are_the_folders(root: Path) -> None:
@@ -58,5 +58,5 @@ def test_a_run_does_not_go_on_with_other_images(root: Path, tmp_path: Path) -> N
     assert train(1) == 0
     assert train(2) == 0
     next(root.rglob("*.jpg")).unlink()
-    with pytest.raises(ImagesChanged, match="Put them back"):
+    with pytest.raises(RunError, match="Put them back"):
         train(3)

@@ -13,7 +13,7 @@ from tests.unit.trainer.toy_service import ToyService
 from trainer.data.augmentation import augment
 from trainer.data.images import decode_image
 from trainer.data.triplets import TripletLoader
-from trainer.errors import ImageError
+from trainer.errors import DataError
 from trainer.objectives.negative_mining import Triplets
 from trainer.settings import TrainSettings
 
@@ -73,5 +73,5 @@ def test_an_image_that_is_none_is_named() -> None:
             batch = super().triplets(*args, **query)
             return replace(batch, images=[*batch.images[:2], b"no jpeg", *batch.images[3:]])
 
-    with pytest.raises(ImageError, match="Image 2 of the pairs from position 40"):
+    with pytest.raises(DataError, match="Image 2 of the pairs from position 40"):
         TripletLoader(Broken(), SETTINGS)(40)

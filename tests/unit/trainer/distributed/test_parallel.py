@@ -1,4 +1,4 @@
-"""A model as it is called on several GPUs, in bfloat16, or compiled: what it computes stays what it was."""
+"""ParallelModel: synchronized normalization, bfloat16 and compilation do not change what a model computes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from trainer.distributed.parallel import ParallelModel, synchronize
+from trainer.distributed.parallel import ParallelModel, synchronize_batchnorm
 from trainer.models.siamese import TripletSiamese
 from trainer.objectives.context import ContextSiamese
 
@@ -24,11 +24,11 @@ def siamese(trunk: str) -> TripletSiamese:
 @pytest.mark.parametrize("trunk", ["resnet18", "timm:test_resnet", "timm:test_efficientnet"])
 def test_normalization_that_sees_all_ranks_gives_the_same_in_evaluation(trunk: str) -> None:
     model = siamese(trunk)
-    model(IMAGES)  # so that the running statistics are not those of the beginning
+    model(IMAGES)  # changes the running statistics
     model.eval()
     with torch.no_grad():
         before = model(IMAGES)
-        synchronize(model)
+        synchronize_batchnorm(model)
         after = model(IMAGES)
 
     norms = [part for part in model.modules() if isinstance(part, _BatchNorm)]
@@ -39,11 +39,11 @@ def test_normalization_that_sees_all_ranks_gives_the_same_in_evaluation(trunk: s
 def test_a_context_network_hands_on_the_same_trunk_after_several_gpus() -> None:
     torch.manual_seed(0)
     model = ContextSiamese("vgg11", 64, 16).eval()
-    alone = model.exported().state_dict()
+    alone = model.exported_trunk().state_dict()
 
-    synchronize(model)
+    synchronize_batchnorm(model)
 
-    together = model.exported().state_dict()
+    together = model.exported_trunk().state_dict()
     assert alone.keys() == together.keys()
     assert all(alone[name].equal(tensor) for name, tensor in together.items())
 
@@ -61,7 +61,7 @@ def test_bfloat16_gives_nearly_the_same(trunk: str) -> None:
 
 
 def test_a_compiled_network_has_the_gradients_of_one_that_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    # What is traced is run as it is: the usual backend asks for a C++ compiler, and not every machine has one.
+    # This backend runs the traced code as it is. The default one needs a C++ compiler, which not every machine has.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     found = []
     for compiled in (False, True):

@@ -1,4 +1,4 @@
-"""Several processes that train as one, each with its share of every batch."""
+"""Training on several ranks, each with its share of every batch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 from tests.unit.trainer.ranked import OTHERS, SETTINGS, train_on_ranks, train_steps
 from tests.unit.trainer.toy_service import ToyService
 from trainer.distributed.ranks import RankShard
-from trainer.objectives.registry import OBJECTIVES
+from trainer.objectives.registry import OBJECTIVES, make_objective
 from trainer.runs import checkpoint
 from trainer.runs.metrics import Metrics, read_metrics
 from trainer.settings import ObjectiveName
@@ -29,9 +29,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("rows", "world"), [(12, 1), (12, 2), (12, 3), (13, 2), (5, 4), (3, 4)])
 def test_the_parts_of_all_ranks_are_the_batch_in_order(rows: int, world: int) -> None:
-    parts = [RankShard(rank, world).of(rows) for rank in range(world)]
-    assert len({len(part) for part in parts}) == 1
-    together = [row for part in parts for row in part]
+    shards = [RankShard(rank, world).rows(rows) for rank in range(world)]
+    assert len({len(shard) for shard in shards}) == 1
+    together = [row for shard in shards for row in shard]
     assert together[:rows] == list(range(rows)) and set(together[rows:]) <= {rows - 1}
 
 
@@ -47,11 +47,11 @@ def test_a_batch_gives_the_same_losses_on_one_rank_and_on_two_also_when_the_worl
 
     mine, its = (read_metrics(folder / "metrics.jsonl") for folder in (tmp_path, alone))
 
-    def told(lines: list[Metrics]) -> list[object]:
+    def facts(lines: list[Metrics]) -> list[object]:
         return [(line.step, line.position, line.images, line.pairs) for line in lines]
 
-    assert told(mine) == told(its) and len(mine) == 4
-    # A sum over two ranks is rounded otherwise than a sum over one.
+    assert facts(mine) == facts(its) and len(mine) == 4
+    # A sum over two ranks is rounded differently from a sum over one.
     assert [line.loss for line in mine] == pytest.approx([line.loss for line in its], rel=1e-4)
     assert [line.grad_norm for line in mine] == pytest.approx([line.grad_norm for line in its], rel=1e-3)
     same_weights(tmp_path, alone)
@@ -73,7 +73,7 @@ def test_multitask_ranks_on_two_as_on_one(tmp_path: Path) -> None:
 
     (mine,), (its,) = (read_metrics(tmp_path / name / "metrics.jsonl") for name in ("two", "one"))
     assert (mine.position, mine.images, mine.pairs) == (its.position, its.images, its.pairs)
-    # The layers that tell places normalize by the batch, on CPUs each rank by its own half.
+    # The context head normalizes by the batch; on CPUs, each rank normalizes by its own half.
     assert mine.measures["ranking_loss"] == pytest.approx(its.measures["ranking_loss"], rel=1e-4)
     assert mine.measures["place_loss"] == pytest.approx(its.measures["place_loss"], rel=0.2)
 
@@ -81,12 +81,12 @@ def test_multitask_ranks_on_two_as_on_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_inputs_of_all_ranks_are_those_of_one(objective: ObjectiveName) -> None:
     settings = replace(SETTINGS, objective=objective, **OTHERS[objective])
-    loads = OBJECTIVES[objective].load()(settings, ToyService()).load
-    whole, parts = loads(5, RankShard(0, 1)), [loads(5, RankShard(rank, 2)) for rank in range(2)]
+    load = make_objective(settings, ToyService()).load
+    whole, halves = load(5, RankShard(0, 1)), [load(5, RankShard(rank, 2)) for rank in range(2)]
     for number, inputs in enumerate(whole.inputs):
-        assert torch.cat([part.inputs[number] for part in parts])[: len(inputs)].equal(inputs)
+        assert torch.cat([half.inputs[number] for half in halves])[: len(inputs)].equal(inputs)
     for name, target in whole.targets.items():
-        assert all(part.targets[name].equal(target) for part in parts)
+        assert all(half.targets[name].equal(target) for half in halves)
 
 
 def same_weights(one: Path, other: Path) -> None:

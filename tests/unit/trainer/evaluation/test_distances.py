@@ -8,16 +8,9 @@ import torch
 
 from api.wire.triplets import TripletBatch
 from tests.unit.trainer.toy_service import GROUPS, VIDEOS, ToyService, patch_id
-from trainer.errors import BenchmarkError
-from trainer.evaluation.distances import (
-    HeldOut,
-    collect_held_out,
-    collect_pairs,
-    embed,
-    mean_distances,
-    score_distances,
-)
-from trainer.evaluation.holdout import is_held_out
+from trainer.errors import DataError
+from trainer.evaluation.distances import embed, mean_distances, score_distances
+from trainer.evaluation.holdout import HeldOutSet, collect_held_out, collect_pairs, is_held_out
 from trainer.models.siamese import TripletSiamese
 from trainer.objectives.losses import cosine_distance
 
@@ -44,7 +37,7 @@ def test_pairs_are_read_once_through_the_epoch() -> None:
     pairs = collect_pairs(service, "toy", "transitive", 250, hold_out=0.5, wanted=1000, seed=0, size=32)
 
     assert service.positions == [0, 100, 200]
-    assert pairs.seen == 250
+    assert pairs.pairs_read == 250
     assert 30 < len(pairs) < 90  # about a quarter: both of their videos
     assert pairs.images_2PSSC.shape == (2 * len(pairs), 32, 32, 3)
 
@@ -69,12 +62,12 @@ def test_a_negative_is_a_held_out_patch_of_another_group() -> None:
 
 
 def test_a_snapshot_without_held_out_pairs_is_refused() -> None:
-    with pytest.raises(BenchmarkError, match="None of the 100 transitive pairs"):
+    with pytest.raises(DataError, match="None of the 100 transitive pairs"):
         collect(ToyService(), 100, hold_out=0.001)
 
 
 def test_no_negative_is_to_be_had_from_a_single_pair() -> None:
-    with pytest.raises(BenchmarkError, match="one group"):
+    with pytest.raises(DataError, match="one group"):
         collect(ToyService(), 100, wanted=1)
 
 
@@ -84,7 +77,7 @@ def test_the_score_is_the_mean_over_the_pairs() -> None:
     pairs = collect_pairs(ToyService(), "toy", "transitive", 100, hold_out=0.5, wanted=1000, seed=0, size=32)
 
     tracks = collect_pairs(ToyService(), "toy", "intra", 100, hold_out=0.5, wanted=20, seed=1, size=32)
-    held_out = HeldOut(tracks, pairs)
+    held_out = HeldOutSet(tracks, pairs)
 
     score = score_distances("untrained", siamese, held_out, margin=0.5, seed=0)
 
@@ -116,4 +109,4 @@ def test_tracks_and_transitive_pairs_are_collected_side_by_side() -> None:
     counts = service.description["counts"]
     held_out = collect_held_out(service, "toy", counts, hold_out=0.5, wanted=1000, seed=0, size=32)
     assert service.mixes == ["intra:1", "transitive:1"]
-    assert (held_out.tracks.seen, held_out.pairs.seen) == (50, 100)
+    assert (held_out.tracks.pairs_read, held_out.pairs.pairs_read) == (50, 100)

@@ -9,7 +9,7 @@ import torch
 
 from tests.unit.trainer.toy_service import draw_patch
 from trainer.data.images import decode_image, read_square
-from trainer.errors import ImageError
+from trainer.errors import DataError
 from trainer.evaluation.features import hog_features, pixel_features, trunk_features
 from trainer.models.trunk import Trunk
 
@@ -60,5 +60,5 @@ def test_an_image_file_is_cut_to_its_middle_square(tmp_path: Path) -> None:
 def test_a_file_that_is_no_image_is_named(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").write_bytes(b"")
 
-    with pytest.raises(ImageError, match=r"empty\.jpg"):
+    with pytest.raises(DataError, match=r"empty\.jpg"):
         read_square(tmp_path / "empty.jpg", 32)

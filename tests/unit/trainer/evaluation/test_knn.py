@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from trainer.evaluation.knn import chance, nearest, score_features, vote
-from trainer.evaluation.labeled_folder import LabelledImages
+from trainer.evaluation.labeled_folder import LabeledImages
 
 
-def labelled(labels: list[int], instances: list[int]) -> LabelledImages:
+def labeled(labels: list[int], instances: list[int]) -> LabeledImages:
     classes = [f"class {number}" for number in range(max(labels) + 1)]
-    return LabelledImages([Path(str(i)) for i in range(len(labels))], classes, np.array(labels), np.array(instances))
+    return LabeledImages([Path(str(i)) for i in range(len(labels))], classes, np.array(labels), np.array(instances))
 
 
 def around(*degrees: float) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
@@ -52,7 +52,7 @@ def test_many_weak_votes_lose_to_one_strong_at_a_low_temperature_and_win_at_a_hi
 
 
 def test_scores_of_two_classes_that_lie_apart() -> None:
-    images = labelled([0] * 12 + [1] * 12, [number for number in range(12) for _ in range(2)])
+    images = labeled([0] * 12 + [1] * 12, [number for number in range(12) for _ in range(2)])
     features_ND = around(*range(12), *range(90, 102))
 
     score = score_features("angle", features_ND, images, k=5)
@@ -64,7 +64,7 @@ def test_scores_of_two_classes_that_lie_apart() -> None:
 
 def test_precision_counts_the_ten_nearest() -> None:
     # Class 0 has one image outside of the query's instance: at best one in ten.
-    images = labelled([0, 0] + [1] * 12, list(range(14)))
+    images = labeled([0, 0] + [1] * 12, list(range(14)))
 
     score = score_features("angle", around(0, 1, *range(60, 72)), images, k=1)
 
@@ -75,7 +75,7 @@ def test_precision_counts_the_ten_nearest() -> None:
 def test_features_of_noise_are_at_chance() -> None:
     random = np.random.default_rng(0)
     labels = [number % 4 for number in range(100) for _ in range(4)]
-    images = labelled(labels, [number for number in range(100) for _ in range(4)])
+    images = labeled(labels, [number for number in range(100) for _ in range(4)])
 
     score = score_features("noise", random.standard_normal((400, 16)).astype(np.float32), images)
 
@@ -84,6 +84,6 @@ def test_features_of_noise_are_at_chance() -> None:
 
 
 def test_fewer_other_images_than_k_is_no_error() -> None:
-    score = score_features("angle", around(0, 5, 90, 95), labelled([0, 0, 1, 1], [0, 1, 2, 3]), k=20)
+    score = score_features("angle", around(0, 5, 90, 95), labeled([0, 0, 1, 1], [0, 1, 2, 3]), k=20)
 
     assert score.top1.mean == 1 and score.precision.mean == pytest.approx(1 / 3)

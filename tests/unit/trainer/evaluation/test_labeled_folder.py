@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from trainer.errors import BenchmarkError
-from trainer.evaluation.labeled_folder import read_labelled
+from trainer.errors import DataError
+from trainer.evaluation.labeled_folder import read_labeled
 
 PATTERN = "(.+)_"
 
@@ -27,7 +27,7 @@ def test_classes_are_folders_and_instances_the_stem_up_to_its_last_underscore(tm
         "bed/big_0.jpg",
     )
 
-    images = read_labelled(tmp_path, PATTERN)
+    images = read_labeled(tmp_path, PATTERN)
 
     assert images.classes == ["bed", "chair"]
     assert [path.name for path in images.paths] == [
@@ -41,13 +41,13 @@ def test_classes_are_folders_and_instances_the_stem_up_to_its_last_underscore(tm
 def test_another_pattern_names_other_instances(tmp_path: Path) -> None:
     fill(tmp_path, "a/007-left.jpg", "a/007-right.jpg", "a/008-left.jpg", "b/1-x.jpg", "b/2-x.jpg")
 
-    assert read_labelled(tmp_path, r"^(\d+)-").num_instances == 4
+    assert read_labeled(tmp_path, r"^(\d+)-").num_instances == 4
 
 
 def test_other_files_are_left_alone(tmp_path: Path) -> None:
     fill(tmp_path, "a/x_0.jpg", "a/y_0.jpg", "b/x_0.jpg", "b/y_0.jpg", "a/notes.txt", "a/.hidden.jpg", "LICENSE.jpg")
 
-    assert len(read_labelled(tmp_path, PATTERN).paths) == 4
+    assert len(read_labeled(tmp_path, PATTERN).paths) == 4
 
 
 @pytest.mark.parametrize(
@@ -61,16 +61,16 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     ids=["empty", "no class folders", "one class", "one instance"],
 )
 def test_a_folder_that_is_no_benchmark_is_refused(tmp_path: Path, names: tuple[str, ...], complaint: str) -> None:
-    with pytest.raises(BenchmarkError, match=complaint):
-        read_labelled(fill(tmp_path, *names), PATTERN)
+    with pytest.raises(DataError, match=complaint):
+        read_labeled(fill(tmp_path, *names), PATTERN)
 
 
 def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BenchmarkError, match="nowhere"):
-        read_labelled(tmp_path / "nowhere", PATTERN)
+    with pytest.raises(DataError, match="nowhere"):
+        read_labeled(tmp_path / "nowhere", PATTERN)
 
 
 @pytest.mark.parametrize("pattern", ["(", "no group"])
 def test_a_pattern_that_names_nothing_is_refused(tmp_path: Path, pattern: str) -> None:
-    with pytest.raises(BenchmarkError, match="pattern"):
-        read_labelled(tmp_path, pattern)
+    with pytest.raises(DataError, match="pattern"):
+        read_labeled(tmp_path, pattern)

@@ -1,4 +1,4 @@
-"""Every objective, loss and trunk: on one batch that comes again and again, the loss falls."""
+"""Every objective, loss and trunk: the loss falls when one batch is repeated."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.unit.trainer.toy_service import ToyService
 from trainer.distributed.parallel import ParallelModel
 from trainer.distributed.ranks import SINGLE_PROCESS
 from trainer.loop.state import TrainState
-from trainer.loop.step import do_step
-from trainer.objectives.registry import OBJECTIVES
+from trainer.loop.step import train_step
+from trainer.objectives.registry import OBJECTIVES, make_objective
 from trainer.settings import TrainSettings
 
 SMALL: dict[str, Any] = {"snapshot": "toy", "batch": 8, "image_size": 32, "head": "32,16", "lr": 0.01}
@@ -30,12 +30,12 @@ def one_thread() -> Iterator[None]:
 
 
 def losses(steps: int, **given: Any) -> list[float]:
-    """Of some steps on the batch at the first position."""
+    """Return the losses of some steps on the batch at position 0."""
     settings = TrainSettings(**{**SMALL, **given})
-    objective = OBJECTIVES[settings.objective].load()(settings, ToyService())
+    objective = make_objective(settings, ToyService())
     state = TrainState.begin(settings, torch.device("cpu"))
     network, batch = ParallelModel(state.model), objective.load(0, SINGLE_PROCESS)
-    return [do_step(objective, state, network, [batch]).loss for _ in range(steps)]
+    return [train_step(objective, state, network, [batch]).loss for _ in range(steps)]
 
 
 @pytest.mark.parametrize("trunk", ["vgg16", "resnet18"])

@@ -1,4 +1,4 @@
-"""How fast the weights move, and what a step is made of."""
+"""Learning rates, and one step of the optimizer."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.unit.trainer.toy_service import ToyService
 from trainer.data.batch import Batch
 from trainer.distributed.parallel import ParallelModel
 from trainer.distributed.ranks import SINGLE_PROCESS
-from trainer.errors import LossNotFinite, SettingsDiffer
+from trainer.errors import LossNotFinite, RunError
 from trainer.loop.optimizer import build_optimizer, learning_rate
 from trainer.loop.state import TrainState
-from trainer.loop.step import do_step
+from trainer.loop.step import train_step
 from trainer.models.siamese import Model
 from trainer.objectives.ranking import Ranking
 from trainer.runs.run import resume_settings
@@ -53,7 +53,7 @@ def test_a_warmup_grows_evenly_before_the_schedule_takes_over() -> None:
 
 
 def test_a_cosine_cannot_grow() -> None:
-    with pytest.raises(SettingsDiffer, match="steps"):
+    with pytest.raises(RunError, match="steps"):
         resume_settings("run", replace(SETTINGS, schedule="cosine"), {"steps": 200})
     assert resume_settings("run", SETTINGS, {"steps": 200}).steps == 200
 
@@ -65,10 +65,10 @@ def test_adamw_decays_what_sgd_does() -> None:
 
 
 def step(settings: TrainSettings, positions: list[int]) -> tuple[TrainState, float]:
-    """The state after one step on these positions, and the length of its gradient."""
+    """Return the state after one step on these positions, and the length of its gradient."""
     state = TrainState.begin(settings, CPU)
     objective = Ranking(settings, ToyService())
-    done = do_step(
+    done = train_step(
         objective,
         state,
         ParallelModel(state.model),
@@ -78,7 +78,7 @@ def step(settings: TrainSettings, positions: list[int]) -> tuple[TrainState, flo
 
 
 def moved(state: TrainState) -> Tensor:
-    """How far every weight went from where it began."""
+    """The difference of every weight from its first value."""
     pairs = zip(state.model.parameters(), TrainState.begin(state.settings, CPU).model.parameters(), strict=True)
     return torch.cat([(now - then).detach().flatten() for now, then in pairs])
 
@@ -104,7 +104,7 @@ def test_a_long_gradient_is_cut_and_a_short_one_is_not() -> None:
 
 
 class Steep(Ranking):
-    """Its loss is a number, its gradient is none."""
+    """An objective whose loss is finite, and whose gradient is not."""
 
     def loss(self, model: Model, outputs: tuple[Tensor, ...], batch: Batch) -> tuple[Tensor, Mapping[str, Tensor]]:
         return (outputs[0] * 0).sum().sqrt(), {}
@@ -113,5 +113,5 @@ class Steep(Ranking):
 def test_a_gradient_that_is_no_number_leaves_the_weights_alone(tmp_path: Path) -> None:
     state, objective = TrainState.begin(SETTINGS, CPU), Steep(SETTINGS, ToyService())
     with pytest.raises(LossNotFinite, match="The gradient of step 1"):
-        do_step(objective, state, ParallelModel(state.model), [objective.load(0, SINGLE_PROCESS)])
+        train_step(objective, state, ParallelModel(state.model), [objective.load(0, SINGLE_PROCESS)])
     assert not moved(state).any()

@@ -1,4 +1,4 @@
-"""The loop, on a service without a graph. Images of 32 pixels and a narrow head keep a step at milliseconds."""
+"""The training loop, on a service without a graph. With small images and a narrow head, a step takes milliseconds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from api.client.errors import ServiceError
 from api.wire.triplets import TripletBatch
 from tests.unit.trainer.toy_service import ToyService
 from trainer.data.triplets import TripletSource
-from trainer.errors import LossNotFinite, SettingsDiffer
+from trainer.errors import LossNotFinite, RunError
 from trainer.loop.state import TrainState
 from trainer.loop.train import train
 from trainer.models.weights import load_trunk
@@ -29,7 +29,7 @@ from trainer.settings import RuntimeSettings, TrainSettings
 pytestmark = pytest.mark.usefixtures("settled_torch")
 
 SMALL: dict[str, Any] = {"batch": 4, "image_size": 32, "head": "32,16", "lr": 0.01, "augment": "mirror,crop,color"}
-MACHINE = RuntimeSettings(device="cpu", threads=1, loader_threads=2, checkpoint_every=3)
+RUNTIME = RuntimeSettings(device="cpu", threads=1, loader_threads=2, checkpoint_every=3)
 
 
 def train_run(
@@ -37,18 +37,18 @@ def train_run(
     steps: int,
     source: TripletSource | None = None,
     stop: threading.Event | None = None,
-    machine: RuntimeSettings = MACHINE,
+    runtime: RuntimeSettings = RUNTIME,
     **given: Any,
 ) -> Summary | None:
-    """`affinity train`, without its command line."""
+    """Do what `affinity train` does, without its command line."""
     source = source or ToyService()
     with Run(folder) as run:
         settings, snapshot = run.settings(
             {**SMALL, **given, "steps": steps}, lambda asked: source.snapshot(asked.snapshot), print
         )
-        run.write(settings, snapshot, machine)
+        run.write(settings, snapshot, runtime)
         with Progress(steps) as progress:
-            return train(run, settings, machine, source, progress, stop or threading.Event())
+            return train(run, settings, runtime, source, progress, stop or threading.Event())
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -63,7 +63,7 @@ def equal(one: Path, other: Path) -> bool:
 
 
 class StopsAfter(ToyService):
-    """Sets `stop` when it is asked for a position, and then hangs until the test is over."""
+    """Sets `stop` at the request for a position, and then hangs until the test is over."""
 
     def __init__(self, position: int) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path: Path) -
 def test_a_run_that_lost_its_last_steps_does_them_again(tmp_path: Path) -> None:
     train_run(tmp_path / "whole", 8)
     train_run(tmp_path / "lost", 8)
-    (tmp_path / "lost" / "step-000000008.pt").unlink()  # as if it had been killed after the checkpoint of step 6
+    (tmp_path / "lost" / "step-000000008.pt").unlink()  # as after a kill between the checkpoints of steps 6 and 8
 
     service = ToyService()
     train_run(tmp_path / "lost", 8, service)
@@ -148,7 +148,7 @@ def test_the_queue_is_part_of_the_checkpoint(tmp_path: Path, objective: str) -> 
 
 def test_the_number_of_loaders_changes_nothing(tmp_path: Path) -> None:
     train_run(tmp_path / "two", 4)
-    train_run(tmp_path / "five", 4, machine=RuntimeSettings(device="cpu", threads=1, loader_threads=5))
+    train_run(tmp_path / "five", 4, runtime=RuntimeSettings(device="cpu", threads=1, loader_threads=5))
 
     assert equal(tmp_path / "two", tmp_path / "five")
 
@@ -198,7 +198,7 @@ def test_a_loss_that_is_no_number_stops_the_run_before_it_spoils_the_weights(tmp
 
 def test_what_gave_no_number_is_not_called_the_last_good_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(LossNotFinite) as caught:
-        train_run(tmp_path / "run", 40, lr=1e10, machine=replace(MACHINE, checkpoint_every=1))
+        train_run(tmp_path / "run", 40, lr=1e10, runtime=replace(RUNTIME, checkpoint_every=1))
 
     assert caught.value.checkpoint == caught.value.step - 1 > 0
     assert f"step {caught.value.checkpoint}, holds the weights that gave it" in str(caught.value)
@@ -220,7 +220,7 @@ def test_steps_are_not_lost_when_the_service_stays_away(tmp_path: Path) -> None:
 
 
 class Ends(ToyService):
-    """Its snapshot has ended for who asks for a position; the successor is named at the second time of asking."""
+    """A service whose snapshot ends at a position. It names the successor at the second request."""
 
     def __init__(self, position: int) -> None:
         super().__init__()
@@ -237,11 +237,11 @@ class Ends(ToyService):
         return super().triplets(snapshot, **query)
 
 
-FOLLOWING = replace(MACHINE, follow=True)
+FOLLOWING = replace(RUNTIME, follow=True)
 
 
 def test_a_run_follows_a_snapshot_that_ended_to_its_successor_and_records_it(tmp_path: Path) -> None:
-    train_run(tmp_path / "run", 9, Ends(16), machine=FOLLOWING)
+    train_run(tmp_path / "run", 9, Ends(16), runtime=FOLLOWING)
     lines = read_metrics(tmp_path / "run" / "metrics.jsonl")
     assert [line.snapshot for line in lines] == 4 * ["toy"] + 5 * ["next"]
     assert [line.position for line in lines] == [4, 8, 12, 16, 4, 8, 12, 16, 20]
@@ -250,16 +250,16 @@ def test_a_run_follows_a_snapshot_that_ended_to_its_successor_and_records_it(tmp
 
 
 def test_a_run_that_followed_and_was_resumed_ends_like_one_that_was_not_interrupted(tmp_path: Path) -> None:
-    train_run(tmp_path / "whole", 9, Ends(16), machine=FOLLOWING)
-    # The snapshot is asked for when a run begins: it was there then.
-    train_run(tmp_path / "resumed", 3, machine=FOLLOWING)
+    train_run(tmp_path / "whole", 9, Ends(16), runtime=FOLLOWING)
+    # A run requests its snapshot when it begins: at that time it had not ended.
+    train_run(tmp_path / "resumed", 3, runtime=FOLLOWING)
     for steps in (4, 6, 9):
-        train_run(tmp_path / "resumed", steps, Ends(16), machine=FOLLOWING)
+        train_run(tmp_path / "resumed", steps, Ends(16), runtime=FOLLOWING)
     assert equal(tmp_path / "whole", tmp_path / "resumed")
 
 
 def test_a_step_of_several_batches_is_of_one_snapshot(tmp_path: Path) -> None:
-    train_run(tmp_path / "run", 4, Ends(12), machine=FOLLOWING, accumulate=2)
+    train_run(tmp_path / "run", 4, Ends(12), runtime=FOLLOWING, accumulate=2)
     lines = read_metrics(tmp_path / "run" / "metrics.jsonl")
     assert [(line.snapshot, line.position) for line in lines] == [("toy", 8), ("next", 8), ("next", 16), ("next", 24)]
 
@@ -274,7 +274,7 @@ def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
     train_run(tmp_path / "run", 3)
     settings = TrainSettings(**{**SMALL, "snapshot": "toy", "steps": 3, "lr": 0.5})
 
-    with pytest.raises(SettingsDiffer, match="lr"):
+    with pytest.raises(RunError, match="lr"):
         TrainState.begin(settings, torch.device("cpu")).resume(tmp_path / "run", print)
 
 

@@ -1,4 +1,4 @@
-"""A training of many steps takes no more memory than one of a few."""
+"""The memory of a training does not grow with its steps."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ pytestmark = pytest.mark.usefixtures("settled_torch")
 
 STEPS = 700
 SETTLED = 300
-"""Steps after which all that is kept is there."""
+"""Steps after which the memory is expected to stay."""
 TINY: dict[str, Any] = {"snapshot": "toy", "trunk": "timm:test_resnet", "batch": 4, "image_size": 32, "head": "16,8"}
 
 
-class Again(ToyService):
-    """Gives the pairs of a few positions over and over: what is drawn for the test itself takes no more memory."""
+class RepeatingService(ToyService):
+    """A service that repeats the pairs of a few positions, so that its own cache of images does not grow."""
 
     def triplets(self, *args: Any, **query: Any) -> TripletBatch:
         return super().triplets(*args, **{**query, "position": query["position"] % 256})
 
 
-class Weighed(NullProgress):
-    """Keeps how much memory the process had after each step, in bytes."""
+class MemoryProgress(NullProgress):
+    """Record the memory of the process after each step, in bytes."""
 
     def __init__(self, total: int) -> None:
         super().__init__(total)
@@ -44,13 +44,13 @@ class Weighed(NullProgress):
 
 
 def growth(folder: Path, steps: int) -> int:
-    """Bytes by which a training of so many steps grows after it has settled."""
+    """Return the bytes by which a training grows after step SETTLED."""
     settings = TrainSettings(**TINY, steps=steps, negative_mining="half", num_negatives=2, queue=256)
-    machine = RuntimeSettings(device="cpu", threads=1, loader_threads=2, checkpoint_every=100)
-    progress = Weighed(steps)
+    runtime = RuntimeSettings(device="cpu", threads=1, loader_threads=2, checkpoint_every=100)
+    progress = MemoryProgress(steps)
     with Run(folder) as run:
-        run.write(settings, ToyService().description, machine)
-        train(run, settings, machine, Again(), progress, threading.Event())
+        run.write(settings, ToyService().description, runtime)
+        train(run, settings, runtime, RepeatingService(), progress, threading.Event())
     return max(progress.memory[-50:]) - max(progress.memory[SETTLED - 50 : SETTLED])
 
 

@@ -1,26 +1,26 @@
-"""Folding batch normalization away changes no map."""
+"""Folding batch normalization does not change the maps."""
 
 from __future__ import annotations
 
 import torch
 
-from trainer.models.batchnorm_folding import folded, normalized
+from trainer.models.batchnorm_folding import fold_batchnorm, with_batchnorm
 from trainer.models.trunk import Trunk
 
 
 def test_the_folded_network_gives_the_maps_of_its_twin() -> None:
     torch.manual_seed(0)
-    twin = Trunk(normalized("vgg16"))
+    variant = Trunk(with_batchnorm("vgg16"))
     images = torch.randint(0, 256, (4, 3, 32, 32), dtype=torch.uint8)
     for _ in range(3):
-        twin(images)  # so that the running statistics are not those of the beginning
-    plain = folded(twin, "vgg16")
+        variant(images)  # changes the running statistics
+    plain = fold_batchnorm(variant, "vgg16")
     assert plain.architecture == "vgg16"
     with torch.no_grad():
-        torch.testing.assert_close(plain(images), twin.eval()(images), rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(plain(images), variant.eval()(images), rtol=1e-4, atol=1e-4)
 
 
 def test_a_network_without_a_twin_stays_what_it_is() -> None:
-    assert normalized("resnet18") == "resnet18"
+    assert with_batchnorm("resnet18") == "resnet18"
     trunk = Trunk("resnet18")
-    assert folded(trunk, "resnet18") is trunk
+    assert fold_batchnorm(trunk, "resnet18") is trunk

@@ -34,7 +34,7 @@ def test_the_trunk_of_vgg16_ends_with_pool5() -> None:
 def test_a_trunk_is_the_torchvision_network_without_its_classifier(architecture: str) -> None:
     trunk = Trunk(architecture).eval()
     net = torchvision.models.get_model(architecture, weights=None)
-    setattr(net, trunk.classifier[0], nn.Identity())
+    setattr(net, trunk.removed[0], nn.Identity())
     net.avgpool = nn.Identity()
     net.load_state_dict(trunk.state_dict(), strict=True)
     scaled_NCHW = torchvision.transforms.functional.normalize(

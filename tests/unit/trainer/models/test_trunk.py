@@ -1,4 +1,4 @@
-"""Trunks of many networks, and their weights outside of the trainer."""
+"""Trunks of many networks, and their weights in files."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from trainer.errors import WeightsError
 from trainer.models.trunk import Trunk
-from trainer.models.weights import initialize_trunk, load_trunk, save_trunk
+from trainer.models.weights import load_trunk, load_weights, save_trunk
 
 ABOUT = {"settings": {"image_size": 96}, "steps": 7}
 
@@ -48,7 +48,7 @@ def test_a_trunk_begins_with_the_weights_of_a_whole_torchvision_network(tmp_path
     torch.save(net.state_dict(), tmp_path / "resnet18.pth")
     trunk = Trunk("resnet18")
 
-    initialize_trunk(trunk, tmp_path / "resnet18.pth")
+    load_weights(trunk, tmp_path / "resnet18.pth")
 
     assert same(trunk, net)
 
@@ -57,7 +57,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     torch.save(torchvision.models.resnet34(weights=None).state_dict(), tmp_path / "resnet34.pth")
 
     with pytest.raises(WeightsError, match="not those of resnet18"):
-        initialize_trunk(Trunk("resnet18"), tmp_path / "resnet34.pth")
+        load_weights(Trunk("resnet18"), tmp_path / "resnet34.pth")
 
 
 @pytest.mark.parametrize("name", ["gone.safetensors", "noise.safetensors", "noise.pth", "list.pth"])
@@ -67,7 +67,7 @@ def test_a_file_that_holds_no_weights_is_named(tmp_path: Path, name: str) -> Non
     torch.save([torch.zeros(1)], tmp_path / "list.pth")
 
     with pytest.raises(WeightsError, match=name):
-        initialize_trunk(Trunk("resnet18"), tmp_path / name)
+        load_weights(Trunk("resnet18"), tmp_path / name)
 
 
 def test_weights_without_a_card_are_refused(tmp_path: Path) -> None:

@@ -1,14 +1,14 @@
-"""Which negatives are taken: in the batch, and from the queue of earlier steps."""
+"""Negatives from the batch and from the queue of earlier steps."""
 
 from __future__ import annotations
 
 import torch
 
 from tests.unit.trainer.toy_service import ToyService
-from trainer.data.positives import join, stable_number
+from trainer.data.targets import connected_components, stable_hash
 from trainer.data.triplets import TripletLoader
 from trainer.models.memory_queue import MemoryQueue
-from trainer.objectives.negative_mining import Triplets, candidates, given, mine
+from trainer.objectives.negative_mining import Triplets, candidate_negatives, mine_negatives, service_negatives
 from trainer.settings import TrainSettings
 
 # Two pairs, 0 and 2 of group 7, 1 and 3 of group 8, and image 4 of group 9.
@@ -18,22 +18,22 @@ DIST_TM = torch.tensor([[0.0, 0.6, 0.1, 0.4, 0.9], [0.6, 0.0, 0.2, 0.1, 0.5]])
 
 
 def test_a_negative_is_of_neither_group_of_the_pair() -> None:
-    assert candidates(TRIPLETS, GROUPS_M).tolist() == [
+    assert candidate_negatives(TRIPLETS, GROUPS_M).tolist() == [
         [False, True, False, True, True],
         [True, False, True, False, True],
     ]
 
 
 def test_the_negative_that_came_with_a_pair_is_always_a_candidate() -> None:
-    assert candidates(TRIPLETS, torch.full((5,), 7)).nonzero().tolist() == [[0, 4], [1, 0]]
+    assert candidate_negatives(TRIPLETS, torch.full((5,), 7)).nonzero().tolist() == [[0, 4], [1, 0]]
 
 
 def test_given_negatives_are_those_of_the_batch() -> None:
-    assert given(TRIPLETS).idx_TK.tolist() == [[4], [0]]
+    assert service_negatives(TRIPLETS).idx_TK.tolist() == [[4], [0]]
 
 
 def mined(how: str, count: int, position: int = 0) -> list[list[int]]:
-    negatives = mine(DIST_TM, candidates(TRIPLETS, GROUPS_M), how, count, (0, position))
+    negatives = mine_negatives(DIST_TM, candidate_negatives(TRIPLETS, GROUPS_M), how, count, (0, position))
     assert negatives.valid_TK.all()
     return negatives.idx_TK.tolist()
 
@@ -60,26 +60,27 @@ def test_half_of_the_negatives_are_hard_and_none_comes_twice() -> None:
 def test_a_pair_with_too_few_candidates_takes_them_all_and_no_other() -> None:
     allowed_TM = torch.tensor([[False, True, False, False, True], [True, False, False, False, False]])
     for how in ("random", "hard", "half"):
-        negatives = mine(DIST_TM, allowed_TM, how, 3, (0, 0))
+        negatives = mine_negatives(DIST_TM, allowed_TM, how, 3, (0, 0))
         taken = [row[valid].tolist() for row, valid in zip(negatives.idx_TK, negatives.valid_TK, strict=True)]
         assert [sorted(row) for row in taken] == [[1, 4], [0]]
-    assert mine(DIST_TM, allowed_TM, "hard", 99, (0, 0)).idx_TK.shape == (2, 5)
+    assert mine_negatives(DIST_TM, allowed_TM, "hard", 99, (0, 0)).idx_TK.shape == (2, 5)
 
 
 def test_images_that_a_path_of_pairs_joins_are_one_neighborhood() -> None:
-    assert join(["a", "b", "c", "b", "d", "e", "f"], ["a", "b", "c"], ["b", "d", "e"]) == [0, 0, 1, 0, 0, 1, 2]
+    patches, anchors, positives = ["a", "b", "c", "b", "d", "e", "f"], ["a", "b", "c"], ["b", "d", "e"]
+    assert connected_components(patches, anchors, positives) == [0, 0, 1, 0, 0, 1, 2]
 
 
 def test_the_number_of_a_group_is_the_same_in_every_process() -> None:
-    assert stable_number("a") == 3405396810240292928
-    assert stable_number("a") != stable_number("b")
+    assert stable_hash("a") == 3405396810240292928
+    assert stable_hash("a") != stable_hash("b")
 
 
 def test_every_image_of_a_batch_has_its_group() -> None:
     wire = ToyService().triplets("toy", seed=0, mix="intra:1", negatives="batch", position=0, count=3)
     targets = TripletLoader(ToyService(), TrainSettings(snapshot="toy", batch=3, image_size=32))(0).targets
     expected = [*wire.anchor_group, *wire.positive_group, *wire.negative_group]
-    assert targets["group_N"].tolist() == [stable_number(group) for group in expected]
+    assert targets["group_N"].tolist() == [stable_hash(group) for group in expected]
 
 
 def test_the_queue_forgets_the_oldest_first() -> None:

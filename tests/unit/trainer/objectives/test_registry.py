@@ -1,4 +1,4 @@
-"""What is promised of every objective, and what tells them apart before torch is there."""
+"""The registry of objectives, and what every objective promises."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.unit.trainer.toy_service import ToyService
 from trainer.data.triplets import TripletLoader
 from trainer.distributed.ranks import RankShard
 from trainer.models.trunk import Trunk
-from trainer.objectives.registry import OBJECTIVES, unread
+from trainer.objectives.registry import OBJECTIVES, unused_settings
 from trainer.runs.run import Run
 from trainer.settings import ObjectiveName, TrainSettings
 
@@ -29,7 +29,7 @@ def settle(folder: Path, **given: Any) -> TrainSettings:
 def test_an_objective_has_a_model_with_a_trunk(name: ObjectiveName) -> None:
     images = str(SAMPLES / "heldout") if name == "supervised" else None
     settings = TrainSettings(objective=name, image_size=32, head="8,4", images=images, **OBJECTIVES[name].defaults)
-    assert isinstance(OBJECTIVES[name].load().build(settings).trunk, Trunk)
+    assert isinstance(OBJECTIVES[name].implementation_class().build(settings).trunk, Trunk)
 
 
 def test_tracking_is_trained_on_tracks_alone(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_tracking_is_trained_on_tracks_alone(tmp_path: Path) -> None:
 
 
 def test_a_setting_that_the_objective_does_not_read_is_refused(tmp_path: Path) -> None:
-    assert unread("tracking") >= {"mix"}
+    assert unused_settings("tracking") >= {"mix"}
     with pytest.raises(SettingsError, match="tracking has no use for --mix"):
         settle(tmp_path / "run", objective="tracking", mix="inter:1")
 

@@ -1,4 +1,4 @@
-"""The card of exported weights tells of their training, not of the export."""
+"""The card of exported weights describes their training, not the export."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from trainer.runs.export import export_weights
 pytestmark = pytest.mark.usefixtures("settled_torch")
 
 VERSIONS = {"revision": "that of the training"}
-HALF, SINGLE_PROCESS = 2, 4
+HALF, WHOLE = 2, 4
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Four steps by another version of the code, in two sittings."""
+    """Train four steps with another version of the code, in two sessions."""
     folder = tmp_path / "runs" / "ours"
     folder.parent.mkdir()
-    with monkeypatch.context() as then:
-        for made in ("checkpoint", "weights"):
-            then.setattr(f"trainer.{made}.versions", lambda: VERSIONS)
-        for steps in (HALF, SINGLE_PROCESS):
+    with monkeypatch.context() as context:
+        for module in ("runs.checkpoint", "models.weights"):
+            context.setattr(f"trainer.{module}.versions", lambda: VERSIONS)
+        for steps in (HALF, WHOLE):
             train_steps(folder, steps)
     return folder
 
 
 def card_of(name: str | Path, run: Path) -> dict[str, Any]:
-    """Of the weights that are exported under this name."""
+    """Export the network of this name and read its card."""
     path = run.parent.parent / "exported.safetensors"
     export_weights(str(name), path, run.parent, trunk_only=True)
     card: dict[str, Any] = json.loads(path.with_suffix(".json").read_text())
@@ -48,7 +48,7 @@ def own_card(run: Path) -> dict[str, Any]:
 def test_a_run_its_trunk_and_its_last_checkpoint_are_exported_with_the_card_of_the_run(run: Path) -> None:
     own = own_card(run)
     assert own["versions"] == VERSIONS and own["pairs"] == {"transitive": 20}
-    for name in ("ours", run, run / "trunk.safetensors", path_at(run, SINGLE_PROCESS)):
+    for name in ("ours", run, run / "trunk.safetensors", path_at(run, WHOLE)):
         assert card_of(name, run) == own
 
 
@@ -60,7 +60,7 @@ def test_a_run_that_never_ended_is_exported_with_what_its_checkpoint_and_metrics
 
 def test_a_card_of_later_steps_is_not_that_of_an_earlier_checkpoint(run: Path) -> None:
     own = own_card(run)
-    path_at(run, SINGLE_PROCESS).unlink()
+    path_at(run, WHOLE).unlink()
     for name in ("ours", path_at(run, HALF)):
         card = card_of(name, run)
         assert (card["steps"], card["versions"]) == (HALF, VERSIONS)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainer.errors import BenchmarkError, RunNotFound
+from trainer.errors import DataError, RunError
 from trainer.loop.state import TrainState
 from trainer.models.weights import save_trunk
 from trainer.runs import checkpoint
@@ -18,7 +18,7 @@ SETTINGS = TrainSettings(snapshot="toy", image_size=32, head="8,4", seed=3)
 
 @pytest.fixture
 def runs(tmp_path: Path) -> Path:
-    """A run `one` of five steps, whose weights are not the first ones."""
+    """A run `one` of five steps, whose weights differ from the first ones."""
     state = TrainState.begin(SETTINGS, torch.device("cpu"))
     with torch.no_grad():
         list(state.model.parameters())[-2].fill_(0.5)
@@ -34,7 +34,7 @@ def runs(tmp_path: Path) -> Path:
 def test_a_run_is_found_by_its_name_its_folder_or_its_checkpoint(runs: Path) -> None:
     for name in ("one", str(runs / "one"), str(runs / "one" / "step-000000005.pt")):
         network = load_network(name, runs)
-        assert torch.all(list(network.embedding().parameters())[-2] == 0.5)
+        assert torch.all(list(network.embedding_model().parameters())[-2] == 0.5)
         assert (network.settings, network.steps) == (SETTINGS, 5)
 
 
@@ -42,14 +42,14 @@ def test_a_trunk_alone_has_no_embedding(runs: Path) -> None:
     network = load_network(str(runs / "one" / "trunk.safetensors"), runs)
 
     assert network.steps == 5
-    with pytest.raises(BenchmarkError, match="has no embedding"):
-        network.embedding()
+    with pytest.raises(DataError, match="has no embedding"):
+        network.embedding_model()
 
 
 def test_a_name_of_nothing_is_refused(runs: Path) -> None:
     (runs / "empty").mkdir()
     for name in ("two", "empty", str(runs / "one" / "step-000000099.pt")):
-        with pytest.raises(RunNotFound, match=Path(name).name):
+        with pytest.raises(RunError, match=Path(name).name):
             load_network(name, runs)
 
 
@@ -63,5 +63,6 @@ def test_the_untrained_twin_is_what_the_run_began_with_and_disturbs_nobody() -> 
     assert torch.equal(torch.rand(1), expected)
     first = TrainState.begin(SETTINGS, torch.device("cpu")).model
     assert all(
-        torch.equal(mine, its) for mine, its in zip(twin.embedding().parameters(), first.parameters(), strict=True)
+        torch.equal(mine, its)
+        for mine, its in zip(twin.embedding_model().parameters(), first.parameters(), strict=True)
     )

@@ -1,4 +1,4 @@
-"""What can be watched while a network is trained: evaluations, curves, the hardest triplets. None of it disturbs."""
+"""Evaluations, curves and the hardest triplets during a training, and that they do not change it."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from foundation.errors import SettingsError
-from tests.unit.trainer.loop.test_train import MACHINE, equal, train_run
+from tests.unit.trainer.loop.test_train import RUNTIME, equal, train_run
 from tests.unit.trainer.toy_service import ToyService, draw_patch
 from trainer.data.triplets import TripletLoader
 from trainer.distributed.ranks import SINGLE_PROCESS
-from trainer.errors import BenchmarkError
+from trainer.errors import DataError
 from trainer.evaluation.online import Evaluator
 from trainer.objectives.multitask import MultiTask
-from trainer.runs.metrics import append_evaluation, cut_evaluations, read_evaluations
-from trainer.runs.tensorboard import hardest_triplets, picture_hardest
+from trainer.runs.metrics import append_evaluation, read_evaluations, truncate_evaluations
+from trainer.runs.tensorboard import hardest_triplets, hardest_triplets_image
 from trainer.settings import RuntimeSettings, TrainSettings
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 
 
 @pytest.fixture
-def labelled(tmp_path: Path) -> Path:
+def labeled(tmp_path: Path) -> Path:
     """Two classes of three instances with two views each."""
     for group in range(2):
-        folder = tmp_path / "labelled" / f"class-{group}"
+        folder = tmp_path / "labeled" / f"class-{group}"
         folder.mkdir(parents=True)
         for instance in range(3):
             for view in range(2):
                 (folder / f"{instance}_{view}.jpg").write_bytes(draw_patch(group, 9, instance, view))
-    return tmp_path / "labelled"
+    return tmp_path / "labeled"
 
 
-def watched(labelled: Path, **given: Any) -> RuntimeSettings:
-    on: dict[str, Any] = {"evaluate_every": 2, "evaluate_on": str(labelled), "evaluate_pairs": "toy", "hold_out": 0.5}
-    return replace(MACHINE, **on, **given)
+def watched(labeled: Path, **given: Any) -> RuntimeSettings:
+    on: dict[str, Any] = {"evaluate_every": 2, "evaluate_on": str(labeled), "evaluate_pairs": "toy", "hold_out": 0.5}
+    return replace(RUNTIME, **on, **given)
 
 
-def test_evaluations_come_every_so_many_steps_and_change_nothing(tmp_path: Path, labelled: Path) -> None:
-    train_run(tmp_path / "watched", 5, machine=watched(labelled))
+def test_evaluations_come_every_so_many_steps_and_change_nothing(tmp_path: Path, labeled: Path) -> None:
+    train_run(tmp_path / "watched", 5, runtime=watched(labeled))
     train_run(tmp_path / "alone", 5)
 
     found = read_evaluations(tmp_path / "watched" / "evaluations.jsonl")
@@ -60,15 +60,15 @@ def test_a_resume_forgets_evaluations_of_steps_that_were_lost(tmp_path: Path) ->
         append_evaluation(path, {"step": step, "knn": 0.5})
     path.write_text(path.read_text() + '{"step": 8, "kn')
 
-    cut_evaluations(path, 4)
+    truncate_evaluations(path, 4)
 
     assert [one["step"] for one in read_evaluations(path)] == [2, 4]
 
 
 def test_a_folder_that_cannot_serve_is_refused_before_the_first_step(tmp_path: Path) -> None:
-    machine = replace(MACHINE, evaluate_every=2, evaluate_on=str(tmp_path))
-    with pytest.raises(BenchmarkError, match="classes"):
-        train_run(tmp_path / "run", 5, machine=machine)
+    runtime = replace(RUNTIME, evaluate_every=2, evaluate_on=str(tmp_path))
+    with pytest.raises(DataError, match="classes"):
+        train_run(tmp_path / "run", 5, runtime=runtime)
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
 
 
@@ -78,22 +78,22 @@ def test_an_evaluation_of_nothing_is_refused() -> None:
 
 
 def test_an_objective_without_embeddings_cannot_be_evaluated_on_pairs() -> None:
-    machine = replace(MACHINE, evaluate_every=2, evaluate_pairs="toy")
+    runtime = replace(RUNTIME, evaluate_every=2, evaluate_pairs="toy")
     with pytest.raises(SettingsError, match="--evaluate-on"):
-        Evaluator(machine, TrainSettings(objective="context"), ToyService(), print)
+        Evaluator(runtime, TrainSettings(objective="context"), ToyService(), print)
 
 
 def test_pairs_that_are_trained_on_are_not_called_held_out(
-    tmp_path: Path, labelled: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, labeled: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    train_run(tmp_path / "run", 2, machine=watched(labelled))
+    train_run(tmp_path / "run", 2, runtime=watched(labeled))
 
     assert "not held out of training" in capsys.readouterr().err
 
 
-def test_tensorboard_has_curves_spreads_and_the_hardest_triplets(tmp_path: Path, labelled: Path) -> None:
-    train_run(tmp_path / "run", 3, machine=watched(labelled, tensorboard=True), negative_mining="half", num_negatives=2)
-    train_run(tmp_path / "run", 4, machine=watched(labelled, tensorboard=True))
+def test_tensorboard_has_curves_spreads_and_the_hardest_triplets(tmp_path: Path, labeled: Path) -> None:
+    train_run(tmp_path / "run", 3, runtime=watched(labeled, tensorboard=True), negative_mining="half", num_negatives=2)
+    train_run(tmp_path / "run", 4, runtime=watched(labeled, tensorboard=True))
 
     board = EventAccumulator(str(tmp_path / "run" / "tensorboard"), size_guidance={"images": 0}).Reload()
     tags = board.Tags()
@@ -116,7 +116,7 @@ def test_the_hardest_triplet_is_the_one_whose_negative_is_nearest_beside_its_pos
     assert found[0][:2] == [2, 6] and len(found) == 4
     groups_N = batch.targets["group_N"]
     assert all(groups_N[negative] != groups_N[anchor] for anchor, _, negative in found)
-    picture = picture_hardest(batch, embeddings_ND)
+    picture = hardest_triplets_image(batch, embeddings_ND)
     assert picture is not None and picture.shape == (3, 4 * 32, 3 * 32)
     assert picture[:, :32, :32].equal(batch.inputs[0][2])
 
@@ -133,4 +133,4 @@ def test_embeddings_beyond_the_batch_are_never_the_nearest() -> None:
 
 def test_a_rank_that_holds_no_whole_triplet_pictures_none() -> None:
     batch = TripletLoader(ToyService(), TrainSettings(snapshot="toy", batch=4, image_size=32))(0)
-    assert picture_hardest(replace(batch, inputs=(batch.inputs[0][:4],)), torch.rand(batch.images, 5)) is None
+    assert hardest_triplets_image(replace(batch, inputs=(batch.inputs[0][:4],)), torch.rand(batch.images, 5)) is None
