@@ -5,7 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
-.PHONY: install demo test check docs experiment bench bench-clustering bench-extractors bench-kills bench-loaders bench-memory \
+.PHONY: install demo test test-slow check docs experiment bench bench-clustering bench-extractors bench-kills bench-loaders \
+	bench-memory \
 	bench-publishing bench-removal bench-sampling fuzz real-video lock clean
 
 ## Build .venv with everything pinned in constraints.txt.
@@ -24,9 +25,17 @@ $(STAMP): pyproject.toml constraints.txt
 demo: install
 	$(BIN)/affinity demo $(if $(VIDEOS),--videos "$(VIDEOS)")
 
-## Every test, against a real local Neo4j.
+# A worker takes a file at a time, in order, and has two Neo4j of its own: about 3 GB of memory.
+WORKERS ?= 2
+PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+## The tests, against real local Neo4j, in two processes: make test [WORKERS=4].
 test: install
-	$(BIN)/pytest
+	$(PYTEST) -m 'not slow'
+
+## The tests that take minutes by their nature: many kills, stories of readers, long fuzzing.
+test-slow: install
+	$(PYTEST) -m slow
 
 ## What must hold before a commit: formatting, types, imports.
 check: install

@@ -93,7 +93,7 @@ ROWS = (
     Row("multitask", "Multi-Task", "multitask", "default"),
     Row("transitive", "Transitive", "transitive", "default"),
     Row("network", "Transitive, the network's features alone", "transitive", "network"),
-    Row("literal", "Transitive, crops and features to the letter", "transitive", "literal"),
+    Row("literal", "Transitive, crops and features as in the paper", "transitive", "literal"),
     Row("hog", "Transitive (HOG)", "transitive", "hog"),
     Row("frames-15", "Transitive (15-frame)", "transitive", "frames-15"),
     Row("again", "Transitive, mined once more", "transitive", "again"),

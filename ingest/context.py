@@ -24,7 +24,7 @@ class Context:
     engine: Engine
     report: Report
 
-    def within(self, seconds: float) -> Context:
+    def with_timeout(self, seconds: float) -> Context:
         """Return the same context with another deadline for the queries of the graph."""
         return replace(self, store=self.store.with_timeout(seconds))
 

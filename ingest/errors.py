@@ -1,13 +1,13 @@
 """The errors of ingest. Each message says what happened, to what, and what to do next.
 
 IngestError
-  x UnreadableVideo      a file cannot be decoded as video
-  x UnknownExtractor     no feature extractor has this name
-  x MissingPackage       a package that an extractor needs is not installed
-  x DamagedFile          a file of the data folder is missing or cannot be read
-  x DamagedClusterModel  a cluster model is missing or cannot be read
-  x ExtractorChanged     the extractor of a snapshot cannot be loaded, or computes other features
-  x WorkerDied           a worker process was killed
+  x UnreadableVideo        a file cannot be decoded as video
+  x UnknownExtractor       no feature extractor has this name
+  x MissingPackage         a package that an extractor needs is not installed
+  x DamagedFile            a file of the data folder is missing or cannot be read
+    - DamagedClusterModel  it holds a cluster model
+  x ExtractorChanged       the extractor of a snapshot cannot be loaded, or computes other features
+  x WorkerDied             a worker process was killed
 """
 
 from __future__ import annotations
@@ -65,14 +65,11 @@ class DamagedFile(IngestError):
         super().__init__(f"The {what} {path} is unusable: {reason}. {remedy}.")
 
 
-class DamagedClusterModel(IngestError):
+class DamagedClusterModel(DamagedFile):
     """A file of a cluster model is missing or cannot be read."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        self.path = path
-        super().__init__(
-            f"The cluster model {path} cannot be used: {reason}. Fit a new one with `affinity cluster --refit`."
-        )
+        super().__init__("cluster model", path, reason, "Fit a new one with `affinity cluster --refit`")
 
 
 class ExtractorChanged(IngestError):

@@ -41,7 +41,7 @@ def ingest(paths: Sequence[Path], folder: DataFolder, settings: IngestSettings, 
         preflight(settings)
     engine = open_engine(settings, folder.root, [*paths, *settings.extractor.files])
     with open_context(folder, engine, report) as context:
-        finish_forgetting(context.within(WHOLE_GRAPH_SECONDS))
+        finish_forgetting(context.with_timeout(WHOLE_GRAPH_SECONDS))
         require_crop_size(context, settings.mining)
         new = choose(identify(files, context, summary), context, settings, summary)
         mine(new, context, settings, summary)
@@ -54,7 +54,7 @@ def cluster(folder: DataFolder, settings: IngestSettings, report: Report) -> Sum
     """Cluster, link and publish the videos that were mined before."""
     summary = Summary()
     with open_context(folder, open_engine(settings, folder.root, settings.extractor.files), report) as context:
-        finish_forgetting(context.within(WHOLE_GRAPH_SECONDS))
+        finish_forgetting(context.with_timeout(WHOLE_GRAPH_SECONDS))
         publish(context, settings, summary)
     return summary
 

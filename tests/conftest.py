@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,13 +12,16 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
+from api.client import TripletClient
+from api.client import http as api_client
 from foundation.data_folder import DataFolder
 from graphdb.server.local import LocalServer
 from graphdb.settings import Connection
@@ -35,6 +39,12 @@ SETTINGS = (
 def pytest_configure() -> None:
     # A shell that puts us in the background has us ignore Ctrl-C, and every process that we start with us.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    # The tests start hundreds of commands: Python keeps the modules that the first one compiles.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # The workers of pytest-xdist are as many as the cores: a library that starts more threads only slows them.
+        os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 
 @pytest.fixture(autouse=True)
@@ -54,8 +64,29 @@ def bikes() -> Path:
     return Path(spec.origin).parent / "datasets" / "data" / "bikes.mp4"
 
 
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all workers of pytest-xdist use."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def once(target: Path, make: Callable[[Path], None]) -> Path:
+    """Make `target` if no other worker has made it; return it. The other workers wait."""
+    with FileLock(target.with_suffix(".lock")):
+        if not target.exists():
+            unfinished = target.with_suffix(".unfinished")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            make(unfinished)
+            unfinished.rename(target)
+    return target
+
+
 @contextmanager
 def neo4j(folder: Path) -> Iterator[Connection]:
+    """Run a Neo4j in this folder, on ports that no other worker chooses at the same moment."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "ports").write_text(json.dumps({"bolt": free_port(), "http": free_port()}))
     server = LocalServer(folder)
     try:
         yield server.start()
@@ -86,7 +117,9 @@ class Graph:
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """`affinity …` to its end."""
-        done = subprocess.run(command(arguments), env=self.environment, capture_output=True, text=True, timeout=900)
+        done = subprocess.run(
+            command(with_one_worker(arguments)), env=self.environment, capture_output=True, text=True, timeout=900
+        )
         assert not check or done.returncode == 0, done.stderr
         return done
 
@@ -98,7 +131,7 @@ class Graph:
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         """`affinity …` in the background, ended with the test at the latest."""
         process = subprocess.Popen(
-            command(arguments),
+            command(with_one_worker(arguments)),
             env=self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -106,6 +139,11 @@ class Graph:
         )
         self._running.append(process)
         return process
+
+    def inter_segments(self) -> int:
+        """Return the number of segments of INTER edges."""
+        [row] = self.cypher("MATCH (g:Segment {kind: 'inter'}) RETURN count(g) AS count")
+        return int(row["count"])
 
     @contextmanager
     def service(self, port: int, **environment: str) -> Iterator[str]:
@@ -126,6 +164,15 @@ class Graph:
         for process in self._running:
             end(process)
         self.store.close()
+
+
+def with_one_worker(arguments: Sequence[str]) -> Sequence[str]:
+    """Have a command that ingests start one process for its tasks where the test names no number.
+
+    This holds only under pytest-xdist: the tests themselves then run in as many processes as there are cores.
+    """
+    ingests = arguments[0] in ("ingest", "cluster") and "--workers" not in arguments
+    return (*arguments, "--workers", "1") if ingests and "PYTEST_XDIST_WORKER" in os.environ else arguments
 
 
 def command(arguments: Sequence[str]) -> list[str]:
@@ -199,16 +246,22 @@ def clips() -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def world(tmp_path_factory: pytest.TempPathFactory, clips: list[Path]) -> Iterator[Graph]:
-    """A published graph of sample clips, with a quarter of the videos held out of a first snapshot. To read only."""
-    root = tmp_path_factory.mktemp("world")
-    with neo4j(root / "neo4j") as server:
-        graph = open_graph(root, server)
-        try:
-            graph.run("ingest", *map(str, clips), "--hold-out", "0.25", "--parents", "4", "--min-parent-size", "8")
-            yield graph
-        finally:
-            graph.close()
+def world(tmp_path_factory: pytest.TempPathFactory, shared: Path, clips: list[Path]) -> Iterator[Graph]:
+    """A published graph of sample clips, with a quarter of the videos held out of a first snapshot. To read only.
+
+    One worker makes it, each has a copy with a Neo4j of its own.
+    """
+
+    def make(root: Path) -> None:
+        with neo4j(root / "neo4j") as server, closing(open_graph(root, server)) as graph:
+            settings = ("--hold-out", "0.25", "--parents", "4", "--min-parent-size", "8", "--workers", "2")
+            graph.run("ingest", *map(str, clips), *settings)
+
+    root = tmp_path_factory.mktemp("worlds") / "world"
+    shutil.copytree(once(shared / "world", make), root)
+    with neo4j(root / "neo4j") as server, closing(open_graph(root, server)) as graph:
+        graph.store.contents()  # the first time takes long on a busy machine, and a service has less patience
+        yield graph
 
 
 @pytest.fixture(scope="session")
@@ -216,6 +269,25 @@ def service(world: Graph) -> Iterator[str]:
     """A live service over `world`."""
     with world.service(free_port()) as url:
         yield url
+
+
+@pytest.fixture
+def client(service: str) -> Iterator[TripletClient]:
+    """A client of `service`."""
+    with TripletClient(service, patience=60) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def snapshot(world: Graph) -> str:
+    """The id of the newest snapshot of `world`."""
+    return world.store.snapshot("latest").id
+
+
+@pytest.fixture
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client waits a hundredth of a second before its second try."""
+    monkeypatch.setattr(api_client, "FIRST_PAUSE", 0.01)
 
 
 Wait = Callable[[Callable[[], bool]], None]

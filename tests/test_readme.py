@@ -1,6 +1,6 @@
-"""The README's commands, run in order as a newcomer would, and its Cypher, run on what they made.
+"""The commands of the README and of the tutorials, run in order as a newcomer runs them, Cypher and Python included.
 
-What it says that they will see must be there, but for the numbers, which are those of another machine.
+Output that a page shows must appear, but numbers, ids and paths may differ: they are those of another machine.
 """
 
 from __future__ import annotations
@@ -20,19 +20,27 @@ from graphdb.server.configuration import is_free
 from graphdb.server.local import LocalServer
 from tests.conftest import ROOT, SETTINGS
 
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(bash|cypher|python)\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-LEFT_OUT = ("make test", "make demo", "docker")
-STOP = "kill %1"
-SEEN = re.findall(r"^```text\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
-CUT = "…"
-"""Where the README leaves out the rest of a line, or lines."""
+TUTORIALS = ROOT / "docs" / "tutorials"
+README = ROOT / "README.md"
+LEFT_OUT = ("make install", "source .venv", "make test", "make demo")
+"""Commands that the tests do not run: the environment is built, and the tests run in it."""
+ELLIPSIS = "…"
+"""Where a page leaves out the rest of a line, or lines."""
+
+# All of them use port 8477, and the third tutorial goes on with the graph of the first.
+pytestmark = pytest.mark.xdist_group("pages")
 
 
-def script() -> str:
-    """All blocks as one shell session; Cypher and Python stand in it where a reader meets them."""
+def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
+    """Language and text of the page's fenced blocks of these languages, in order."""
+    found = re.findall(r"^```(\w+)\n(.*?)^```$", page.read_text(), re.DOTALL | re.MULTILINE)
+    return [(language, text) for language, text in found if language in languages]
+
+
+def script(page: Path) -> str:
+    """All blocks as one shell session; Cypher and Python run where a reader meets them."""
     lines = ["set -eu"]
-    for language, text in BLOCKS:
+    for language, text in blocks(page, "bash", "cypher", "python"):
         if language == "bash":
             lines += [line for line in text.splitlines() if not line.startswith(LEFT_OUT)]
         else:
@@ -49,34 +57,60 @@ def shape(text: str) -> str:
     return re.sub(r"[\s─━]+", " ", text).strip()
 
 
-@pytest.fixture
-def data(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "data"
-    LocalServer(tmp_path / "data" / "neo4j").stop()
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder that has the samples, as a checkout has them."""
+    folder = tmp_path_factory.mktemp("checkout")
+    (folder / "samples").symlink_to(ROOT / "samples")
+    yield folder
+    for data in folder.glob("*/neo4j"):
+        LocalServer(data).stop()
 
 
-def test_commands_run_in_order_and_show_what_the_readme_says(data: Path, tmp_path: Path) -> None:
+def run_page(page: Path, checkout: Path) -> str:
+    """Run the commands of a page; what they print, on stdout and stderr."""
     environment = {name: value for name, value in os.environ.items() if name not in SETTINGS}
-    environment |= {"AFFINITY_DATA": str(data), "OMP_NUM_THREADS": "2", "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
-    # `make install` and the activation lead to the environment that the tests run in.
-    here = f'PATH="{Path(sys.executable).parent}:$PATH"\n'
-    text = script().replace("make install\nsource .venv/bin/activate\n", here)
-    checkout = tmp_path / "checkout"
-    checkout.mkdir()
-    (checkout / "samples").symlink_to(ROOT / "samples")
-    assert is_free(8477), "port 8477 is taken: the README's commands would talk to whoever has it"
+    environment |= {"AFFINITY_DATA": str(checkout / "data"), "PYTHONPATH": str(ROOT), "COLUMNS": "120"}
+    environment |= {"PATH": f"{Path(sys.executable).parent}:{environment['PATH']}", "OMP_NUM_THREADS": "2"}
+    assert is_free(8477), "port 8477 is taken: the page's commands would talk to another service"
     with subprocess.Popen(
-        ["bash", "-c", text], cwd=checkout, env=environment, text=True, start_new_session=True,
+        ["bash", "-c", script(page)], cwd=checkout, env=environment, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as shell:  # fmt: skip
         try:
-            said = shell.communicate(timeout=1500)
+            printed = shell.communicate(timeout=1500)
         finally:
-            # The service too, where a command before `kill %1` failed.
+            # The service too, if a command before `kill %1` failed.
             with suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGTERM)
-    assert shell.returncode == 0, said[0][-3000:] + said[1][-3000:]
-    shown = shape(said[0] + said[1])
-    assert [line for block in SEEN for line in block.splitlines() if shape(line.partition(CUT)[0]) not in shown] == []
+    assert shell.returncode == 0, printed[0][-3000:] + printed[1][-3000:]
+    return printed[0] + printed[1]
+
+
+def test_the_readme_runs_and_shows_what_it_says(checkout: Path) -> None:
+    shown = shape(run_page(README, checkout))
+    expected = [line for _, text in blocks(README, "text") for line in text.splitlines()]
+    assert [line for line in expected if shape(line.partition(ELLIPSIS)[0]) not in shown] == []
     assert (checkout / "children.png").stat().st_size > 10_000
-    assert (data / "runs" / "first" / "trunk.safetensors").is_file()
+    assert (checkout / "data" / "runs" / "first" / "trunk.safetensors").is_file()
+
+
+def test_the_tutorial_of_the_first_graph_runs(checkout: Path) -> None:
+    run_page(TUTORIALS / "first-graph.md", checkout)
+    assert (checkout / "tracks.png").stat().st_size > 10_000
+    assert (checkout / "first-graph" / "runs" / "first" / "trunk.safetensors").is_file()
+
+
+def test_the_tutorial_of_your_own_training_loop_runs(checkout: Path) -> None:
+    printed = run_page(TUTORIALS / "your-own-training-loop.md", checkout)
+    assert "position 24: loss" in printed and "32 32" in printed
+
+
+def test_the_tutorial_of_your_own_videos_runs(checkout: Path) -> None:
+    run_page(TUTORIALS / "your-own-videos.md", checkout)
+    assert (checkout / "own-videos" / "runs" / "own" / "trunk.safetensors").is_file()
+
+
+def test_every_tutorial_has_a_test() -> None:
+    pages = {page.name for page in TUTORIALS.glob("*.md")}
+    assert pages == {"first-graph.md", "your-own-training-loop.md", "your-own-videos.md"}

@@ -46,8 +46,8 @@ class Schedule:
 class BatchStream(Iterator[T]):
     """An iterator over the results of `load(position)`, in the order of a schedule. Threads load ahead.
 
-    At most `ahead` results are loaded before they are taken; `batches` is their number in all, None without end.
-    Use it as a context manager, or close it. Iterating raises what `load` raises.
+    Up to `ahead` batches are loaded ahead. It ends after `batches` batches; None means never. Use it as a context
+    manager, or close it. Iterating raises what `load` raises; after an error, it loads the same batch again.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class BatchStream(Iterator[T]):
     ) -> None:
         self.schedule = schedule
         self.taken = 0
-        """Batches of this schedule that were taken."""
+        """How many batches of this schedule were taken."""
         self._load = load
         self._threads, self._ahead, self._batches = threads, ahead, batches
         self._prefetch: Prefetch[T] | None = None
@@ -77,7 +77,7 @@ class BatchStream(Iterator[T]):
         try:
             batch = self._prefetch.take(stop)
         except Exception:
-            self.close()  # so that the next call loads the same batch again, and skips none
+            self.close()
             raise
         if batch is not None:
             self.taken += 1
@@ -89,7 +89,7 @@ class BatchStream(Iterator[T]):
         return batch
 
     def close(self) -> None:
-        """Drop what was loaded and not taken. Iterating on loads it again."""
+        """Drop the batches that were loaded but not taken. Further iteration loads them again."""
         if self._prefetch is not None:
             self._prefetch.close()
             self._prefetch = None

@@ -139,7 +139,7 @@ def cluster(folder: Path, fit: ClusterModel, videos: int, seconds: dict[str, flo
                 inter.parent: (len(inter.edges), len(inter.children), content(inter)) for inter in linked(engine, tasks)
             }
     sizes = [len(each) for each in members.values()]
-    edges, children = (sum(int(each[position]) for each in found.values()) for position in (0, 1))
+    edges, children = sum(each[0] for each in found.values()), sum(each[1] for each in found.values())
     print(f"  {edges:,} edges and {children:,} children in {len(found):,} parents,")
     print(f"  which have {min(sizes):,} to {max(sizes):,} starts")
     print(f"  {memory.total:,.0f} MiB peak, {memory.largest:,.0f} MiB the largest process; without page cache")

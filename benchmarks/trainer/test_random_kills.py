@@ -1,6 +1,6 @@
-"""Kills at random moments of one run of training: what it trained on, its weights, and how much longer it took.
+"""Kills at random moments of one training: its pairs, its weights, and the additional time.
 
-`AFFINITY_BENCH_KILLS` kills (20 where it is not set) at moments that `AFFINITY_BENCH_SEED` draws:
+`AFFINITY_BENCH_KILLS` sets the number of kills (20 by default), `AFFINITY_BENCH_SEED` their moments:
 `make bench-kills KILLS=20 SEED=1`.
 """
 
@@ -39,4 +39,4 @@ def test_kills_at_random_moments(runs: Runs, clips: list[Path]) -> None:
     )
     assert len(kills) == KILLS
     runs.assert_equal("killed", "alone")
-    print("Every step trained on the pairs of the run that was left alone, to the same loss; the weights are equal.")
+    print("Every step used the pairs of the run without kills and had the same loss; the weights are equal.")

@@ -1,4 +1,4 @@
-"""How long a trainer waits for data, on a live service and the same cores: a real step, and one that only sleeps."""
+"""How long a trainer waits for data from a live service on the same cores, with a real and a simulated step."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trainer.settings import TrainSettings
 
 PAIRS = 100
 RATES = (1_000, 2_000, 3_000, 4_000, 6_000, 10_000)
-"""Images a second that the stand-in takes; an H100 is reckoned at the last with VGG16."""
+"""Images per second of the simulated step. The last is an estimate for VGG16 on an H100."""
 SECONDS = 8.0
 LOADERS = 4
 
@@ -37,8 +37,8 @@ def test_share_of_time_waiting_for_data(world: Graph, service: str) -> None:
 
 
 @pytest.mark.parametrize("what", ["bytes", "tensors"])
-def test_share_of_time_that_a_step_that_sleeps_waits(world: Graph, service: str, what: str) -> None:
-    """Delivering JPEGs as they are, and decoded at 96 pixels."""
+def test_share_of_time_waiting_with_a_simulated_step(world: Graph, service: str, what: str) -> None:
+    """Measure JPEGs as they are delivered, and decoded at 96 pixels."""
     settings = TrainSettings(snapshot=world.store.snapshot("latest").id, batch=PAIRS)
     with TripletClient(service) as client:
         loader = TripletLoader(client, settings)
@@ -53,12 +53,12 @@ def test_share_of_time_that_a_step_that_sleeps_waits(world: Graph, service: str,
 
 
 def waiting(load: Callable[[int], int], rate: float) -> tuple[float, float]:
-    """The share of the time that is spent waiting for batches, and the images a second that come."""
+    """Measure the share of the time spent waiting for batches, and the images per second that arrive."""
     positions: Any = count(0, PAIRS)
     batches, stop = Prefetch(load, positions, threads=LOADERS, ahead=2 * LOADERS), Event()
     try:
         for _ in range(2 * LOADERS):
-            batches.take(stop)  # until threads, connections and windows are warm
+            batches.take(stop)  # warm up threads, connections and caches
         begun, waited, images = time.perf_counter(), batches.waited, 0
         while (passed := time.perf_counter() - begun) < SECONDS:
             taken = batches.take(stop)

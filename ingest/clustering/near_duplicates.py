@@ -19,7 +19,7 @@ def find_copies(folder: Path, edges: Iterable[tuple[str, str, float]], min_simil
     """Find the pairs of videos, joined by `edges` (start, start, …), whose frames are similar enough.
 
     `folder` holds the signatures. Each pair comes once, the lower id first, with the largest similarity of its edges. A
-    start without a signature is no copy. Raises DamagedViews.
+    start without a signature is no copy. Raises DamagedFile.
     """
     pairs = [(a, b) for a, b, _ in edges]
     signatures = _read_signatures(folder, {start for pair in pairs for start in pair})

@@ -42,7 +42,7 @@ def assign_tasks(
 def assign_videos(task: AssignTask) -> list[list[int]]:
     """Compute the parent number of every start of each file, in id order; UNCLUSTERED where the feature is not usable.
 
-    Raises DamagedClusterModel, DamagedFeatures.
+    Raises DamagedFile.
     """
     model = cached_model(task.models, task.model)
     files = (read_features(task.features, task.extractor, name) for name in task.names)
@@ -78,7 +78,7 @@ def link_parent(task: LinkTask) -> InterEdges:
     """Compute the child clusters and INTER edges of one parent, and find copies among its videos.
 
     Copies look alike, so edges join them. The copies that are found then count as one video, which can bring up others:
-    this is repeated until no new copy is found. Raises DamagedClusterModel, DamagedFeatures, DamagedViews.
+    this is repeated until no new copy is found. Raises DamagedFile.
     """
     model = cached_model(task.models, task.model)
     wanted = [(member.file, member.row) for member in task.members]

@@ -21,7 +21,7 @@ NETWORKS = ("trunk", "torchvision", "timm")
 def load_extractor(spec: ExtractorSpec) -> Extractor:
     """Load the extractor of a spec.
 
-    Raises UnknownExtractor, MissingPackage, SettingsError, and WeightsError of the trainer.
+    Raises UnknownExtractor, MissingPackage, SettingsError, and the WeightsError of the trainer.
     """
     from ingest.features.concatenated import ConcatenatedExtractor
     from ingest.features.grayscale import GrayscaleExtractor

@@ -24,5 +24,5 @@ class HogExtractor(Hog):
     def digest(self) -> str:
         return digest(self.name, self.version, *(f"{name}={value}" for name, value in asdict(self).items()))
 
-    def __call__(self, crops_NSSC: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return normalize(super().__call__(crops_NSSC))
+    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return normalize(super().__call__(crops))

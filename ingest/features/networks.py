@@ -76,12 +76,12 @@ class NetworkExtractor:
 
     whiten = WHITEN
 
-    def __call__(self, crops_NSSC: NDArray[np.uint8]) -> NDArray[np.float32]:
-        rows_ND = np.zeros((len(crops_NSSC), self.dims), np.float32)
-        for start in range(0, len(crops_NSSC), BATCH):
-            rows_ND[start : start + BATCH] = self._batch(crops_NSSC[start : start + BATCH])
+    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        rows_ND = np.zeros((len(crops), self.dims), np.float32)
+        for start in range(0, len(crops), BATCH):
+            rows_ND[start : start + BATCH] = self._batch(crops[start : start + BATCH])
         # A network's map of a blank crop is as strong as any other, but means nothing.
-        blank_N = crops_NSSC.max(axis=(1, 2, 3), initial=0) == crops_NSSC.min(axis=(1, 2, 3), initial=255)
+        blank_N = crops.max(axis=(1, 2, 3), initial=0) == crops.min(axis=(1, 2, 3), initial=255)
         rows_ND[blank_N] = 0
         return normalize(rows_ND)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,14 +10,21 @@ import pytest
 
 from graphdb.settings import Connection
 from ingest.model import MinedVideo
-from tests.conftest import empty, open_graph
+from tests.conftest import empty, once, open_graph
 from tests.integration import workshop as made
 from tests.integration.workshop import Workshop
 
 
 @pytest.fixture(scope="session")
-def mined(clips: list[Path]) -> dict[str, dict[str, MinedVideo]]:
-    return made.mine_both_ways(clips[:16])
+def mined(clips: list[Path], shared: Path) -> dict[str, dict[str, MinedVideo]]:
+    def make(folder: Path) -> None:
+        folder.mkdir()
+        (folder / "videos.pickle").write_bytes(pickle.dumps(made.mine_both_ways(clips[:16])))
+
+    videos: dict[str, dict[str, MinedVideo]] = pickle.loads(
+        (once(shared / "mined", make) / "videos.pickle").read_bytes()
+    )
+    return videos
 
 
 @pytest.fixture

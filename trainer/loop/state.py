@@ -60,10 +60,10 @@ class TrainState:
         for error in damaged:
             notify(f"{error}. Using the checkpoint before it.")
         if content is not None:
-            made_with = from_stored(TrainSettings, content["settings"])
-            expected = {**asdict(self.settings), "steps": made_with.steps}
+            stored = from_stored(TrainSettings, content["settings"])
+            expected = {**asdict(self.settings), "steps": stored.steps}
             # A setting that is newer than the checkpoint had its default value then.
-            if differences := find_differences(asdict(made_with), expected):
+            if differences := find_differences(asdict(stored), expected):
                 raise settings_differ(folder.name, differences)
             checkpoint.restore(content, self.model, self.optimizer)
             self.step = self.saved_step = content["step"]

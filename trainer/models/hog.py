@@ -34,11 +34,11 @@ class Hog:
         cells = self.size // self.cell
         return (cells - self.block + 1) ** 2 * self.block**2 * self.orientations
 
-    def __call__(self, crops_NSSC: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def __call__(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Compute the features of N×S×S×3 RGB crops: N×dims. A blank crop gives a row of zeros."""
-        rows_ND = np.zeros((len(crops_NSSC), self.dims), np.float32)
-        for start in range(0, len(crops_NSSC), BATCH):
-            images = scale_crops(crops_NSSC[start : start + BATCH], self.size)
+        rows_ND = np.zeros((len(crops), self.dims), np.float32)
+        for start in range(0, len(crops), BATCH):
+            images = scale_crops(crops[start : start + BATCH], self.size)
             rows_ND[start : start + BATCH] = self._blocks(self._cells(images.astype(np.float32)))
         return rows_ND
 

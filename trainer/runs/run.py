@@ -81,7 +81,7 @@ class Run:
         stored = self._read()
         if stored:
             return resume_settings(self.name, from_stored(TrainSettings, stored["settings"]), given), stored["snapshot"]
-        # Check the settings before the service is asked, so that wrong ones are refused at once.
+        # Check the settings before the request to the service, so that wrong ones are refused at once.
         wanted = check_new_settings(given)
         snapshot = find_snapshot(wanted)
         return resolve_settings(wanted, "mix" in given, snapshot, notify), snapshot

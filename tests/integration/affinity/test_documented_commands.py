@@ -1,4 +1,4 @@
-"""What the pages tell people to type, typed: Cypher, curl, Python, backup and restore."""
+"""The commands of the pages, run: Cypher, curl, Python, backup and restore."""
 
 from __future__ import annotations
 
@@ -19,13 +19,17 @@ from tests.integration.fingerprint import fingerprint
 SMALL = ("--batch", "8", "--image-size", "32", "--head", "32,16", "--threads", "1")
 
 
-@pytest.mark.parametrize("query", blocks(page("graph"), "cypher"))
+@pytest.mark.parametrize("query", blocks(page("reference/graph-model"), "cypher"))
 def test_every_query_of_the_page_finds_something(world: Graph, query: str) -> None:
     assert world.cypher(query)
 
 
 def test_the_page_names_every_label_type_and_property_that_there_is(world: Graph) -> None:
-    table = {name: set(names(row[1])) | set(names(row[2])) for row in rows(page("graph")) for name in names(row[0])}
+    table = {
+        name: set(names(row[1])) | set(names(row[2]))
+        for row in rows(page("reference/graph-model"))
+        for name in names(row[0])
+    }
     start = table["Patch:Start"]
     known = table | {"Patch": start, "Start": start, "End": start}
     for row in world.cypher("MATCH (n) UNWIND labels(n) AS label UNWIND keys(n) AS key RETURN DISTINCT label, key"):
@@ -53,7 +57,7 @@ def test_every_curl_of_the_page_is_answered_and_no_route_is_without_one(service:
     import json
     import urllib.request
 
-    script = "\n".join(blocks(page("http-api"), "bash"))
+    script = "\n".join(blocks(page("reference/http-api"), "bash"))
     shell(script.replace("http://127.0.0.1:8477", service), tmp_path)
     assert (tmp_path / "patch.jpg").read_bytes().startswith(b"\xff\xd8")
     assert (tmp_path / "batch.arrow").stat().st_size > 10_000
@@ -64,20 +68,22 @@ def test_every_curl_of_the_page_is_answered_and_no_route_is_without_one(service:
         assert re.sub(r"{\w+}", "*", path).replace("snapshots/*", "snapshots/latest") in addresses, path
     parameters = described["paths"]["/v1/snapshots/{id}/triplets"]["get"]["parameters"]
     defaults = {one["name"]: str(one["schema"]["default"]) for one in parameters if one["in"] == "query"}
-    told = {names(row[0])[0]: row[1].strip("`") for row in reversed(rows(page("http-api"))) if names(row[0])}
-    assert {name: told.get(name) for name in defaults} == defaults
+    documented = {
+        names(row[0])[0]: row[1].strip("`") for row in reversed(rows(page("reference/http-api"))) if names(row[0])
+    }
+    assert {name: documented.get(name) for name in defaults} == defaults
 
 
 @pytest.mark.parametrize(("number", "says"), [(0, "100 "), (1, "[0, 0, 0, 0] 200 200")])
 def test_the_examples_of_the_client_run(number: int, says: str, service: str, tmp_path: Path) -> None:
-    example = blocks(page("http-api"), "python")[number]
+    example = blocks(page("reference/python-api"), "python")[number]
     (tmp_path / "example.py").write_text(example.replace("http://127.0.0.1:8477", service))
     assert shell("python example.py", tmp_path).startswith(says)
 
 
 def test_the_trunk_loads_as_the_page_says(world: Graph, service: str, tmp_path: Path) -> None:
     world.run("train", "--run", "page", "--url", service, "--data", str(tmp_path), *SMALL, "--steps", "1")
-    [example] = blocks(page("training"), "python")
+    [example] = blocks(page("how-to/use-another-backbone"), "python")
     folder = tmp_path / "runs" / "page"
     (folder / "example.py").write_text(example)
     shell("python example.py", folder)
@@ -90,8 +96,9 @@ def folders(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
         LocalServer(tmp_path / folder / "neo4j").stop()
 
 
+@pytest.mark.slow
 def test_a_backup_restores_to_the_same_graph(folders: tuple[Path, Path], clips: list[Path], tmp_path: Path) -> None:
-    backup, restore = blocks(page("operations"), "bash")
+    backup, restore = blocks(page("how-to/back-up"), "bash")
     mine, restored = folders
     chosen = " ".join(map(str, clips[:6]))
     where = {"BACKUP": str(tmp_path / "backup")}

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -14,10 +15,11 @@ import pytest
 
 from graphdb.server.local import LocalServer
 from tests.conftest import SAMPLES, Graph, Wait, command, free_port, wait_until_ready
+from trainer.runs import checkpoint
 from trainer.runs.metrics import read_metrics
 
 GUARD = 15
-"""Seconds that a noisy machine is given; docs/operations.md promises five, and the report of a run has each figure."""
+"""Seconds that a noisy machine gets. docs/reference/service.md promises five; the report of a run has each figure."""
 GO_ON = "What is done is kept; the same command goes on from there."
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 both = pytest.mark.parametrize("number", list(CODES), ids=lambda number: number.name)
@@ -38,30 +40,31 @@ def interrupt(process: subprocess.Popen[str], number: signal.Signals, record: Re
     return said
 
 
-def inter_segments(graph: Graph) -> int:
-    return int(graph.cypher("MATCH (g:Segment {kind: 'inter'}) RETURN count(g) AS count")[0]["count"])
-
-
 STAGES: dict[str, Callable[[Graph], bool]] = {
     "files": lambda graph: True,
     "mining": lambda graph: graph.store.counts()["videos"] > 0,
     "features": lambda graph: any(graph.folder.features.rglob("*.npy")),
     "parents": lambda graph: graph.store.counts()["parents"] > 0,
-    "children": lambda graph: inter_segments(graph) > 0,
+    "children": lambda graph: graph.inter_segments() > 0,
 }
 
 
-@pytest.mark.parametrize("stage", STAGES)
+def has_loaded(process: subprocess.Popen[str], library: str) -> bool:
+    """Whether the process has loaded a library that its command needs, and `affinity --help` does not."""
+    return library in Path(f"/proc/{process.pid}/maps").read_text()
+
+
 @both
 def test_ingest(
-    stage: str, number: signal.Signals, graph: Graph, clips: list[Path], wait_for: Wait, record_property: Record
+    number: signal.Signals, graph: Graph, clips: list[Path], wait_for: Wait, record_property: Record
 ) -> None:
+    """The same command, interrupted as it reaches each stage, goes on each time."""
     chosen = ("ingest", *map(str, clips[:16]), "--parents", "2", "--min-parent-size", "4", "--hold-out", "0.3")
-    process = graph.start(*chosen)
-    # A moment after `main` has taken the signals over; until then Python itself ends.
-    time.sleep(1.5)
-    wait_for(lambda: STAGES[stage](graph) or process.poll() is not None)
-    assert GO_ON in interrupt(process, number, record_property)
+    for reached in STAGES.values():
+        process = graph.start(*chosen)
+        wait_for(partial(has_loaded, process, "numpy"))
+        wait_for(lambda reached=reached, process=process: reached(graph) or process.poll() is not None)  # type: ignore[misc]
+        assert GO_ON in interrupt(process, number, record_property)
     graph.run(*chosen)
     assert graph.store.snapshots()
 
@@ -75,7 +78,7 @@ def own(tmp_path: Path) -> Iterator[Path]:
 
 @both
 def test_ingest_while_neo4j_starts(
-    number: signal.Signals, own: Path, clips: list[Path], record_property: Record
+    number: signal.Signals, own: Path, clips: list[Path], wait_for: Wait, record_property: Record
 ) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NEO4J")}
     arguments = command(("ingest", str(clips[0]), "--data", str(own)))
@@ -83,7 +86,7 @@ def test_ingest_while_neo4j_starts(
     assert process.stderr is not None
     while "Starting Neo4j" not in (line := process.stderr.readline()):
         assert line, "it ended before it started Neo4j"
-    time.sleep(1)
+    wait_for(lambda: LocalServer(own / "neo4j").status().running)
     assert GO_ON in interrupt(process, number, record_property)
     assert LocalServer(own / "neo4j").status().running is False
 
@@ -114,11 +117,14 @@ def test_train_between_steps(
     process = world.start("train", "--run", "mid", "--url", service, "--data", str(tmp_path), "--batch", "16")
     wait_for(lambda: len(read_metrics(tmp_path / "runs" / "mid" / "metrics.jsonl")) > 0)
     assert "affinity train --run mid" in interrupt(process, number, record_property)
-    assert list((tmp_path / "runs" / "mid").glob("step-*.pt"))
+    content, _ = checkpoint.load_latest(tmp_path / "runs" / "mid")
+    steps = len(read_metrics(tmp_path / "runs" / "mid" / "metrics.jsonl"))
+    assert content is not None and content["step"] == steps >= 1
+    assert content["position"] == 16 * steps
 
 
 @both
-def test_evaluate(number: signal.Signals, world: Graph, record_property: Record) -> None:
+def test_evaluate(number: signal.Signals, world: Graph, wait_for: Wait, record_property: Record) -> None:
     process = world.start("evaluate", "knn", str(SAMPLES / "heldout"))
-    time.sleep(2)
+    wait_for(partial(has_loaded, process, "libtorch"))
     assert "affinity: interrupted.\n" in interrupt(process, number, record_property)

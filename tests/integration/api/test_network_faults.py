@@ -22,7 +22,6 @@ import pytest
 import torch
 import urllib3
 
-from api.client import http
 from api.client.errors import ServiceUnavailable
 from api.client.http import TripletClient
 from graphdb.server.local import LocalServer
@@ -144,9 +143,7 @@ def proxy(service: str) -> Iterator[FaultyProxy]:
         yield proxy
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "FIRST_PAUSE", 0.01)
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 # Between the client and the service

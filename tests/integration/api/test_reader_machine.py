@@ -293,6 +293,7 @@ def test_readers_in_changing_worlds_read_every_pair_once_while_the_graph_changes
         machine.teardown()
 
 
+@pytest.mark.slow
 def test_in_any_order_of_events_readers_get_the_same_bytes_and_each_pair_once(
     readers: type[Readers],
 ) -> None:

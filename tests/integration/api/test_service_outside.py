@@ -226,9 +226,7 @@ def test_the_metrics_count_requests_and_answers(service: str, world: Graph) -> N
     assert more['affinity_requests_total{method="GET",route="/v1/snapshots/{id}/triplets",status="200"}'] == 2
     assert more['affinity_request_seconds_count{route="/v1/snapshots/{id}/triplets"}'] == 2
     assert more['affinity_windows_total{result="missed"}'] >= 1
-    assert (
-        more['affinity_windows_total{result="hit"}'] >= 2
-    )  # the snapshot index and the window, which were read before
+    assert more['affinity_windows_total{result="hit"}'] >= 2  # the index and the window, which were read before
     assert more["affinity_graph_seconds_count"] >= 1
     assert more['affinity_errors_total{type="snapshot-not-found"}'] == 1
     assert after["affinity_requests_in_flight"] == 1  # the request for the metrics itself

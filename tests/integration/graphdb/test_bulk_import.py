@@ -128,6 +128,7 @@ def kill_an_import(data: Path, exported: Path, reached: Callable[[Path], bool], 
     wait_for(lambda: not importers(home))
 
 
+@pytest.mark.slow
 def test_a_killed_import_leaves_no_graph_and_no_process_and_can_be_repeated(
     world: Graph, exported: Path, copied: Path, wait_for: Wait
 ) -> None:

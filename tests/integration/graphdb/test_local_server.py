@@ -139,7 +139,8 @@ def test_a_server_without_its_process_file_is_found_and_stopped(server: LocalSer
     assert not process.is_running()
 
 
-def test_two_starts_at_once_give_one_server_on_free_ports(server: LocalServer, data: Path) -> None:
+def test_two_starts_at_once_give_one_server_on_free_ports(data: Path) -> None:
+    server = LocalServer(data / "neo4j", console=QUIET)
     server.stop()
     before = server.ports
     with socket.socket() as listener:
@@ -174,7 +175,8 @@ def test_reset_deletes_the_graph_and_keeps_password_and_ports(server: LocalServe
     assert query_column(server, "MATCH (n) RETURN count(n)") == [0]
 
 
-def test_an_interrupted_start_leaves_no_server_running(server: LocalServer, data: Path, wait_for: Any) -> None:
+def test_an_interrupted_start_leaves_no_server_running(data: Path, wait_for: Any) -> None:
+    server = LocalServer(data / "neo4j", console=QUIET)
     server.stop()
     starting = affinity(data, "start")
     wait_for(lambda: server.status().running)

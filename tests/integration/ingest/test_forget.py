@@ -130,6 +130,7 @@ def test_a_damaged_image_of_another_video_does_not_stop_forgetting_and_is_still_
     assert finding.count == 1 and damaged["id"] in str(finding)
 
 
+@pytest.mark.slow
 def test_forgetting_that_is_killed_leaves_no_damage_and_the_next_command_continues(workshop: Workshop) -> None:
     """It is killed before several of its writes, and before it deletes the old shard: another video each time."""
     published(workshop)

@@ -47,6 +47,22 @@ HISTORIES = st.lists(
 )
 
 
+def test_a_history_with_every_step_ends_in_the_snapshot_of_one_batch(workshop: Workshop, fits: Path) -> None:
+    compare_with_one_batch(
+        [
+            Step("add", 0.5, 1, None),
+            Step("publish", 0, 0, None),
+            Step("remine", 0.2, 2, None),
+            Step("add", 0.2, 3, 2),
+            Step("forget", 0.2, 4, 5),
+            Step("publish", 0, 0, 3),
+        ],
+        workshop,
+        fits,
+    )
+
+
+@pytest.mark.slow
 @settings(
     max_examples=8,
     deadline=None,
@@ -57,6 +73,10 @@ HISTORIES = st.lists(
 )
 @given(history=HISTORIES)
 def test_every_history_gives_the_snapshot_of_one_batch(history: list[Step], workshop: Workshop, fits: Path) -> None:
+    compare_with_one_batch(history, workshop, fits)
+
+
+def compare_with_one_batch(history: list[Step], workshop: Workshop, fits: Path) -> None:
     workshop.empty(fits)
     held: dict[str, str] = {}
     for step in history:

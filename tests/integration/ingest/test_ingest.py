@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 
@@ -104,22 +103,6 @@ def test_no_link_stops_before_clustering_and_cluster_continues(graph: Graph, cli
     assert graph.json(*arguments(clips[:40], *LINKED))["snapshot"] == linked["snapshot"]
 
 
-def test_adding_videos_gives_the_same_as_one_batch_with_the_same_centroids(
-    graph: Graph, clips: list[Path], tmp_path: Path
-) -> None:
-    graph.run(*arguments(clips[:30], *LINKED))
-    grown = graph.json(*arguments(clips[:45], *LINKED))["snapshot"]
-    edges = set(graph.store.snapshot_inter(grown["id"]))
-    fits = tmp_path / "fits"
-    shutil.copytree(graph.folder.fits, fits)
-    graph.cypher("MATCH (n) DETACH DELETE n")
-    shutil.rmtree(graph.folder.root)
-    graph.folder.root.mkdir()
-    shutil.copytree(fits, graph.folder.fits)
-    batch = graph.json(*arguments(clips[:45], *LINKED))["snapshot"]
-    assert (batch["id"], set(graph.store.snapshot_inter(batch["id"]))) == (grown["id"], edges)
-
-
 def test_no_frames_keeps_no_frames(graph: Graph, clips: list[Path]) -> None:
     graph.run("ingest", str(clips[0]), "--no-frames")
     assert graph.store.counts()["frames"] == 0
@@ -133,19 +116,6 @@ def test_a_second_ingest_at_the_same_time_is_an_error(graph: Graph, clips: list[
     assert second.returncode == 1
     assert "Another command is writing" in second.stderr
     first.kill()
-
-
-@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_an_interrupted_ingest_tells_how_to_continue(
-    name: str, status: int, graph: Graph, clips: list[Path], wait_for: Wait
-) -> None:
-    process = graph.start(*arguments(clips))
-    wait_for(lambda: graph.store.counts()["videos"] > 0)
-    process.send_signal(getattr(signal, name))
-    _, errors = process.communicate(timeout=10)
-    assert process.returncode == status, errors
-    assert "What is done is kept; the same command goes on" in errors
-    assert "Traceback" not in errors
 
 
 def kill(process: subprocess.Popen[str]) -> None:
@@ -164,15 +134,12 @@ def test_an_ingest_killed_at_five_moments_and_run_again_gives_the_same_graph(
     shutil.rmtree(graph.folder.root)
     graph.folder.root.mkdir()
 
-    def inter_segments() -> int:
-        return int(graph.cypher("MATCH (g:Segment {kind: 'inter'}) RETURN count(g) AS count")[0]["count"])
-
     moments = [
         lambda: graph.store.counts()["videos"] >= 1,
         lambda: graph.store.counts()["videos"] >= 30,
         lambda: any(graph.folder.features.rglob("*.npy")),
         lambda: graph.store.counts()["parents"] > 0,
-        lambda: inter_segments() > 0,
+        lambda: graph.inter_segments() > 0,
     ]
     for moment in moments:
         process = graph.start(*chosen)

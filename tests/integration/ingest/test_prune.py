@@ -150,6 +150,7 @@ def test_rewritten_shards_are_limited_in_size_and_have_new_numbers(
     assert workshop.check().found == []
 
 
+@pytest.mark.slow
 def test_pruning_that_is_killed_continues(workshop: Workshop) -> None:
     published(workshop)
     workshop.add(workshop.videos[:4], "again")

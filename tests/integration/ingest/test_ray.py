@@ -34,6 +34,7 @@ def busy_workers(process: int) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow
 def test_the_graph_is_that_of_the_local_engine_even_if_a_worker_is_killed(
     graph: Graph, scratch_server: Connection, clips: list[Path], tmp_path: Path, wait_for: Wait
 ) -> None:
@@ -76,6 +77,7 @@ def machines() -> Iterator[tuple[str, Callable[[], None]]]:
         cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
+@pytest.mark.slow
 def test_a_running_cluster_is_joined_and_can_lose_a_machine(
     graph: Graph,
     scratch_server: Connection,

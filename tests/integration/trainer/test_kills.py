@@ -1,5 +1,5 @@
-"""A run of training whose trainer, service and Neo4j are killed on the way has trained on exactly the pairs of one that
-was left alone, to the same weights.
+"""A training whose trainer, service and Neo4j are killed uses exactly the pairs of one without kills, and ends with the
+same weights.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TRAIN = (
 
 
 class Runs:
-    """Runs of training over one graph, supervised."""
+    """Supervised training runs on one graph."""
 
     def __init__(self, folder: Path, steps: int) -> None:
         kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
@@ -36,13 +36,13 @@ class Runs:
         self.port = str(free_port())
 
     def prepare(self, clips: Sequence[Path]) -> None:
-        """Make a graph of the clips, and serve it."""
+        """Make a graph of the clips, and start the service."""
         assert self.supervisor.run("ingest", *map(str, clips), "--parents", "2", "--min-parent-size", "8") == 0
         self.supervisor.start("serve", "serve", "--port", self.port)
         wait_until_ready(f"http://127.0.0.1:{self.port}", self.supervisor._running["serve"])
 
     def train(self, run: str, kills: Sequence[Kill] = ()) -> float:
-        """A run to its end, with these kills on the way; how many seconds it took."""
+        """Train a run to its end with these kills on the way, and return the seconds that it took."""
         begun = time.perf_counter()
         options = ("--run", run, "--steps", str(self.steps), "--url", f"http://127.0.0.1:{self.port}")
         self.supervisor.start("train", *TRAIN, *options)
@@ -54,7 +54,7 @@ class Runs:
         return read_metrics(self.folder.runs / run / "metrics.jsonl")
 
     def trained_on(self, run: str) -> list[tuple[int, int, float]]:
-        """The steps that led to the weights."""
+        """List step, position and loss of the steps that led to the weights."""
         return [(line.step, line.position, line.loss) for line in self.metrics(run)]
 
     def weights(self, run: str) -> dict[str, torch.Tensor]:
@@ -79,7 +79,7 @@ def runs(tmp_path: Path) -> Iterator[Runs]:
 
 
 @pytest.mark.slow
-def test_one_kill_of_each_changes_nothing_of_what_was_trained_on(runs: Runs, clips: list[Path]) -> None:
+def test_one_kill_of_each_process_does_not_change_the_training(runs: Runs, clips: list[Path]) -> None:
     runs.prepare(clips[:8])
     runs.train("alone")
     runs.train("killed", ONE_OF_EACH)

@@ -118,15 +118,6 @@ def test_nobody_is_root(services: dict[str, Any]) -> None:
         assert services[name]["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_each_service_is_restarted_as_it_should_be(services: dict[str, Any]) -> None:
-    assert {name: service["restart"] for name, service in services.items()} == {
-        "neo4j": "unless-stopped",
-        "api": "unless-stopped",
-        "ingest": "no",
-        "trainer": "on-failure",
-    }
-
-
 def test_neo4j_has_the_memory_that_it_is_told_to_use(services: dict[str, Any]) -> None:
     def gibi(text: str) -> float:
         return float(text[:-1]) * {"M": 1 / 1024, "G": 1}[text[-1].upper()]

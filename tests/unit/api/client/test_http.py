@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from api.client import http
 from api.client.errors import AddressError, ServiceError, ServiceUnavailable
 from api.client.http import TripletClient
 from api.wire import arrow
@@ -118,9 +117,7 @@ def pull(client: TripletClient) -> str:
     return client.triplets("0123456789abcdef", **QUERY).digest
 
 
-@pytest.fixture(autouse=True)
-def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "FIRST_PAUSE", 0.01)
+pytestmark = pytest.mark.usefixtures("short_pauses")
 
 
 def test_a_batch_arrives_as_it_was_sent() -> None:

@@ -44,7 +44,9 @@ def threads(_: int) -> set[int]:
     return {library["num_threads"] for library in threadpool_info()}
 
 
-def test_a_worker_computes_with_one_thread() -> None:
+def test_a_worker_computes_with_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.setenv(name, "2")
     with LocalEngine(1) as engine:
         assert [result for _, result in engine.map(threads, [0])] == [{1}]
 

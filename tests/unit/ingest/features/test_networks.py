@@ -47,7 +47,7 @@ def cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> float:
     return float((a * b).sum(axis=1).min())
 
 
-def test_a_trunk_gives_what_the_trainer_measures_it_by(exported: Path) -> None:
+def test_the_extractor_of_a_trunk_gives_the_trainers_features(exported: Path) -> None:
     extractor = load_extractor(color(f"trunk:{exported}"))
     trunk = Trunk("resnet18")
     trunk.load_state_dict(safetensors.torch.load_file(exported))

@@ -30,7 +30,7 @@ def test_two_patches_fit_into_an_image_of_any_shape(size: int, shape: tuple[int,
         np.testing.assert_allclose(np.mean(pair**2, axis=(1, 2, 3)), 1, rtol=1e-4)
 
 
-def test_the_second_patch_lies_where_its_place_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_patch_lies_at_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     means: list[tuple[float, float]] = []
 
     def mean_position(patch_SSC: Image, random: np.random.Generator) -> context_pairs.Patch:
@@ -53,7 +53,7 @@ def test_the_second_patch_lies_where_its_place_says(monkeypatch: pytest.MonkeyPa
     assert set(seen) == set(NEIGHBORS)
 
 
-def test_the_same_key_gives_the_same_patches_and_another_others() -> None:
+def test_patches_depend_on_the_key() -> None:
     image = ramps(180, 320)
     assert np.array_equal(cut_pair(image, 32, (3, 7)), cut_pair(image, 32, (3, 7)))
     assert not np.array_equal(cut_pair(image, 32, (3, 7)), cut_pair(image, 32, (3, 8)))
@@ -71,7 +71,7 @@ def test_one_channel_is_kept_and_the_others_are_noise() -> None:
     assert set(kept) == {0, 1, 2}
 
 
-def test_a_patch_of_one_color_is_noise_alone() -> None:
+def test_a_patch_of_one_color_becomes_noise() -> None:
     gray = np.full((200, 300, 3), 90, np.uint8)
     pair = cut_pair(gray, 32, (0, 0))
     assert np.isfinite(pair).all()

@@ -46,11 +46,11 @@ def test_both_ways_of_decoding_give_the_same_images(names: str, size: int, mean:
     assert apart.mean() < mean and apart.max() <= most
 
 
-def test_what_is_no_jpeg_is_refused() -> None:
+def test_bytes_that_are_no_jpeg_are_an_error() -> None:
     with pytest.raises(DataError, match="One of 1 images"):
         decode_images([b"no jpeg"], 96, frozenset(), [(0, 0, 0)], CPU)
 
 
-def test_a_run_on_the_cpu_cannot_decode_on_a_gpu(tmp_path: Path) -> None:
+def test_gpu_decoding_on_a_cpu_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="--decode cpu"):
         train_run(tmp_path / "run", 2, decode="gpu")

@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_pass_gives_every_image_once_and_the_next_in_another_order(root: Path) -> None:
+def test_every_pass_has_each_image_once_in_another_order(root: Path) -> None:
     folder = ImageFolder.read(root)
     passes = [folder.indices_at(3, range(begin, begin + 7)) for begin in (0, 7, 7 * 10**6)]
     assert all(sorted(one) == list(range(7)) for one in passes)
@@ -31,7 +31,7 @@ def test_a_pass_gives_every_image_once_and_the_next_in_another_order(root: Path)
     assert folder.indices_at(3, range(5, 9)) == [*passes[0][5:], *passes[1][:2]]
 
 
-def test_labels_are_the_folders(root: Path) -> None:
+def test_labels_are_the_names_of_the_folders(root: Path) -> None:
     folder = ImageFolder.read(root)
     assert folder.classes == ["chair", "table"]
     assert folder.labels_N.tolist() == [0, 0, 0, 1, 1, 1, 1]
@@ -43,13 +43,13 @@ def test_the_id_changes_with_the_images(root: Path) -> None:
     assert ImageFolder.read(root).id != before
 
 
-def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no image"):
         ImageFolder.read(tmp_path)
 
 
 @pytest.mark.usefixtures("settled_torch")
-def test_a_run_does_not_go_on_with_other_images(root: Path, tmp_path: Path) -> None:
+def test_a_run_is_not_resumed_with_other_images(root: Path, tmp_path: Path) -> None:
     def train(steps: int) -> int:
         given = {"objective": "supervised", "images": str(root), "trunk": "timm:test_resnet", "head": "8,8"}
         small = {"batch": 4, "image_size": 32, "steps": steps, "device": "cpu", "threads": 1}

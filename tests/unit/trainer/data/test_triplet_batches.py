@@ -29,7 +29,7 @@ class BatchNegatives(ToyService):
         return replace(batch, images=[*batch.images[:8], batch.images[11]], negative_idx=np.array(own, np.int64))
 
 
-def test_the_same_position_gives_the_same_pixels_for_ever() -> None:
+def test_the_same_position_gives_the_same_pixels() -> None:
     one, other = (TripletLoader(ToyService(), SETTINGS)(100) for _ in range(2))
 
     (images_NCHW,), (again_NCHW,) = one.inputs, other.inputs
@@ -38,7 +38,7 @@ def test_the_same_position_gives_the_same_pixels_for_ever() -> None:
     assert images_NCHW.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_pixels_do_not_depend_on_the_batch_they_come_in() -> None:
+def test_pixels_do_not_depend_on_the_batch_size() -> None:
     load = TripletLoader(ToyService(), SETTINGS)
     load_pairs = TripletLoader(ToyService(), replace(SETTINGS, batch=2))
 
@@ -56,7 +56,7 @@ def test_triplets_index_the_images() -> None:
     assert batch.pairs == {"transitive": 4}
 
 
-def test_an_extra_negative_is_augmented_by_the_position_of_its_row() -> None:
+def test_an_extra_negative_is_augmented_with_the_position_of_its_row() -> None:
     batch = TripletLoader(BatchNegatives(), SETTINGS)(0)
     jpeg = (
         BatchNegatives().triplets("toy", seed=3, mix="transitive:1", negatives="batch", position=0, count=4).images[8]
@@ -67,7 +67,7 @@ def test_an_extra_negative_is_augmented_by_the_position_of_its_row() -> None:
     assert np.array_equal(batch.inputs[0][8].permute(1, 2, 0).numpy(), expected)
 
 
-def test_an_image_that_is_none_is_named() -> None:
+def test_an_image_that_cannot_be_decoded_is_an_error_with_its_position() -> None:
     class Broken(ToyService):
         def triplets(self, *args: Any, **query: Any) -> TripletBatch:
             batch = super().triplets(*args, **query)

@@ -22,7 +22,7 @@ def siamese(trunk: str) -> TripletSiamese:
 
 
 @pytest.mark.parametrize("trunk", ["resnet18", "timm:test_resnet", "timm:test_efficientnet"])
-def test_normalization_that_sees_all_ranks_gives_the_same_in_evaluation(trunk: str) -> None:
+def test_synchronized_batchnorm_is_equal_in_evaluation(trunk: str) -> None:
     model = siamese(trunk)
     model(IMAGES)  # changes the running statistics
     model.eval()
@@ -36,7 +36,7 @@ def test_normalization_that_sees_all_ranks_gives_the_same_in_evaluation(trunk: s
     torch.testing.assert_close(after, before)
 
 
-def test_a_context_network_hands_on_the_same_trunk_after_several_gpus() -> None:
+def test_a_context_network_exports_the_same_trunk_after_synchronization() -> None:
     torch.manual_seed(0)
     model = ContextSiamese("vgg11", 64, 16).eval()
     alone = model.exported_trunk().state_dict()
@@ -49,7 +49,7 @@ def test_a_context_network_hands_on_the_same_trunk_after_several_gpus() -> None:
 
 
 @pytest.mark.parametrize("trunk", ["vgg16", "timm:test_resnet"])
-def test_bfloat16_gives_nearly_the_same(trunk: str) -> None:
+def test_bfloat16_gives_nearly_equal_outputs(trunk: str) -> None:
     model = siamese(trunk).eval()
     with torch.no_grad():
         exact = model(IMAGES)
@@ -60,7 +60,7 @@ def test_bfloat16_gives_nearly_the_same(trunk: str) -> None:
     torch.testing.assert_close(found.float(), exact, rtol=0, atol=0.05 * float(exact.abs().max()))
 
 
-def test_a_compiled_network_has_the_gradients_of_one_that_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_compiled_model_has_equal_gradients(monkeypatch: pytest.MonkeyPatch) -> None:
     # This backend runs the traced code as it is. The default one needs a C++ compiler, which not every machine has.
     monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))
     found = []

@@ -28,7 +28,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("rows", "world"), [(12, 1), (12, 2), (12, 3), (13, 2), (5, 4), (3, 4)])
-def test_the_parts_of_all_ranks_are_the_batch_in_order(rows: int, world: int) -> None:
+def test_the_shards_of_all_ranks_are_the_batch_in_order(rows: int, world: int) -> None:
     shards = [RankShard(rank, world).rows(rows) for rank in range(world)]
     assert len({len(shard) for shard in shards}) == 1
     together = [row for shard in shards for row in shard]
@@ -36,7 +36,7 @@ def test_the_parts_of_all_ranks_are_the_batch_in_order(rows: int, world: int) ->
 
 
 @pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
-def test_a_batch_gives_the_same_losses_on_one_rank_and_on_two_also_when_the_world_changes(
+def test_one_and_two_ranks_give_equal_losses_also_after_a_change(
     alone: Path, tmp_path: Path, before: int, after: int
 ) -> None:
     for world, steps in ((before, 2), (after, 4)):
@@ -57,7 +57,7 @@ def test_a_batch_gives_the_same_losses_on_one_rank_and_on_two_also_when_the_worl
     same_weights(tmp_path, alone)
 
 
-def test_supervised_has_the_losses_of_one_rank_on_two(tmp_path: Path) -> None:
+def test_supervised_gives_equal_losses_on_one_and_two_ranks(tmp_path: Path) -> None:
     train_steps(tmp_path / "one", 3, "supervised")
     train_on_ranks(tmp_path / "two", 3, 2, "supervised")
 
@@ -67,7 +67,7 @@ def test_supervised_has_the_losses_of_one_rank_on_two(tmp_path: Path) -> None:
     same_weights(tmp_path / "two", tmp_path / "one")
 
 
-def test_multitask_ranks_on_two_as_on_one(tmp_path: Path) -> None:
+def test_multitask_gives_equal_ranking_losses_on_one_and_two_ranks(tmp_path: Path) -> None:
     train_steps(tmp_path / "one", 1, "multitask")
     train_on_ranks(tmp_path / "two", 1, 2, "multitask")
 
@@ -79,7 +79,7 @@ def test_multitask_ranks_on_two_as_on_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_the_inputs_of_all_ranks_are_those_of_one(objective: ObjectiveName) -> None:
+def test_the_inputs_of_two_ranks_are_those_of_one(objective: ObjectiveName) -> None:
     settings = replace(SETTINGS, objective=objective, **OTHERS[objective])
     load = make_objective(settings, ToyService()).load
     whole, halves = load(5, RankShard(0, 1)), [load(5, RankShard(rank, 2)) for rank in range(2)]

@@ -6,7 +6,7 @@ import pytest
 from trainer.evaluation.bootstrap import bootstrap_mean
 
 
-def test_the_interval_of_independent_values_is_that_of_the_normal_approximation() -> None:
+def test_the_interval_of_independent_values_equals_the_normal_approximation() -> None:
     values_N = np.random.default_rng(0).normal(3, 2, 400)
 
     estimate = bootstrap_mean(values_N, np.arange(400), seed=0)
@@ -16,7 +16,7 @@ def test_the_interval_of_independent_values_is_that_of_the_normal_approximation(
     assert (estimate.low, estimate.high) == pytest.approx((estimate.mean - half, estimate.mean + half), abs=0.02)
 
 
-def test_values_that_come_in_groups_say_less_than_their_number() -> None:
+def test_values_in_groups_give_wider_intervals() -> None:
     group_means = np.random.default_rng(0).normal(0, 1, 25)
     values_N = group_means.repeat(16)
 
@@ -26,14 +26,14 @@ def test_values_that_come_in_groups_say_less_than_their_number() -> None:
     assert grouped.high - grouped.low == pytest.approx(4 * (naive.high - naive.low), rel=0.1)
 
 
-def test_the_seed_decides() -> None:
+def test_the_seed_determines_the_interval() -> None:
     values_N = np.random.default_rng(0).random(30)
 
     assert bootstrap_mean(values_N, np.arange(30), 1) == bootstrap_mean(values_N, np.arange(30), 1)
     assert bootstrap_mean(values_N, np.arange(30), 1) != bootstrap_mean(values_N, np.arange(30), 2)
 
 
-def test_group_numbers_may_be_any() -> None:
+def test_group_numbers_are_arbitrary() -> None:
     values_N = np.array([0.0, 1.0, 1.0, 0.0])
 
     assert bootstrap_mean(values_N, np.array([7, 7, 90, 90]), 0).mean == 0.5

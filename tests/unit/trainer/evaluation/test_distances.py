@@ -19,20 +19,20 @@ def collect(service: ToyService, total: int = 250, hold_out: float = 0.5, wanted
     return collect_pairs(service, "toy", "transitive", total, hold_out=hold_out, wanted=wanted, seed=0, size=32)
 
 
-def test_the_video_alone_decides_what_is_held_out() -> None:
+def test_hold_out_depends_on_the_video_only() -> None:
     assert is_held_out("3fffffffffffffff-00000030-10-20-96", 0.25)
     assert is_held_out("3fffffffffffffff-00000099-0-0-96-e30", 0.25)
     assert not is_held_out("4000000000000000-00000030-10-20-96", 0.25)
     assert not is_held_out("0000000000000000-00000030-10-20-96", 0.0)
 
 
-def test_half_of_the_toy_videos_are_held_out_at_one_half() -> None:
+def test_hold_out_of_one_half_takes_half_of_the_toy_videos() -> None:
     held_out = [is_held_out(patch_id(group, video), 0.5) for group in range(GROUPS) for video in range(VIDEOS)]
 
     assert sum(held_out) == len(held_out) / 2
 
 
-def test_pairs_are_read_once_through_the_epoch() -> None:
+def test_collect_pairs_reads_an_epoch_once() -> None:
     service = ToyService()
     pairs = collect_pairs(service, "toy", "transitive", 250, hold_out=0.5, wanted=1000, seed=0, size=32)
 
@@ -42,14 +42,14 @@ def test_pairs_are_read_once_through_the_epoch() -> None:
     assert pairs.images_2PSSC.shape == (2 * len(pairs), 32, 32, 3)
 
 
-def test_reading_ends_when_there_are_enough() -> None:
+def test_collect_pairs_stops_when_it_has_enough() -> None:
     service = ToyService()
     pairs = collect_pairs(service, "toy", "transitive", 10_000, hold_out=0.5, wanted=10, seed=0, size=32)
 
     assert len(pairs) == 10 and service.positions == [0]
 
 
-def test_a_negative_is_a_held_out_patch_of_another_group() -> None:
+def test_negatives_are_held_out_patches_of_another_group() -> None:
     service = ToyService()
     pairs = collect_pairs(service, "toy", "transitive", 100, hold_out=0.5, wanted=1000, seed=0, size=96)
     batch = service.triplets("toy", seed=0, mix="transitive:1", negatives="batch", position=0, count=100)
@@ -61,17 +61,17 @@ def test_a_negative_is_a_held_out_patch_of_another_group() -> None:
         assert groups[negative] != groups[pair]
 
 
-def test_a_snapshot_without_held_out_pairs_is_refused() -> None:
+def test_a_snapshot_without_held_out_pairs_is_an_error() -> None:
     with pytest.raises(DataError, match="None of the 100 transitive pairs"):
         collect(ToyService(), 100, hold_out=0.001)
 
 
-def test_no_negative_is_to_be_had_from_a_single_pair() -> None:
+def test_a_single_pair_has_no_negative() -> None:
     with pytest.raises(DataError, match="one group"):
         collect(ToyService(), 100, wanted=1)
 
 
-def test_the_score_is_the_mean_over_the_pairs() -> None:
+def test_scores_are_means_over_the_pairs() -> None:
     torch.manual_seed(0)
     siamese = TripletSiamese("resnet18", 32, (16, 8))
     pairs = collect_pairs(ToyService(), "toy", "transitive", 100, hold_out=0.5, wanted=1000, seed=0, size=32)
@@ -97,7 +97,7 @@ def test_the_score_is_the_mean_over_the_pairs() -> None:
     assert mean_distances(siamese, held_out) == pytest.approx(means)
 
 
-def test_tracks_and_transitive_pairs_are_collected_side_by_side() -> None:
+def test_tracks_and_transitive_pairs_are_both_collected() -> None:
     class Kinds(ToyService):
         mixes: ClassVar[list[str]] = []
 

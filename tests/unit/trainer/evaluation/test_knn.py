@@ -19,7 +19,7 @@ def around(*degrees: float) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]
     return np.array([[math.cos(math.radians(at)), math.sin(math.radians(at))] for at in degrees], np.float32)
 
 
-def test_the_own_instance_never_counts() -> None:
+def test_images_of_the_own_instance_are_never_neighbors() -> None:
     # 0 and 1 are views of one instance, almost equal; their nearest others are 2, then 3.
     features_ND = around(0, 1, 20, 40)
 
@@ -29,7 +29,7 @@ def test_the_own_instance_never_counts() -> None:
     assert similarity_NK[0] == pytest.approx([math.cos(math.radians(20)), math.cos(math.radians(40))], abs=1e-6)
 
 
-def test_length_does_not_matter_and_ties_go_by_index() -> None:
+def test_length_is_ignored_and_ties_are_ordered_by_index() -> None:
     features_ND = around(0, 30, 30, 30) * np.array([[1], [9], [0.1], [2]], np.float32)
 
     _, neighbors_NK = nearest(features_ND, np.arange(4), 3)
@@ -37,13 +37,13 @@ def test_length_does_not_matter_and_ties_go_by_index() -> None:
     assert neighbors_NK[0].tolist() == [1, 2, 3]
 
 
-def test_a_feature_of_zeros_is_near_to_nothing_and_breaks_nothing() -> None:
+def test_a_feature_of_zeros_has_similarity_zero() -> None:
     similarity_NK, _ = nearest(np.array([[0, 0], [1, 0], [0, 1]], np.float32), np.arange(3), 2)
 
     assert np.isfinite(similarity_NK).all() and np.all(similarity_NK[0] == 0)
 
 
-def test_many_weak_votes_lose_to_one_strong_at_a_low_temperature_and_win_at_a_high() -> None:
+def test_temperature_weighs_one_strong_vote_against_many_weak_ones() -> None:
     similarity_NK = np.array([[0.9, 0.5, 0.5]], np.float32)
     labels_NK = np.array([[0, 1, 1]])
 
@@ -51,7 +51,7 @@ def test_many_weak_votes_lose_to_one_strong_at_a_low_temperature_and_win_at_a_hi
     assert vote(similarity_NK, labels_NK, 2, temperature=1.0).tolist() == [1]  # e^0.4 = 1.49 < 2
 
 
-def test_scores_of_two_classes_that_lie_apart() -> None:
+def test_two_separate_classes_have_perfect_scores() -> None:
     images = labeled([0] * 12 + [1] * 12, [number for number in range(12) for _ in range(2)])
     features_ND = around(*range(12), *range(90, 102))
 
@@ -63,7 +63,7 @@ def test_scores_of_two_classes_that_lie_apart() -> None:
 
 
 def test_precision_counts_the_ten_nearest() -> None:
-    # Class 0 has one image outside of the query's instance: at best one in ten.
+    # Class 0 has one image outside of the query's instance, so its precision is one in ten at best.
     images = labeled([0, 0] + [1] * 12, list(range(14)))
 
     score = score_features("angle", around(0, 1, *range(60, 72)), images, k=1)
@@ -72,7 +72,7 @@ def test_precision_counts_the_ten_nearest() -> None:
     assert score.precision.mean == pytest.approx((2 * 0.1 + 12 * 1) / 14)
 
 
-def test_features_of_noise_are_at_chance() -> None:
+def test_noise_scores_at_chance() -> None:
     random = np.random.default_rng(0)
     labels = [number % 4 for number in range(100) for _ in range(4)]
     images = labeled(labels, [number for number in range(100) for _ in range(4)])
@@ -83,7 +83,7 @@ def test_features_of_noise_are_at_chance() -> None:
     assert chance(images) == pytest.approx(24 * 4 / (99 * 4))
 
 
-def test_fewer_other_images_than_k_is_no_error() -> None:
+def test_k_may_exceed_the_number_of_other_images() -> None:
     score = score_features("angle", around(0, 5, 90, 95), labeled([0, 0, 1, 1], [0, 1, 2, 3]), k=20)
 
     assert score.top1.mean == 1 and score.precision.mean == pytest.approx(1 / 3)

@@ -17,7 +17,7 @@ def fill(folder: Path, *names: str) -> Path:
     return folder
 
 
-def test_classes_are_folders_and_instances_the_stem_up_to_its_last_underscore(tmp_path: Path) -> None:
+def test_classes_are_folders_and_instances_are_stems_up_to_the_last_underscore(tmp_path: Path) -> None:
     fill(
         tmp_path,
         "chair/red_one_0.jpg",
@@ -38,13 +38,13 @@ def test_classes_are_folders_and_instances_the_stem_up_to_its_last_underscore(tm
     assert images.num_instances == 4
 
 
-def test_another_pattern_names_other_instances(tmp_path: Path) -> None:
+def test_the_pattern_determines_the_instances(tmp_path: Path) -> None:
     fill(tmp_path, "a/007-left.jpg", "a/007-right.jpg", "a/008-left.jpg", "b/1-x.jpg", "b/2-x.jpg")
 
     assert read_labeled(tmp_path, r"^(\d+)-").num_instances == 4
 
 
-def test_other_files_are_left_alone(tmp_path: Path) -> None:
+def test_other_files_are_ignored(tmp_path: Path) -> None:
     fill(tmp_path, "a/x_0.jpg", "a/y_0.jpg", "b/x_0.jpg", "b/y_0.jpg", "a/notes.txt", "a/.hidden.jpg", "LICENSE.jpg")
 
     assert len(read_labeled(tmp_path, PATTERN).paths) == 4
@@ -60,17 +60,17 @@ def test_other_files_are_left_alone(tmp_path: Path) -> None:
     ],
     ids=["empty", "no class folders", "one class", "one instance"],
 )
-def test_a_folder_that_is_no_benchmark_is_refused(tmp_path: Path, names: tuple[str, ...], complaint: str) -> None:
+def test_a_folder_that_is_no_benchmark_is_an_error(tmp_path: Path, names: tuple[str, ...], complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         read_labeled(fill(tmp_path, *names), PATTERN)
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere"):
         read_labeled(tmp_path / "nowhere", PATTERN)
 
 
 @pytest.mark.parametrize("pattern", ["(", "no group"])
-def test_a_pattern_that_names_nothing_is_refused(tmp_path: Path, pattern: str) -> None:
+def test_a_pattern_without_a_group_is_an_error(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(DataError, match="pattern"):
         read_labeled(tmp_path, pattern)

@@ -40,7 +40,7 @@ def losses(steps: int, **given: Any) -> list[float]:
 
 @pytest.mark.parametrize("trunk", ["vgg16", "resnet18"])
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_twenty_steps_of_every_objective_are_finite_and_fall(objective: str, trunk: str) -> None:
+def test_the_loss_of_every_objective_falls(objective: str, trunk: str) -> None:
     images = str(SAMPLES / "heldout") if objective == "supervised" else None
     found = losses(20, objective=objective, trunk=trunk, images=images)
     assert all(map(math.isfinite, found))
@@ -61,7 +61,7 @@ def test_twenty_steps_of_every_objective_are_finite_and_fall(objective: str, tru
     ids=lambda given: "-".join(map(str, given.values())),
 )
 @pytest.mark.parametrize("objective", ["transitive", "multitask"])
-def test_every_loss_falls(objective: str, given: dict[str, Any]) -> None:
+def test_every_loss_function_falls(objective: str, given: dict[str, Any]) -> None:
     found = losses(20, objective=objective, trunk="timm:test_resnet", **given)
     assert all(map(math.isfinite, found))
     assert sum(found[-5:]) < sum(found[:5])

@@ -44,7 +44,7 @@ def train_run(
     source = source or ToyService()
     with Run(folder) as run:
         settings, snapshot = run.settings(
-            {**SMALL, **given, "steps": steps}, lambda asked: source.snapshot(asked.snapshot), print
+            {**SMALL, **given, "steps": steps}, lambda wanted: source.snapshot(wanted.snapshot), print
         )
         run.write(settings, snapshot, runtime)
         with Progress(steps) as progress:
@@ -76,7 +76,7 @@ class StopsAfter(ToyService):
         return super().triplets(*args, **query)
 
 
-def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path: Path) -> None:
+def test_an_interrupted_run_ends_with_equal_weights(tmp_path: Path) -> None:
     train_run(tmp_path / "whole", 10)
     service = StopsAfter(20)
     train_run(tmp_path / "parts", 10, service, service.stop)
@@ -89,7 +89,7 @@ def test_a_run_that_was_interrupted_ends_like_one_that_was_not(tmp_path: Path) -
     assert equal(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_a_run_that_lost_its_last_steps_does_them_again(tmp_path: Path) -> None:
+def test_a_resumed_run_repeats_the_steps_after_its_checkpoint(tmp_path: Path) -> None:
     train_run(tmp_path / "whole", 8)
     train_run(tmp_path / "lost", 8)
     (tmp_path / "lost" / "step-000000008.pt").unlink()  # as after a kill between the checkpoints of steps 6 and 8
@@ -105,7 +105,7 @@ def test_a_run_that_lost_its_last_steps_does_them_again(tmp_path: Path) -> None:
     ]
 
 
-def test_a_run_that_grows_ends_like_one_that_was_as_long_from_the_start(tmp_path: Path) -> None:
+def test_a_run_that_grows_ends_with_equal_weights(tmp_path: Path) -> None:
     train_run(tmp_path / "whole", 6)
     train_run(tmp_path / "grown", 4)
     train_run(tmp_path / "grown", 6)
@@ -125,7 +125,7 @@ def test_a_run_that_grows_ends_like_one_that_was_as_long_from_the_start(tmp_path
     ],
     ids=lambda given: given.get("loss") or given.get("negative_mining") or given["optimizer"],
 )
-def test_every_loss_and_option_resumes_exactly_the_queue_included(tmp_path: Path, ranked: dict[str, Any]) -> None:
+def test_every_loss_and_option_is_resumed_exactly(tmp_path: Path, ranked: dict[str, Any]) -> None:
     train_run(tmp_path / "whole", 7, **ranked)
     train_run(tmp_path / "lost", 7, **ranked)
     (tmp_path / "lost" / "step-000000007.pt").unlink()
@@ -139,21 +139,21 @@ def test_every_loss_and_option_resumes_exactly_the_queue_included(tmp_path: Path
 
 
 @pytest.mark.parametrize("objective", ["transitive", "multitask"])
-def test_the_queue_is_part_of_the_checkpoint(tmp_path: Path, objective: str) -> None:
+def test_checkpoints_include_the_queue(tmp_path: Path, objective: str) -> None:
     train_run(tmp_path / "run", 2, loss="infonce", queue=30, objective=objective)
     content = weights(tmp_path / "run")
     assert content["queue.filled_Q"].sum() == 24  # 2 steps of 4 anchors, positives and negatives
     assert len(set(content["queue.groups_Q"].tolist())) > 2
 
 
-def test_the_number_of_loaders_changes_nothing(tmp_path: Path) -> None:
+def test_the_number_of_loaders_does_not_change_the_weights(tmp_path: Path) -> None:
     train_run(tmp_path / "two", 4)
     train_run(tmp_path / "five", 4, runtime=RuntimeSettings(device="cpu", threads=1, loader_threads=5))
 
     assert equal(tmp_path / "two", tmp_path / "five")
 
 
-def test_the_loss_falls_on_pairs_that_never_came_before(tmp_path: Path) -> None:
+def test_the_loss_falls_on_new_pairs(tmp_path: Path) -> None:
     summary = train_run(tmp_path / "run", 40, batch=8, augment="none", head="64,32")
 
     assert summary is not None and summary.fresh
@@ -161,14 +161,14 @@ def test_the_loss_falls_on_pairs_that_never_came_before(tmp_path: Path) -> None:
     assert summary.measures_last["ap_dist"] < summary.measures_last["an_dist"]
 
 
-def test_the_order_is_read_once_without_a_gap(tmp_path: Path) -> None:
+def test_a_run_reads_every_position_once(tmp_path: Path) -> None:
     service = ToyService()
     train_run(tmp_path / "run", 5, service)
 
     assert sorted(service.positions) == [0, 4, 8, 12, 16]
 
 
-def test_a_finished_run_is_only_summed_up(tmp_path: Path) -> None:
+def test_a_finished_run_is_only_summarized(tmp_path: Path) -> None:
     first = train_run(tmp_path / "run", 3)
     service = ToyService()
 
@@ -176,7 +176,7 @@ def test_a_finished_run_is_only_summed_up(tmp_path: Path) -> None:
     assert service.positions == []
 
 
-def test_the_trunk_of_the_last_step_is_left_for_others(tmp_path: Path) -> None:
+def test_the_trunk_of_the_last_step_is_saved(tmp_path: Path) -> None:
     train_run(tmp_path / "run", 3)
 
     trunk, card = load_trunk(tmp_path / "run" / "trunk.safetensors")
@@ -186,7 +186,7 @@ def test_the_trunk_of_the_last_step_is_left_for_others(tmp_path: Path) -> None:
     assert card["steps"] == 3 and card["settings"]["snapshot"] == "toy"
 
 
-def test_a_loss_that_is_no_number_stops_the_run_before_it_spoils_the_weights(tmp_path: Path) -> None:
+def test_a_loss_that_is_not_finite_stops_the_run_before_the_weights_change(tmp_path: Path) -> None:
     with pytest.raises(LossNotFinite) as caught:
         train_run(tmp_path / "run", 40, lr=1e20)
 
@@ -196,7 +196,7 @@ def test_a_loss_that_is_no_number_stops_the_run_before_it_spoils_the_weights(tmp
     assert caught.value.checkpoint == 0 and "no checkpoint yet" in str(caught.value)
 
 
-def test_what_gave_no_number_is_not_called_the_last_good_checkpoint(tmp_path: Path) -> None:
+def test_the_checkpoint_that_gave_the_loss_is_not_called_good(tmp_path: Path) -> None:
     with pytest.raises(LossNotFinite) as caught:
         train_run(tmp_path / "run", 40, lr=1e10, runtime=replace(RUNTIME, checkpoint_every=1))
 
@@ -204,7 +204,7 @@ def test_what_gave_no_number_is_not_called_the_last_good_checkpoint(tmp_path: Pa
     assert f"step {caught.value.checkpoint}, holds the weights that gave it" in str(caught.value)
 
 
-def test_steps_are_not_lost_when_the_service_stays_away(tmp_path: Path) -> None:
+def test_steps_are_saved_when_the_service_fails(tmp_path: Path) -> None:
     class GoesAway(ToyService):
         def triplets(self, *args: Any, **query: Any) -> TripletBatch:
             if query["position"] >= 8:
@@ -240,7 +240,7 @@ class Ends(ToyService):
 FOLLOWING = replace(RUNTIME, follow=True)
 
 
-def test_a_run_follows_a_snapshot_that_ended_to_its_successor_and_records_it(tmp_path: Path) -> None:
+def test_a_run_follows_an_ended_snapshot_to_its_successor(tmp_path: Path) -> None:
     train_run(tmp_path / "run", 9, Ends(16), runtime=FOLLOWING)
     lines = read_metrics(tmp_path / "run" / "metrics.jsonl")
     assert [line.snapshot for line in lines] == 4 * ["toy"] + 5 * ["next"]
@@ -249,7 +249,7 @@ def test_a_run_follows_a_snapshot_that_ended_to_its_successor_and_records_it(tmp
     assert content is not None and content["spans"] == [(0, "toy"), (4, "next")]
 
 
-def test_a_run_that_followed_and_was_resumed_ends_like_one_that_was_not_interrupted(tmp_path: Path) -> None:
+def test_a_run_that_followed_and_was_resumed_ends_with_equal_weights(tmp_path: Path) -> None:
     train_run(tmp_path / "whole", 9, Ends(16), runtime=FOLLOWING)
     # A run requests its snapshot when it begins: at that time it had not ended.
     train_run(tmp_path / "resumed", 3, runtime=FOLLOWING)
@@ -258,19 +258,19 @@ def test_a_run_that_followed_and_was_resumed_ends_like_one_that_was_not_interrup
     assert equal(tmp_path / "whole", tmp_path / "resumed")
 
 
-def test_a_step_of_several_batches_is_of_one_snapshot(tmp_path: Path) -> None:
+def test_all_batches_of_a_step_are_of_one_snapshot(tmp_path: Path) -> None:
     train_run(tmp_path / "run", 4, Ends(12), runtime=FOLLOWING, accumulate=2)
     lines = read_metrics(tmp_path / "run" / "metrics.jsonl")
     assert [(line.snapshot, line.position) for line in lines] == [("toy", 8), ("next", 8), ("next", 16), ("next", 24)]
 
 
-def test_a_run_that_does_not_follow_stops_with_what_the_service_says(tmp_path: Path) -> None:
+def test_a_run_that_does_not_follow_stops_with_the_error_of_the_service(tmp_path: Path) -> None:
     with pytest.raises(ServiceError, match="Snapshot gone"):
         train_run(tmp_path / "run", 9, Ends(16))
     assert checkpoint.list_checkpoints(tmp_path / "run")
 
 
-def test_a_checkpoint_of_other_settings_is_refused(tmp_path: Path) -> None:
+def test_a_checkpoint_of_other_settings_is_an_error(tmp_path: Path) -> None:
     train_run(tmp_path / "run", 3)
     settings = TrainSettings(**{**SMALL, "snapshot": "toy", "steps": 3, "lr": 0.5})
 

@@ -57,13 +57,13 @@ def test_the_head_of_the_paper_is_4096_then_1024_wide() -> None:
     assert [(part.in_features, part.out_features) for part in linear] == [(4608, 4096), (4096, 1024)]
 
 
-def test_building_a_network_leaves_its_running_means_blank() -> None:
+def test_building_a_network_does_not_change_running_means() -> None:
     running = TripletSiamese("resnet18", 64, (8, 4)).trunk.state_dict()["bn1.running_mean"]
 
     assert torch.equal(running, torch.zeros(64))
 
 
-def test_the_seed_decides_the_first_weights() -> None:
+def test_the_seed_determines_the_first_weights() -> None:
     def first_weights(seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
         return next(TripletSiamese("resnet18", 64, (8, 4)).head.parameters()).detach()

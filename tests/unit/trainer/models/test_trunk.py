@@ -36,7 +36,7 @@ def images(size: int = 64) -> torch.Tensor:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("size", [64, 96])
-def test_a_trunk_of_any_convolutional_network_keeps_the_map(name: str, size: int) -> None:
+def test_trunks_keep_the_spatial_map(name: str, size: int) -> None:
     maps_NCHW = Trunk(name, size).eval()(images(size))
     assert maps_NCHW.ndim == 4 and maps_NCHW.shape[2] == maps_NCHW.shape[3] > 1
     assert maps_NCHW.isfinite().all() and maps_NCHW.std() > 0
@@ -53,20 +53,20 @@ def test_a_trunk_is_the_network_without_its_head(name: str) -> None:
         torch.testing.assert_close(trunk(images()).flatten(1), whole(trunk.normalize(images())).flatten(1))
 
 
-def test_a_transformer_gives_the_vector_that_it_pools_at_the_size_that_is_asked_for() -> None:
+def test_a_transformer_gives_its_pooled_vector_at_another_image_size() -> None:
     model = TripletSiamese("timm:test_vit", 96, (16, 8)).eval()
     assert model.trunk(images(96)).ndim == 2
     assert model(images(96)).shape == (2, 8)
 
 
 @pytest.mark.parametrize("name", ["resnet999", "timm:resnet999", "fcn_resnet50", "maxvit_t"])
-def test_a_network_that_cannot_be_a_trunk_is_refused_by_name(name: str) -> None:
+def test_a_network_that_cannot_be_a_trunk_is_an_error_with_its_name(name: str) -> None:
     with pytest.raises(SettingsError, match=f"trunk '?{name}"):
         Trunk(name)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_trunk_has_the_names_of_its_library_and_comes_back_as_it_was(name: str, tmp_path: Path) -> None:
+def test_a_saved_trunk_has_the_names_of_its_library(name: str, tmp_path: Path) -> None:
     trunk = Trunk(name)
     save_trunk(trunk, tmp_path / "trunk.safetensors", ABOUT)
     loaded, card = load_trunk(tmp_path / "trunk.safetensors")
@@ -78,7 +78,7 @@ def test_a_trunk_has_the_names_of_its_library_and_comes_back_as_it_was(name: str
 
 
 @pytest.mark.parametrize("name", ["resnet18", "timm:test_resnet", "timm:test_vit"])
-def test_ingest_sees_what_the_trunk_sees(name: str, tmp_path: Path) -> None:
+def test_the_extractor_of_a_trunk_gives_the_features_of_the_trunk(name: str, tmp_path: Path) -> None:
     trunk, path = Trunk(name, 96), tmp_path / "trunk.safetensors"
     save_trunk(trunk, path, {"settings": {"image_size": 96}, "steps": 1})
     extractor = load_extractor(ExtractorSpec(features=f"trunk:{path}", crops="color"))
@@ -86,7 +86,7 @@ def test_ingest_sees_what_the_trunk_sees(name: str, tmp_path: Path) -> None:
     assert abs(rows - wanted / (wanted**2).sum(axis=1, keepdims=True) ** 0.5).max() < 1e-4
 
 
-def test_the_card_says_which_code_made_it_for_what(tmp_path: Path) -> None:
+def test_the_card_has_the_code_revision_and_the_objective(tmp_path: Path) -> None:
     about = {"settings": {"image_size": 64, "objective": "tracking", "snapshot": "a1b2"}, "pairs": {"intra": 9}}
     save_trunk(Trunk("resnet18"), tmp_path / "trunk.safetensors", about)
     card = json.loads((tmp_path / "trunk.json").read_text())
@@ -109,7 +109,7 @@ def test_exported_weights_load_strictly_into_the_plain_network(tmp_path: Path, s
     assert load_extractor(ExtractorSpec(features=f"trunk:{path}")).dims == 2048
 
 
-def test_exported_weights_keep_what_is_said_of_their_training(tmp_path: Path) -> None:
+def test_exported_weights_keep_the_facts_of_their_training(tmp_path: Path) -> None:
     about = {**ABOUT, "run": "ours", "pairs": {"intra": 9}, "versions": {"revision": "that of the training"}}
     save_trunk(Trunk("timm:test_resnet", 64), tmp_path / "trunk.safetensors", about)
     export_weights(str(tmp_path / "trunk.safetensors"), tmp_path / "plain.pth", tmp_path, trunk_only=False)
@@ -130,6 +130,6 @@ def test_a_trunk_alone_can_be_exported(tmp_path: Path) -> None:
     assert set(names) == set(Trunk("resnet18").state_dict())
 
 
-def test_a_file_of_no_known_kind_is_refused(tmp_path: Path) -> None:
+def test_a_file_with_an_unknown_ending_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"plain\.onnx"):
         export_weights("run", tmp_path / "plain.onnx", tmp_path, trunk_only=False)

@@ -21,7 +21,7 @@ def same(one: nn.Module, other: nn.Module) -> bool:
     return all(torch.equal(tensor, theirs[name]) for name, tensor in one.state_dict().items())
 
 
-def test_a_trunk_comes_back_as_it_was(tmp_path: Path) -> None:
+def test_a_trunk_is_loaded_as_it_was_saved(tmp_path: Path) -> None:
     trunk = Trunk("resnet18")
     save_trunk(trunk, tmp_path / "trunk.safetensors", ABOUT)
 
@@ -31,7 +31,7 @@ def test_a_trunk_comes_back_as_it_was(tmp_path: Path) -> None:
     assert card["architecture"] == "resnet18" and card["steps"] == 7 and card["input"]["size"] == 96
 
 
-def test_torchvision_loads_the_file_strictly_as_the_card_says(tmp_path: Path) -> None:
+def test_torchvision_loads_a_saved_trunk_strictly(tmp_path: Path) -> None:
     trunk = Trunk("resnet18")
     save_trunk(trunk, tmp_path / "trunk.safetensors", ABOUT)
     card = json.loads((tmp_path / "trunk.json").read_text())
@@ -43,7 +43,7 @@ def test_torchvision_loads_the_file_strictly_as_the_card_says(tmp_path: Path) ->
     assert same(trunk, net)
 
 
-def test_a_trunk_begins_with_the_weights_of_a_whole_torchvision_network(tmp_path: Path) -> None:
+def test_weights_of_a_whole_torchvision_network_are_loaded(tmp_path: Path) -> None:
     net = torchvision.models.resnet18(weights=None)
     torch.save(net.state_dict(), tmp_path / "resnet18.pth")
     trunk = Trunk("resnet18")
@@ -53,7 +53,7 @@ def test_a_trunk_begins_with_the_weights_of_a_whole_torchvision_network(tmp_path
     assert same(trunk, net)
 
 
-def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+def test_weights_of_another_network_are_an_error(tmp_path: Path) -> None:
     torch.save(torchvision.models.resnet34(weights=None).state_dict(), tmp_path / "resnet34.pth")
 
     with pytest.raises(WeightsError, match="not those of resnet18"):
@@ -61,7 +61,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["gone.safetensors", "noise.safetensors", "noise.pth", "list.pth"])
-def test_a_file_that_holds_no_weights_is_named(tmp_path: Path, name: str) -> None:
+def test_a_file_without_weights_is_an_error_with_its_name(tmp_path: Path, name: str) -> None:
     (tmp_path / "noise.safetensors").write_bytes(b"noise")
     (tmp_path / "noise.pth").write_bytes(b"noise")
     torch.save([torch.zeros(1)], tmp_path / "list.pth")
@@ -70,7 +70,7 @@ def test_a_file_that_holds_no_weights_is_named(tmp_path: Path, name: str) -> Non
         load_weights(Trunk("resnet18"), tmp_path / name)
 
 
-def test_weights_without_a_card_are_refused(tmp_path: Path) -> None:
+def test_a_trunk_without_a_card_is_an_error(tmp_path: Path) -> None:
     safetensors.torch.save_file(Trunk("resnet18").state_dict(), tmp_path / "trunk.safetensors")
 
     with pytest.raises(WeightsError, match=r"trunk\.json"):

@@ -33,7 +33,7 @@ def test_the_triplet_loss_is_the_mean_hinge_with_its_zeros() -> None:
     assert_close(triplet(ap_dist_T, an_dist_T), torch.tensor((0.4 + 0 + 1.3 + 0) / 4), rtol=0, atol=1e-6)
 
 
-def test_triplets_that_are_not_valid_do_not_count() -> None:
+def test_invalid_triplets_are_ignored() -> None:
     ap_dist_T, an_dist_TK = torch.tensor([0.2, 0.6]), torch.tensor([[0.3, 0.0], [0.4, 0.5]])
     valid_TK = torch.tensor([[True, False], [True, True]])
 
@@ -99,7 +99,7 @@ def test_supcon_with_one_positive_each_is_infonce() -> None:
     assert_close(supcon_loss(sim_NN, positive_NN, negative_NN, temperature=0.07), expected, rtol=0, atol=1e-6)
 
 
-def test_an_image_without_anything_to_compare_with_leaves_the_gradient_finite() -> None:
+def test_supcon_of_an_image_without_positives_and_negatives_has_a_finite_gradient() -> None:
     sim_NN = torch.rand(3, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
     positive_NN = torch.tensor([[False, True, False], [True, False, False], [False, False, False]])
 
@@ -137,5 +137,5 @@ def supcon_of(embeddings_ND: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("loss", [triplet_of, infonce_of, supcon_of])
-def test_the_gradient_is_that_of_the_formula(loss: Callable[[torch.Tensor], torch.Tensor]) -> None:
+def test_gradients_equal_numerical_ones(loss: Callable[[torch.Tensor], torch.Tensor]) -> None:
     assert torch.autograd.gradcheck(loss, EMBEDDINGS_ND.clone().requires_grad_())

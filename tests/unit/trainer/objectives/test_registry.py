@@ -22,27 +22,27 @@ TRACKS_ALONE = {"id": "c3d4", "counts": {"transitive": 0, "intra": 100, "inter":
 
 def settle(folder: Path, **given: Any) -> TrainSettings:
     with Run(folder) as run:
-        return run.settings(given, lambda asked: TRACKS_ALONE, lambda text: None)[0]
+        return run.settings(given, lambda wanted: TRACKS_ALONE, lambda text: None)[0]
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
-def test_an_objective_has_a_model_with_a_trunk(name: ObjectiveName) -> None:
+def test_every_objective_builds_a_model_with_a_trunk(name: ObjectiveName) -> None:
     images = str(SAMPLES / "heldout") if name == "supervised" else None
     settings = TrainSettings(objective=name, image_size=32, head="8,4", images=images, **OBJECTIVES[name].defaults)
     assert isinstance(OBJECTIVES[name].implementation_class().build(settings).trunk, Trunk)
 
 
-def test_tracking_is_trained_on_tracks_alone(tmp_path: Path) -> None:
+def test_tracking_uses_intra_pairs_only(tmp_path: Path) -> None:
     assert settle(tmp_path / "run", objective="tracking").mix == "intra:1"
 
 
-def test_a_setting_that_the_objective_does_not_read_is_refused(tmp_path: Path) -> None:
+def test_a_setting_that_the_objective_does_not_read_is_an_error(tmp_path: Path) -> None:
     assert unused_settings("tracking") >= {"mix"}
     with pytest.raises(SettingsError, match="tracking has no use for --mix"):
         settle(tmp_path / "run", objective="tracking", mix="inter:1")
 
 
-def test_a_rank_decodes_its_own_rows_and_knows_all_triplets() -> None:
+def test_a_rank_decodes_its_own_rows_and_has_all_targets() -> None:
     load = TripletLoader(ToyService(), TrainSettings(snapshot="toy", batch=4, image_size=32))
     whole, second = load(0), load(0, RankShard(1, 2))
     assert second.inputs[0].equal(whole.inputs[0][6:])

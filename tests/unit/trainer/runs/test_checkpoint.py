@@ -29,7 +29,7 @@ def save(folder: Path, step: int, seed: int = 0) -> Path:
     return checkpoint.save(folder, content)
 
 
-def test_what_comes_back_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
+def test_a_restored_model_learns_as_the_original_does(tmp_path: Path) -> None:
     model, optimizer = network(0)
     learn(model, optimizer)
     checkpoint.save(tmp_path, checkpoint.capture(model, optimizer, step=1, position=10, settings={"lr": 0.1}))
@@ -45,14 +45,14 @@ def test_what_comes_back_goes_on_as_if_nothing_had_been(tmp_path: Path) -> None:
     assert all(torch.equal(mine, its) for mine, its in zip(model.parameters(), other.parameters(), strict=True))
 
 
-def test_the_last_two_are_kept(tmp_path: Path) -> None:
+def test_the_last_two_checkpoints_are_kept(tmp_path: Path) -> None:
     for step in (5, 10, 15, 20):
         save(tmp_path, step)
 
     assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000000015.pt", "step-000000020.pt"]
 
 
-def test_an_unfinished_write_is_no_checkpoint(tmp_path: Path) -> None:
+def test_an_unfinished_write_is_ignored(tmp_path: Path) -> None:
     save(tmp_path, 5)
     (tmp_path / ".step-000000010.pt.tmp").write_bytes(b"half of")
 
@@ -62,7 +62,7 @@ def test_an_unfinished_write_is_no_checkpoint(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", [0, 100, 2000])
-def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(tmp_path: Path, kept: int) -> None:
+def test_the_checkpoint_before_a_damaged_one_is_loaded(tmp_path: Path, kept: int) -> None:
     save(tmp_path, 5)
     newest = save(tmp_path, 10)
     newest.write_bytes(newest.read_bytes()[:kept])
@@ -73,14 +73,14 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before_it(tmp_path: Path, kep
     assert len(damaged) == 1 and newest.name in str(damaged[0])
 
 
-def test_a_run_whose_checkpoints_are_all_damaged_does_not_begin_anew(tmp_path: Path) -> None:
+def test_a_run_with_only_damaged_checkpoints_is_an_error(tmp_path: Path) -> None:
     save(tmp_path, 5).write_bytes(b"nothing")
 
     with pytest.raises(DamagedCheckpoint, match=r"step-000000005\.pt"):
         checkpoint.load_latest(tmp_path)
 
 
-def test_a_file_of_something_else_is_no_checkpoint(tmp_path: Path) -> None:
+def test_another_kind_of_file_is_a_damaged_checkpoint(tmp_path: Path) -> None:
     torch.save({"weights": torch.zeros(3)}, tmp_path / "other.pt")
 
     with pytest.raises(DamagedCheckpoint, match=r"other\.pt"):

@@ -45,20 +45,20 @@ def own_card(run: Path) -> dict[str, Any]:
     return card
 
 
-def test_a_run_its_trunk_and_its_last_checkpoint_are_exported_with_the_card_of_the_run(run: Path) -> None:
+def test_a_run_its_trunk_and_its_last_checkpoint_export_the_same_card(run: Path) -> None:
     own = own_card(run)
     assert own["versions"] == VERSIONS and own["pairs"] == {"transitive": 20}
     for name in ("ours", run, run / "trunk.safetensors", path_at(run, WHOLE)):
         assert card_of(name, run) == own
 
 
-def test_a_run_that_never_ended_is_exported_with_what_its_checkpoint_and_metrics_tell(run: Path) -> None:
+def test_an_unfinished_run_exports_a_card_from_its_checkpoint_and_metrics(run: Path) -> None:
     own = own_card(run)
     (run / "trunk.json").unlink()
     assert card_of("ours", run) == own
 
 
-def test_a_card_of_later_steps_is_not_that_of_an_earlier_checkpoint(run: Path) -> None:
+def test_an_earlier_checkpoint_does_not_export_the_card_of_later_steps(run: Path) -> None:
     own = own_card(run)
     path_at(run, WHOLE).unlink()
     for name in ("ours", path_at(run, HALF)):
@@ -67,7 +67,7 @@ def test_a_card_of_later_steps_is_not_that_of_an_earlier_checkpoint(run: Path) -
         assert 0 < sum(card["pairs"].values()) < sum(own["pairs"].values())
 
 
-def test_of_a_checkpoint_alone_nobody_knows_the_pairs(run: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_outside_its_run_exports_unknown_pairs(run: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "alone.pt"
     shutil.copy(path_at(run, HALF), elsewhere)
     card = card_of(elsewhere, run)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainer.errors import DataError, RunError
+from trainer.errors import RunError
 from trainer.loop.state import TrainState
 from trainer.models.weights import save_trunk
 from trainer.runs import checkpoint
@@ -42,18 +42,18 @@ def test_a_trunk_alone_has_no_embedding(runs: Path) -> None:
     network = load_network(str(runs / "one" / "trunk.safetensors"), runs)
 
     assert network.steps == 5
-    with pytest.raises(DataError, match="has no embedding"):
+    with pytest.raises(RunError, match="has no embedding"):
         network.embedding_model()
 
 
-def test_a_name_of_nothing_is_refused(runs: Path) -> None:
+def test_an_unknown_name_is_an_error(runs: Path) -> None:
     (runs / "empty").mkdir()
     for name in ("two", "empty", str(runs / "one" / "step-000000099.pt")):
         with pytest.raises(RunError, match=Path(name).name):
             load_network(name, runs)
 
 
-def test_the_untrained_twin_is_what_the_run_began_with_and_disturbs_nobody() -> None:
+def test_untrained_has_the_first_weights_and_keeps_the_random_state() -> None:
     torch.manual_seed(11)
     expected = torch.rand(1)
     torch.manual_seed(11)

@@ -27,14 +27,14 @@ def write(path: Path, lines: list[Metrics], step: int = 0) -> None:
             file.append(each)
 
 
-def test_lines_come_back_as_they_were(tmp_path: Path) -> None:
+def test_lines_are_read_as_they_were_written(tmp_path: Path) -> None:
     lines = [line(step) for step in range(1, 4)]
     write(tmp_path / "metrics.jsonl", lines)
 
     assert read_metrics(tmp_path / "metrics.jsonl") == lines
 
 
-def test_steps_after_the_checkpoint_did_not_happen(tmp_path: Path) -> None:
+def test_lines_after_the_checkpoint_are_removed(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     write(path, [line(step, loss=1.0) for step in range(1, 9)])
     write(path, [line(6, loss=0.1)], step=5)
@@ -42,7 +42,7 @@ def test_steps_after_the_checkpoint_did_not_happen(tmp_path: Path) -> None:
     assert [(each.step, each.loss) for each in read_metrics(path)] == [*((step, 1.0) for step in range(1, 6)), (6, 0.1)]
 
 
-def test_a_line_that_a_crash_cut_short_is_dropped(tmp_path: Path) -> None:
+def test_a_line_that_a_crash_cut_short_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "metrics.jsonl"
     write(path, [line(1), line(2)])
     path.write_bytes(path.read_bytes()[:-30])
@@ -50,7 +50,7 @@ def test_a_line_that_a_crash_cut_short_is_dropped(tmp_path: Path) -> None:
     assert read_metrics(path) == [line(1)]
 
 
-def test_a_summary_compares_the_two_ends() -> None:
+def test_a_summary_compares_both_ends_of_a_run() -> None:
     lines = [line(step, loss=1 / step) for step in range(1, 101)]
 
     summary = summarize(lines, {"transitive": 1400, "intra": 100, "inter": 0})
@@ -64,7 +64,7 @@ def test_a_summary_compares_the_two_ends() -> None:
 
 
 @pytest.mark.parametrize(("transitive", "intra", "fresh"), [(70, 20, True), (69, 20, False), (70, 19, False)])
-def test_pairs_are_fresh_until_a_kind_has_come_round(transitive: int, intra: int, fresh: bool) -> None:
+def test_pairs_are_fresh_until_a_kind_repeats(transitive: int, intra: int, fresh: bool) -> None:
     available = {"transitive": transitive, "intra": intra}
 
     assert summarize([line(step) for step in range(1, 11)], available).fresh is fresh

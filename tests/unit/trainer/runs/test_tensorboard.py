@@ -42,7 +42,7 @@ def watched(labeled: Path, **given: Any) -> RuntimeSettings:
     return replace(RUNTIME, **on, **given)
 
 
-def test_evaluations_come_every_so_many_steps_and_change_nothing(tmp_path: Path, labeled: Path) -> None:
+def test_evaluations_during_training_do_not_change_the_weights(tmp_path: Path, labeled: Path) -> None:
     train_run(tmp_path / "watched", 5, runtime=watched(labeled))
     train_run(tmp_path / "alone", 5)
 
@@ -54,7 +54,7 @@ def test_evaluations_come_every_so_many_steps_and_change_nothing(tmp_path: Path,
     assert equal(tmp_path / "watched", tmp_path / "alone")
 
 
-def test_a_resume_forgets_evaluations_of_steps_that_were_lost(tmp_path: Path) -> None:
+def test_truncation_removes_evaluations_of_later_steps(tmp_path: Path) -> None:
     path = tmp_path / "evaluations.jsonl"
     for step in (2, 4, 6):
         append_evaluation(path, {"step": step, "knn": 0.5})
@@ -65,14 +65,14 @@ def test_a_resume_forgets_evaluations_of_steps_that_were_lost(tmp_path: Path) ->
     assert [one["step"] for one in read_evaluations(path)] == [2, 4]
 
 
-def test_a_folder_that_cannot_serve_is_refused_before_the_first_step(tmp_path: Path) -> None:
+def test_an_unusable_evaluation_folder_is_an_error_before_the_first_step(tmp_path: Path) -> None:
     runtime = replace(RUNTIME, evaluate_every=2, evaluate_on=str(tmp_path))
     with pytest.raises(DataError, match="classes"):
         train_run(tmp_path / "run", 5, runtime=runtime)
     assert not (tmp_path / "run" / "metrics.jsonl").exists()
 
 
-def test_an_evaluation_of_nothing_is_refused() -> None:
+def test_an_evaluation_without_folder_and_pairs_is_an_error() -> None:
     with pytest.raises(SettingsError, match="--evaluate-on or --evaluate-pairs"):
         RuntimeSettings(evaluate_every=5)
 
@@ -83,7 +83,7 @@ def test_an_objective_without_embeddings_cannot_be_evaluated_on_pairs() -> None:
         Evaluator(runtime, TrainSettings(objective="context"), ToyService(), print)
 
 
-def test_pairs_that_are_trained_on_are_not_called_held_out(
+def test_evaluation_on_the_training_snapshot_prints_a_warning(
     tmp_path: Path, labeled: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     train_run(tmp_path / "run", 2, runtime=watched(labeled))
@@ -91,7 +91,7 @@ def test_pairs_that_are_trained_on_are_not_called_held_out(
     assert "not held out of training" in capsys.readouterr().err
 
 
-def test_tensorboard_has_curves_spreads_and_the_hardest_triplets(tmp_path: Path, labeled: Path) -> None:
+def test_tensorboard_has_curves_histograms_and_the_hardest_triplets(tmp_path: Path, labeled: Path) -> None:
     train_run(tmp_path / "run", 3, runtime=watched(labeled, tensorboard=True), negative_mining="half", num_negatives=2)
     train_run(tmp_path / "run", 4, runtime=watched(labeled, tensorboard=True))
 
@@ -105,7 +105,7 @@ def test_tensorboard_has_curves_spreads_and_the_hardest_triplets(tmp_path: Path,
     assert (picture.width, picture.height) == (3 * 32, 4 * 32)  # four pairs of 32 pixels
 
 
-def test_the_hardest_triplet_is_the_one_whose_negative_is_nearest_beside_its_positive() -> None:
+def test_the_hardest_triplet_has_the_nearest_negative_relative_to_its_positive() -> None:
     batch = TripletLoader(ToyService(), TrainSettings(snapshot="toy", batch=4, image_size=32))(0)
     embeddings_ND = torch.eye(batch.images)
     embeddings_ND[4:8] = embeddings_ND[:4]  # each positive where its anchor is
@@ -121,7 +121,7 @@ def test_the_hardest_triplet_is_the_one_whose_negative_is_nearest_beside_its_pos
     assert picture[:, :32, :32].equal(batch.inputs[0][2])
 
 
-def test_embeddings_beyond_the_batch_are_never_the_nearest() -> None:
+def test_rows_beyond_the_batch_are_never_negatives() -> None:
     settings = TrainSettings(objective="multitask", mix="intra:1", snapshot="toy", batch=4, image_size=32)
     batch = MultiTask(settings, ToyService()).load(0, SINGLE_PROCESS)
     groups = len(batch.targets["group_N"])
@@ -131,6 +131,6 @@ def test_embeddings_beyond_the_batch_are_never_the_nearest() -> None:
     assert max(map(max, found)) < groups < batch.images
 
 
-def test_a_rank_that_holds_no_whole_triplet_pictures_none() -> None:
+def test_a_rank_without_a_whole_triplet_draws_no_image() -> None:
     batch = TripletLoader(ToyService(), TrainSettings(snapshot="toy", batch=4, image_size=32))(0)
     assert hardest_triplets_image(replace(batch, inputs=(batch.inputs[0][:4],)), torch.rand(batch.images, 5)) is None
