@@ -18,18 +18,8 @@ if TYPE_CHECKING:
 GRAPH = frozenset({"snapshot", "mix", "negatives"})
 """Settings of the objectives that train on a snapshot's pairs."""
 RANKING = GRAPH | {
-    *(
-        "augment",
-        "decode",
-        "head",
-        "loss",
-        "margin",
-        "symmetric",
-        "negative_mining",
-        "num_negatives",
-        "temperature",
-        "queue",
-    )
+    *("augment", "decode", "head", "loss", "margin", "symmetric"),
+    *("negative_mining", "num_negatives", "temperature", "queue"),
 }
 """Settings of the ranking objectives."""
 
