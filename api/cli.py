@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from api.settings import ServiceSettings
+from api.wire.query import DEFAULT_MIX
 from foundation.options import NONE_GIVEN, ApiKey, Data, Given, Json, within
 from foundation.settings import Limits
 
 if TYPE_CHECKING:
     from api.middleware.api_keys import Key, KeyFile
 
-MIX = "transitive:7,intra:2"
-"""The paper's shares of pairs (Sec. 6)."""
 MAX_DAYS = 36_500
 KeyName = Annotated[str, Parameter(help="Name of the key in lists and logs.")]
 NOT_NEGATIVE = within(Limits(ge=0))
@@ -109,7 +108,7 @@ def export(
     seed: Annotated[int, Parameter(help="Seed of the order.", validator=NOT_NEGATIVE)] = 0,
     mix: Annotated[
         str, Parameter(help="Kinds of pairs and their shares; the first kind sets the length of an epoch.")
-    ] = MIX,
+    ] = DEFAULT_MIX,
     negatives: Annotated[
         Literal["batch", "graph"], Parameter(help="Where negatives are drawn from: the same batch, or the whole graph.")
     ] = "batch",

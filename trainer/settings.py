@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal, get_args
 
+from api.wire.query import DEFAULT_MIX
 from foundation.data_folder import data_root
 from foundation.settings import check, invalid, setting
 
@@ -40,7 +41,7 @@ class TrainSettings:
         paper="ImageNet, for both",
     )
     mix: str = setting(
-        "transitive:7,intra:2",
+        DEFAULT_MIX,
         "Kinds of positive pairs and their shares.",
         paper="7 M transitive and 2 M INTRA pairs",
     )

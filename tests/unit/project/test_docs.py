@@ -66,12 +66,16 @@ def test_every_variable_that_the_code_reads_is_explained_and_no_other() -> None:
 def test_the_metrics_of_the_page_are_those_that_the_service_counts() -> None:
     families = [one for one in vars(metrics).values() if isinstance(one, Counter | Gauge | Histogram)]
     counted = {one._name + "_total" * isinstance(one, Counter): list(one._labelnames) for one in families}
-    found = {names(row[0])[0]: names(row[1]) for row in rows(page("reference/service")) if row[0].startswith("`affinity_")}
+    found = {
+        names(row[0])[0]: names(row[1]) for row in rows(page("reference/service")) if row[0].startswith("`affinity_")
+    }
     assert found == counted
 
 
 def test_the_problems_of_the_api_are_those_that_it_answers_with() -> None:
-    found = {names(row[0])[0]: (int(row[1]), row[2]) for row in rows(page("reference/http-api")) if row[1] in ALL_STATUSES}
+    found = {
+        names(row[0])[0]: (int(row[1]), row[2]) for row in rows(page("reference/http-api")) if row[1] in ALL_STATUSES
+    }
     assert found == {name: (kind.status, kind.meaning) for name, kind in PROBLEM_TYPES.items()}
 
 
