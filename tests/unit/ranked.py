@@ -20,9 +20,9 @@ from trainer.settings import Machine, TrainSettings
 from trainer.train import train
 
 SETTINGS = TrainSettings(
-    # Batch normalization sees its own rank's images only, on CPUs: VGG16 has none.
+    # Batch normalization sees its own rank's images only, on CPUs: VGG11 has none.
     snapshot="toy",
-    trunk="vgg16",
+    trunk="vgg11",
     image_size=32,
     head="32,16",
     lr=0.01,

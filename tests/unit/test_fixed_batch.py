@@ -38,7 +38,7 @@ def losses(steps: int, **given: Any) -> list[float]:
     return [do_step(objective, state, network, [batch]).loss for _ in range(steps)]
 
 
-@pytest.mark.parametrize("trunk", ["vgg16", "resnet18"])
+@pytest.mark.parametrize("trunk", [pytest.param("vgg16", marks=pytest.mark.slow), "resnet18"])
 @pytest.mark.parametrize("objective", KINDS)
 def test_twenty_steps_of_every_objective_are_finite_and_fall(objective: str, trunk: str) -> None:
     images = str(SAMPLES / "heldout") if objective == "supervised" else None

@@ -28,7 +28,14 @@ from trainer.weights import load_trunk
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 
-SMALL: dict[str, Any] = {"batch": 4, "image_size": 32, "head": "32,16", "lr": 0.01, "augment": "mirror,crop,color"}
+SMALL: dict[str, Any] = {
+    "trunk": "timm:test_resnet",
+    "batch": 4,
+    "image_size": 32,
+    "head": "32,16",
+    "lr": 0.01,
+    "augment": "mirror,crop,color",
+}
 MACHINE = Machine(device="cpu", threads=1, loaders=2, checkpoint_every=3)
 
 

@@ -37,17 +37,20 @@ def scored(clips: list[tuple[Scene, Path]]) -> list[Scored]:
     return [score(scene, path, SETTINGS) for scene, path in clips]
 
 
+@pytest.mark.slow
 def test_boxes_cover_what_moves(scored: list[Scored]) -> None:
     total = Total.of(fast(scored))
     assert total.found is not None and total.found >= 0.6
     assert total.covered is not None and total.covered >= 0.85
 
 
+@pytest.mark.slow
 def test_ends_hold_what_the_starts_held(scored: list[Scored]) -> None:
     total = Total.of(scored)
     assert total.held is not None and total.held >= 0.85
 
 
+@pytest.mark.slow
 def test_slow_things_are_found(scored: list[Scored]) -> None:
     total = Total.of(slow(scored))
     assert total.found is not None and total.found >= 0.4
@@ -58,6 +61,7 @@ def test_where_nothing_moves_nothing_is_found(tmp_path: Path) -> None:
     assert total.minutes == pytest.approx(0.4) and total.tracks == 0
 
 
+@pytest.mark.slow
 def test_points_that_move_lie_on_objects_and_little_around_them(clips: list[tuple[Scene, Path]]) -> None:
     points = sum((score_points(scene, path, SETTINGS) for scene, path in clips[:12]), Points())
     assert points.right / points.moving > 0.4 and points.right / points.on_objects > 0.3
