@@ -27,7 +27,7 @@ demo: install
 
 # A worker takes a file at a time, in order, and has two Neo4j of its own: about 3 GB of memory.
 WORKERS ?= 2
-PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 ## The tests, against real local Neo4j, in two processes: make test [WORKERS=4].
 test: install
