@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
+# Python keeps what it compiles, whatever the shell says: without that, every process compiles its imports again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: install demo test test-slow check docs experiment bench bench-clustering bench-extractors bench-kills bench-loaders \
-	bench-memory \
-	bench-publishing bench-removal bench-sampling fuzz real-video lock clean
+	bench-memory bench-publishing bench-removal bench-sampling fuzz real-video lock clean
 
 ## Build .venv with everything pinned in constraints.txt.
 install: $(STAMP)
