@@ -24,7 +24,7 @@ from trainer.runs.loading import untrained
 from trainer.settings import TrainSettings
 
 NO_COPIES = ("--copy-similarity", "1")
-"""Turns the search for copies off: many clips share a background photograph and would be taken for copies."""
+"""Turn off the search for copies: clips that share a background photograph would be taken for copies."""
 
 
 @dataclass(frozen=True)
