@@ -1,4 +1,4 @@
-"""The commands of the project, as a user types them, on one data folder."""
+"""Run the commands of the project on one data folder, as a user does."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 from tests.conftest import SETTINGS, command, end, free_port, wait_until_ready
 
-TAIL = 2000
-"""Characters of what a command said that are shown when it fails."""
+LOG_TAIL = 2000
+"""Characters at the end of a log that the error of a failed command shows."""
 
 
 class CommandFailed(Exception):
@@ -23,32 +23,37 @@ class CommandFailed(Exception):
 
 @dataclass(frozen=True)
 class Affinity:
-    """`affinity …` with a data folder and, for its own Neo4j, nothing else of the environment."""
+    """The `affinity` command for one data folder and its local Neo4j. Other settings in the environment are ignored."""
 
     data: Path
     logs: Path
     url: str | None = None
 
     def run(self, log: str, *arguments: str, accept: tuple[int, ...] = (0,)) -> str:
-        """A command to its end; what it printed. What it said lies in `logs`."""
+        """Run a command; return its standard output. Its standard error goes to a file in `logs`.
+
+        Raises CommandFailed for an exit status that is not in `accept`.
+        """
         self.logs.mkdir(parents=True, exist_ok=True)
         path = self.logs / f"{log}.log"
-        with path.open("w") as said:
+        with path.open("w") as stderr:
             done = subprocess.run(
-                command(arguments), env=self._environment(), stdout=subprocess.PIPE, stderr=said, text=True
+                command(arguments), env=self._environment(), stdout=subprocess.PIPE, stderr=stderr, text=True
             )
         if done.returncode not in accept:
-            raise CommandFailed(f"affinity {' '.join(arguments)}\n{path.read_text()[-TAIL:]}\n{path} has all of it.")
+            raise CommandFailed(
+                f"affinity {' '.join(arguments)}\n{path.read_text()[-LOG_TAIL:]}\n{path} holds the whole log."
+            )
         return done.stdout
 
     def json(self, log: str, *arguments: str, accept: tuple[int, ...] = (0,)) -> dict[str, Any]:
-        """What `affinity … --json` prints."""
+        """Run a command with `--json`; return the parsed output."""
         printed: dict[str, Any] = json.loads(self.run(log, *arguments, "--json", accept=accept))
         return printed
 
     @contextmanager
-    def graph(self) -> Iterator[None]:
-        """Ends the data folder's own Neo4j with the block, whatever came of it."""
+    def stopping_neo4j(self) -> Iterator[None]:
+        """Stop the local Neo4j of the data folder when the block ends, also after an error."""
         try:
             yield
         finally:
@@ -56,16 +61,16 @@ class Affinity:
 
     @contextmanager
     def service(self) -> Iterator[Affinity]:
-        """The same with a live service, ended with the block."""
+        """Start a service; yield the command with its URL. The service ends with the block."""
         port = free_port()
         self.logs.mkdir(parents=True, exist_ok=True)
         url = f"http://127.0.0.1:{port}"
-        with (self.logs / "serve.log").open("w") as said:
+        with (self.logs / "serve.log").open("w") as stderr:
             process = subprocess.Popen(
                 command(["serve", "--port", str(port)]),
                 env=self._environment(),
-                stdout=said,
-                stderr=said,
+                stdout=stderr,
+                stderr=stderr,
                 text=True,
             )
             try:

@@ -1,46 +1,46 @@
-"""What is compared: the graphs that are mined, and the rows that are trained on them, each under every seed."""
+"""The plan of the experiment: the graphs that are mined and the rows that are trained on them, once for each seed."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 CONTEXT = "context"
-"""The run that gives the features of mining, and the weights that all others begin with."""
+"""The run whose trunk gives features for mining, and initial weights for all other runs."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """One way to link the tracks: options of `affinity cluster`, where `{trunk}` is the file of a trained trunk."""
+    """One way to link the tracks: options of `affinity cluster`. `{trunk}` stands for the file of a trained trunk."""
 
     name: str
     options: tuple[str, ...] = ()
     features_of: str | None = CONTEXT
-    """The row whose trunk that is; None where no network is asked."""
+    """The row whose trunk is used; None if no network is used."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of the table: options of `affinity train`, on a graph."""
+    """One row of the table: a training on a graph, or features without training."""
 
     name: str
     title: str
     objective: str | None
-    """None: what is measured is there without training."""
+    """The objective of `affinity train`; None for features without training."""
     graph: str | None = None
     passes: int = 1
-    """Times the steps of the others."""
+    """Multiple of the usual number of training steps."""
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is done, and what all rows have in common: tried on a world of another seed."""
+    """The size of the experiment, and the settings that all rows share. They were tried on a world of another seed."""
 
     seeds: int = 3
-    """Each mines and trains anew, from context prediction on."""
+    """Number of repetitions of mining and training, context prediction included."""
     seed: int = 23
-    """Of the division of the objects, and of the drawing."""
+    """Seed for the division of the objects and for drawing the world."""
     clips: int = 12
-    """Of each object that is filmed."""
+    """Clips of each filmed object."""
     trunk: str = "timm:test_resnet"
     side: int = 64
     steps: int = 500
@@ -49,19 +49,19 @@ class Scale:
     context: tuple[str, ...] = ("--batch", "64", "--lr", "0.0015", "--warmup", "50", "--head", "256,8")
     ranking: tuple[str, ...] = ("--batch", "64", "--lr", "0.001", "--warmup", "20", "--head", "512,128")
     supervised: tuple[str, ...] = ("--batch", "128", "--lr", "0.001", "--warmup", "20", "--head", "512,128")
-    """As many images a step."""
+    """As many images in a step as `ranking` has in its pairs."""
     augment: str = "mirror,crop,color"
 
 
 JOINED = ("--features", "hog+trunk:{trunk}")
 NETWORK = ("--features", "trunk:{trunk}")
 HOG = ("--features", "hog")
-# Sizes and numbers of clusters, and k, stay scaled to the data, as everywhere here.
+# Cluster sizes, cluster numbers and k stay scaled to the data, as in all other graphs.
 LITERAL = (*NETWORK, "--crops", "color", "--whiten", "0", "--same-video", "allow")
 DEFAULT = JOINED
-"""Of the candidates that ask the network, as the method does: whose edges between look-alike groups are purest."""
+"""The candidate that uses the network, as the method does, and has the purest edges between look-alike groups."""
 FIRST = "hog"
-"""The graph that is there before any network: context prediction takes its frames, which are those of all graphs."""
+"""The graph that needs no network. Context prediction takes its frames, which are the same in all graphs."""
 CANDIDATES = (
     Graph("literal", LITERAL),
     Graph("network", NETWORK),
@@ -74,7 +74,7 @@ CANDIDATES = (
     Graph("joined-15", (*JOINED, "--neighbors", "15")),
     Graph("joined-20", (*JOINED, "--neighbors", "20")),
 )
-"""Ways to mine that are looked at on the objects to choose on; none of them is in the report."""
+"""Ways to mine that are compared on the objects for choosing settings; the report leaves them out."""
 GRAPHS = (
     Graph("default", DEFAULT),
     Graph("network", NETWORK),
@@ -84,7 +84,7 @@ GRAPHS = (
     Graph("again", DEFAULT, features_of="transitive"),
 )
 TRUE = "true"
-"""The graph whose edges come from labels."""
+"""The name of the graph whose edges come from labels."""
 
 ROWS = (
     Row("random", "Random", None),

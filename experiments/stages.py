@@ -1,4 +1,4 @@
-"""The jobs of the experiment: draw and mine the world, then mine graphs, train on them, and measure what came of it."""
+"""The jobs of the experiment: draw the world, mine it, link graphs, train on them, and measure the results."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from trainer.runs.loading import untrained
 from trainer.settings import TrainSettings
 
 NO_COPIES = ("--copy-similarity", "1")
-"""There are none, but the same photographs behind many clips, which would be taken for copies."""
+"""Turn off the search for copies: clips that share a background photograph would be taken for copies."""
 
 
 @dataclass(frozen=True)
 class Setup:
-    """Where the experiment lies, and how much of it is done."""
+    """The folder of the experiment, the part of the objects, and the scale."""
 
     root: Path
     part: Part
@@ -37,7 +37,7 @@ class Setup:
     workers: int = 2
 
     @property
-    def drawing(self) -> WorldSettings:
+    def world_settings(self) -> WorldSettings:
         return WorldSettings(self.part, self.scale.seed, self.scale.clips)
 
     @property
@@ -46,7 +46,7 @@ class Setup:
 
     @property
     def tracks(self) -> World:
-        """Clips of what is held out, to measure distances on."""
+        """Clips of the held-out objects, to measure distances on."""
         return World(self.root / "tracks")
 
     @property
@@ -61,13 +61,13 @@ class Setup:
 
 
 def preparation(setup: Setup) -> Iterator[Job]:
-    """Draw and mine; each uses all cores, so they are done one after the other."""
+    """Yield the jobs that draw and mine the world. Each uses all cores, so they run one after another."""
 
     def draw(_: object) -> Result:
-        make_world(setup.world.root, setup.drawing, setup.workers)
+        make_world(setup.world.root, setup.world_settings, setup.workers)
         if setup.part == "report":
-            make_tracks(setup.tracks.root, setup.drawing, setup.workers)
-        return asdict(setup.drawing)
+            make_tracks(setup.tracks.root, setup.world_settings, setup.workers)
+        return asdict(setup.world_settings)
 
     def crops(_: object) -> Result:
         folder = DataFolder.resolve(setup.affinity.data)
@@ -87,25 +87,25 @@ def _ingest(affinity: Affinity, world: World, log: str, *options: str) -> Result
 
 
 def _held_out_tracks(setup: Setup) -> Result:
-    """Mined into a graph of their own, which no training sees."""
+    """Mine the clips of the held-out objects into a graph of their own, which no training uses."""
     affinity = Affinity(setup.root / "tracks-data", setup.root / "logs")
-    with affinity.graph():
+    with affinity.stopping_neo4j():
         _ingest(affinity, setup.tracks, "ingest-tracks")
         tracks = write_crops(DataFolder.resolve(affinity.data), setup.tracks.labels, setup.tracks.root / "crops")
     return {"tracks": tracks}
 
 
 def choice(setup: Setup, affinity: Affinity) -> Iterator[Job]:
-    """Graphs by every candidate, under every seed; `affinity` has a live service."""
+    """Yield the jobs that link each candidate graph, for each seed. `affinity` has a running service."""
     for seed in range(setup.scale.seeds):
         yield from (_graph(setup, graph, seed) for graph in CANDIDATES)
         yield from (_training(setup, affinity, row, seed) for row in ROWS if row.name == CONTEXT)
 
 
 def comparison(setup: Setup, affinity: Affinity) -> Iterator[Job]:
-    """Graphs, trainings and measurements under every seed; `affinity` has a live service."""
+    """Yield the jobs that link graphs, train and measure, for each seed. `affinity` has a running service."""
     seeds = range(setup.scale.seeds)
-    # First what all else waits for, or the last seed's leaves a core without work.
+    # Start with the jobs that all others depend on; otherwise a core has no work during those of the last seed.
     yield from (_graph(setup, graph, seed) for seed in seeds for graph in GRAPHS if graph.name == FIRST)
     yield from (_training(setup, affinity, row, seed) for seed in seeds for row in ROWS if row.name == CONTEXT)
     for seed in seeds:
@@ -116,31 +116,31 @@ def comparison(setup: Setup, affinity: Affinity) -> Iterator[Job]:
 
 
 def _graph(setup: Setup, graph: Graph, seed: int) -> Job:
-    """An archive has one writer at a time, and linking is one."""
+    """Link a graph. The job is exclusive, because an archive has one writer at a time."""
 
     def link(_: object) -> Result:
         name = f"graph-{graph.name}-{seed}"
         options = [option.format(trunk=setup.trunk(graph.features_of or "", seed)) for option in graph.options]
-        made = setup.affinity.json(name, "cluster", *options, *NO_COPIES, "--seed", str(seed))
-        return _judged(setup, made["snapshot"]["id"])
+        linked = setup.affinity.json(name, "cluster", *options, *NO_COPIES, "--seed", str(seed))
+        return _with_quality(setup, linked["snapshot"]["id"])
 
     after = [f"{graph.features_of}-{seed}"] if graph.features_of else []
-    return Job(f"graph-{graph.name}-{seed}", link, after, alone=True)
+    return Job(f"graph-{graph.name}-{seed}", link, after, exclusive=True)
 
 
 def _true_edges(setup: Setup, seed: int) -> Job:
-    """As many as the default mining found."""
+    """Publish a graph of as many true edges as the default mining found."""
 
     def publish(results: Mapping[str, Result]) -> Result:
         edges = results[f"graph-default-{seed}"]["edges"]
         folder = DataFolder.resolve(setup.affinity.data)
         id = publish_true_edges(folder, setup.world.labels, edges, seed)
-        return _judged(setup, id)
+        return _with_quality(setup, id)
 
-    return Job(f"graph-{TRUE}-{seed}", publish, [f"graph-default-{seed}"], alone=True)
+    return Job(f"graph-{TRUE}-{seed}", publish, [f"graph-default-{seed}"], exclusive=True)
 
 
-def _judged(setup: Setup, id: str) -> Result:
+def _with_quality(setup: Setup, id: str) -> Result:
     quality = setup.affinity.json(
         f"quality-{id}", "graph", "quality", "--labels", str(setup.world.labels), "--snapshot", id
     )
@@ -170,23 +170,23 @@ def _settings(setup: Setup, row: Row) -> list[str]:
     common += scale.optimizer
     if row.name == CONTEXT:
         return [*common, *scale.context, "--steps", str(scale.context_steps)]
-    own = scale.supervised if row.objective == "supervised" else scale.ranking
-    return [*common, *own, "--augment", scale.augment, "--steps", str(scale.steps * row.passes)]
+    specific = scale.supervised if row.objective == "supervised" else scale.ranking
+    return [*common, *specific, "--augment", scale.augment, "--steps", str(scale.steps * row.passes)]
 
 
 def _measurement(setup: Setup, row: Row, seed: int) -> Job:
     def measure(_: object) -> Result:
         torch.set_num_threads(1)
-        trunk, named, side = _trunk(setup, row, seed), groups(), setup.scale.side
-        found: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
+        trunk, group_of, side = _trunk(setup, row, seed), groups(), setup.scale.side
+        scores: dict[str, NDArray[np.float64] | NDArray[np.int64]] = {}
         for background in BACKGROUNDS:
-            held_out = HeldOut.read(setup.world.held_out(background), named, side)
+            held_out = HeldOut.read(setup.world.held_out(background), group_of, side)
             score = neighbors(trunk, held_out)
-            found |= {f"precision-{background}": score.precision_N, f"top1-{background}": score.top1_N}
-            found |= {f"group-{background}": held_out.images.instances_N}
+            scores |= {f"precision-{background}": score.precision_N, f"top1-{background}": score.top1_N}
+            scores |= {f"group-{background}": held_out.images.instances_N}
         setup.scores(row.name, seed).parent.mkdir(exist_ok=True)
-        np.savez(setup.scores(row.name, seed), allow_pickle=False, **found)
-        return asdict(invariance(trunk, HeldOut.read(setup.tracks.root / "crops", named, side)))
+        np.savez(setup.scores(row.name, seed), allow_pickle=False, **scores)
+        return asdict(invariance(trunk, HeldOut.read(setup.tracks.root / "crops", group_of, side)))
 
     return Job(f"measure-{row.name}-{seed}", measure, [f"{row.name}-{seed}"] if row.objective else [])
 

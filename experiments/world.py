@@ -1,7 +1,7 @@
-"""Two worlds from the samples' generator that share no look-alike group: one to choose settings on, one to report.
+"""Draw two worlds with the samples' generator: one to choose settings on, one to report on.
 
-The second has clips of some objects, and images of others, before photographs that no clip shows, once defocused, once
-sharp.
+They share no look-alike group. The second has clips of some objects and images of the others. The images have
+background photographs that no clip shows, once defocused and once sharp.
 """
 
 from __future__ import annotations
@@ -19,24 +19,26 @@ from typing import Any, Literal
 
 import numpy as np
 
-SAMPLES = Path(__file__).parents[2] / "samples"
-# The generator is a script, not a package: its modules find one another by their folder.
+SAMPLES = Path(__file__).parents[1] / "samples"
+# The generator is a script, not a package: its modules import one another from their folder.
 sys.path.insert(0, str(SAMPLES))
 
 Part = Literal["choose", "report"]
-CHOOSE, HELD_OUT = 0.25, 0.3
-"""Of a class's look-alike groups: the share to choose settings on; of the rest, the share that is never filmed."""
-ALIKE = 3
-"""Objects of a look-alike group, at most: there are thirteen sizes of one window."""
-TRACKS = 2
-"""Clips of an object that is held out."""
+CHOOSE_SHARE = 0.25
+"""Share of the look-alike groups of a class to choose settings on."""
+HELD_OUT_SHARE = 0.3
+"""Share of the other groups of a class that is never filmed."""
+MAX_GROUP_SIZE = 3
+"""Maximum number of objects of one look-alike group. One window comes in thirteen sizes."""
+HELD_OUT_CLIPS = 2
+"""Clips of each held-out object."""
 SHARE = Path("/usr/share")
-"""Where Debian's packages keep their data."""
+"""Folder where Debian packages keep their data."""
 
 
 @dataclass(frozen=True)
 class WorldSettings:
-    """What a world is made with; `clips` an object that is filmed, `views` an object that is held out."""
+    """How a world is drawn: `clips` of each filmed object, `views` of each held-out object."""
 
     part: Part
     seed: int
@@ -48,7 +50,7 @@ class WorldSettings:
 
 @dataclass(frozen=True)
 class World:
-    """Where a world lies."""
+    """The folder of a world, and the files in it."""
 
     root: Path
 
@@ -61,7 +63,7 @@ class World:
         return self.root / "labels.csv"
 
     def held_out(self, background: str) -> Path:
-        """The images of objects that were never filmed; `background` is defocused or sharp."""
+        """Return the folder of images of objects that were never filmed; `background` is defocused or sharp."""
         return self.root / f"heldout-{background}"
 
 
@@ -69,7 +71,7 @@ BACKGROUNDS = ("defocused", "sharp")
 
 
 def make_world(root: Path, settings: WorldSettings, workers: int) -> World:
-    """Draw it, an object a task. Clips that were there when it was stopped are not drawn again."""
+    """Draw a world with one task for each object. Clips that exist already are not drawn again."""
     import attribution
     import generate
 
@@ -85,11 +87,11 @@ def make_world(root: Path, settings: WorldSettings, workers: int) -> World:
 
 
 def make_tracks(root: Path, settings: WorldSettings, workers: int) -> World:
-    """Two clips of each object that is held out: its views under motion."""
+    """Draw two clips of each held-out object."""
     import generate
 
     world = World(root)
-    settings = replace(settings, clips=TRACKS)
+    settings = replace(settings, clips=HELD_OUT_CLIPS)
     options = _options(root, settings)
     _, held_out = divide(settings)
     _draw(world, options, held_out, workers)
@@ -101,49 +103,52 @@ def _draw(world: World, options: argparse.Namespace, instances: Sequence[Any], w
     world.videos.mkdir(parents=True, exist_ok=True)
     missing = [one for one in instances if not all(path.exists() for path in _clips(world, one, options.clips))]
     with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        for done, name in enumerate(pool.map(_film, [options] * len(missing), missing), 1):
-            print(f"\r{done}/{len(missing)} {name:<20}", end="", flush=True)
+        for count, name in enumerate(pool.map(_film, [options] * len(missing), missing), 1):
+            print(f"\r{count}/{len(missing)} {name:<20}", end="", flush=True)
     print()
 
 
 def groups() -> dict[str, str]:
-    """The look-alike group of every object."""
+    """Return the look-alike group of each object."""
     return {one.id: one.lookalike for one in instances()}
 
 
 def instances() -> list[Any]:
-    """The 249 objects of the samples, and 97 more, of their classes and of others."""
+    """Return the 249 objects of the samples, and 97 more of the same and other classes."""
     import models
 
     return models.read_instances(SHARE) + models.read_instances(SHARE, Path(__file__).with_name("models.csv"))
 
 
 def divide(settings: WorldSettings) -> tuple[list[Any], list[Any]]:
-    """The objects that are filmed, and those held out, of one part."""
-    return divided(instances(), settings)
+    """Return the filmed objects and the held-out objects of one part."""
+    return divide_objects(instances(), settings)
 
 
-def divided(objects: Sequence[Any], settings: WorldSettings) -> tuple[list[Any], list[Any]]:
-    """The same of these objects. A look-alike group is filmed to choose on, or filmed to report, or held out.
+def divide_objects(objects: Sequence[Any], settings: WorldSettings) -> tuple[list[Any], list[Any]]:
+    """Return the filmed and the held-out ones of these objects.
 
-    Nothing is held out of the part to choose on: only edges are looked at there, which join what was filmed.
+    A look-alike group is filmed for choosing settings, filmed for the report, or held out. The part for choosing holds
+    nothing out: only its edges are examined, and edges join filmed objects.
     """
     import generate
 
-    objects = _some_of_each_group(objects)
+    objects = _limit_group_size(objects)
     chosen = _chosen_groups(objects, settings.seed)
     if settings.part == "choose":
         return [one for one in objects if one.lookalike in chosen], []
-    filmed, held_out = generate.sides([one for one in objects if one.lookalike not in chosen], settings.seed, HELD_OUT)
+    filmed, held_out = generate.divide(
+        [one for one in objects if one.lookalike not in chosen], settings.seed, HELD_OUT_SHARE
+    )
     return list(chain.from_iterable(filmed)), list(chain.from_iterable(held_out))
 
 
-def _some_of_each_group(objects: Sequence[Any]) -> list[Any]:
+def _limit_group_size(objects: Sequence[Any]) -> list[Any]:
     counts: Counter[str] = Counter()
     kept = []
     for one in objects:
         counts[one.lookalike] += 1
-        if counts[one.lookalike] <= ALIKE:
+        if counts[one.lookalike] <= MAX_GROUP_SIZE:
             kept.append(one)
     return kept
 
@@ -155,7 +160,9 @@ def _chosen_groups(instances: Sequence[Any], seed: int) -> set[str]:
             groups[one.kind].append(one.lookalike)
     random = np.random.default_rng(seed)
     return {
-        group for names in groups.values() for group in random.permutation(names)[: round(CHOOSE * len(names))].tolist()
+        group
+        for names in groups.values()
+        for group in random.permutation(names)[: round(CHOOSE_SHARE * len(names))].tolist()
     }
 
 
@@ -176,15 +183,15 @@ def _clips(world: World, instance: Any, clips: int) -> list[Path]:
 
 
 def _film(options: argparse.Namespace, instance: Any) -> str:
-    """One object's clips, moved to the others when all are there. Runs in a process of its own."""
+    """Draw the clips of one object, then move them to the other clips. Runs in its own process."""
     import generate
 
-    making = options.out / "making" / instance.id
-    making.mkdir(parents=True, exist_ok=True)
-    list(generate.film_instances(options, [instance], making))
-    for path in sorted(making.iterdir()):
+    unfinished = options.out / "making" / instance.id
+    unfinished.mkdir(parents=True, exist_ok=True)
+    list(generate.film_instances(options, [instance], unfinished))
+    for path in sorted(unfinished.iterdir()):
         path.replace(options.out / "videos" / path.name)
-    making.rmdir()
+    unfinished.rmdir()
     return str(instance.id)
 
 

@@ -1,4 +1,4 @@
-"""Writes who made what the world is made of, and under which licenses."""
+"""Write the authors and licenses of all models and photographs of a world."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ The models are those of the Debian package `sweethome3d-furniture` 1.8; names, a
 
 
 def write_attribution(path: Path, training: Iterable[Instance], held_out: Iterable[Instance]) -> None:
-    """One row a model, clips first, then one a photograph."""
+    """Write one row for each model and each photograph, those of the clips first."""
     sections = [
         INTRODUCTION,
         "## Models in the clips\n\n" + _models(training),

@@ -1,6 +1,6 @@
-"""Photographs behind the objects: where ordinary packages keep them, and a view, defocused or not, that moves over one.
+"""Read background photographs from installed packages, and move a view over one of them, defocused or sharp.
 
-Clips and held-out images draw from different packages, so no background is met on both sides.
+Clips and held-out images use different packages, so they have no background in common.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Photo:
-    """`package` is the Debian or Python package that carries it, `file` its place under that package's root."""
+    """A photograph: `package` is the Debian or Python package that contains it, `file` its path in that package."""
 
     package: str
     file: str
@@ -58,28 +58,30 @@ DEBIAN_FOLDERS = {
     PALAPELI: "palapeli/collection",
     JPEGXL: "libjxl-testdata/external/wesaturate/500px",
 }
-CONTRAST = 0.08  # the least deviation of a background's brightness: before a bare sky no camera motion is seen
+MIN_CONTRAST = 0.08  # minimum standard deviation of brightness: camera motion is invisible on a plain sky
 PYTHON_FOLDERS = {"scikit-image": ("skimage", "data"), "scikit-learn": ("sklearn", "datasets/images")}
 
 
 def read_photo(share: Path, photo: Photo) -> NDArray[np.float32]:
-    """The photograph as RGB, float32 [height, width, 3], 0 to 1. `share` is where Debian packages keep data."""
+    """Read a photograph as RGB, float32 [height, width, 3], 0 to 1. `share` is the data folder of Debian packages."""
     if photo.package in DEBIAN_FOLDERS:
         path = share / DEBIAN_FOLDERS[photo.package] / photo.file
     else:
         module, folder = PYTHON_FOLDERS[photo.package]
         spec = find_spec(module)
         if spec is None or spec.origin is None:
-            raise SystemExit(f"{photo.file} is in {photo.package}, which is not installed: pip install {photo.package}")
+            raise SystemExit(
+                f"{photo.file} is in {photo.package}, which is not installed. Run: pip install {photo.package}"
+            )
         path = Path(spec.origin).parent / folder / photo.file
     image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
     if image is None:
-        raise SystemExit(f"{path} cannot be read: install the package {photo.package}.")
+        raise SystemExit(f"{path} cannot be read. Install the Debian or Python package {photo.package}.")
     return np.asarray(image / np.float32(255), np.float32)
 
 
 class Backdrop:
-    """A piece of a photograph, blurred unless `sharp`, a margin larger than the frame, over which the camera moves."""
+    """A piece of a photograph over which the camera moves: the frame plus a margin, blurred unless `sharp`."""
 
     def __init__(
         self,
@@ -96,25 +98,25 @@ class Backdrop:
         self._center = wide / 2, high / 2
         blur = rng.uniform(4.0, 5.2) * min(width, height) / 180
         for _ in range(20):
-            # The blurred one decides, so that both are of the same place.
+            # The blurred piece decides also for a sharp background, so that both show the same piece.
             piece = _piece(photo, wide, high, rng)
             blurred = cv2.GaussianBlur(piece, (0, 0), blur)
-            if blurred.mean(axis=2).std() > CONTRAST:
+            if blurred.mean(axis=2).std() > MIN_CONTRAST:
                 break
         self._piece = np.asarray((piece if sharp else blurred) * rng.uniform(0.75, 1.05), np.float32)
 
     def view(self, right: float, down: float, zoom: float) -> NDArray[np.float32]:
-        """What a camera sees that has moved by `right` and `down` pixels and come nearer by `zoom`."""
+        """Return the view of a camera that has moved by `right` and `down` pixels and magnifies by `zoom`."""
         width, height = self._size
         x, y = self._center[0] + right, self._center[1] + down
         matrix = np.array([[1 / zoom, 0, x - width / 2 / zoom], [0, 1 / zoom, y - height / 2 / zoom]])
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        seen = cv2.warpAffine(self._piece, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
-        return np.clip(np.asarray(seen, np.float32), 0, 1)
+        view = cv2.warpAffine(self._piece, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT)
+        return np.clip(np.asarray(view, np.float32), 0, 1)
 
 
 def _piece(photo: NDArray[np.float32], wide: int, high: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """A random piece of the photograph, mirrored or not, as float32 [high, wide, 3]."""
+    """Return a random piece of the photograph, mirrored or not, as float32 [high, wide, 3]."""
     scale = min(photo.shape[1] / wide, photo.shape[0] / high) * rng.uniform(0.45, 1.0)
     across, down = int(wide * scale), int(high * scale)
     left = rng.integers(photo.shape[1] - across + 1)
@@ -122,5 +124,5 @@ def _piece(photo: NDArray[np.float32], wide: int, high: int, rng: np.random.Gene
     piece = photo[top : top + down, left : left + across]
     if rng.random() < 0.5:
         piece = piece[:, ::-1]
-    how = cv2.INTER_AREA if scale > 1 else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(np.ascontiguousarray(piece), (wide, high), interpolation=how), np.float32)
+    interpolation = cv2.INTER_AREA if scale > 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(np.ascontiguousarray(piece), (wide, high), interpolation=interpolation), np.float32)

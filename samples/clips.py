@@ -1,4 +1,4 @@
-"""Films one object: it crosses the frame and turns, before a defocused photograph, while the camera drifts."""
+"""Make clips and images of one object. In a clip it moves and turns in front of a photograph; the camera drifts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from render import Look, Renderer, extent, rotation
 WIDTH, HEIGHT, RATE = 320, 180, 25
 BOX = 102  # the side of a mined patch: 227/400 of the short side
 STILL = 112  # the side of a held-out image
-LONGEST = 1.25  # of an object's sides, in boxes: slender things are drawn larger, to fill the box like others
-TURN, MIDDLE = (45, 75), 10  # degrees that an object turns, and that it is off the front halfway
+LONGEST = 1.25  # maximum length of an object's longer side, in boxes: slender objects are drawn larger to fill the box
+TURN, MIDDLE = (45, 75), 10  # degrees that an object turns; maximum degrees between it and the front, halfway through
 FILL = 0.8, 0.95  # geometric mean of an object's width and height, in boxes
-ELEVATION = (10, 18)  # degrees from which it is seen
+ELEVATION = (10, 18)  # degrees of the camera above the horizon
 
 
 class Scene:
-    """One clip's choices: size, colors, light, turn and paths, all drawn from `rng`."""
+    """The random choices for one clip, all drawn from `rng`: size, colors, light, turn and paths."""
 
     PATCH = 160  # the object is drawn into a square of this side
 
@@ -44,7 +44,7 @@ class Scene:
 
 
 def film(scene: Scene, renderer: Renderer) -> Iterator[NDArray[np.uint8]]:
-    """The clip's frames, RGB uint8 [HEIGHT, WIDTH, 3]."""
+    """Yield the frames of a clip, RGB uint8 [HEIGHT, WIDTH, 3]."""
     for spin, place, (right, down, zoom) in zip(scene.spins, scene.path, scene.camera, strict=True):
         frame = scene.backdrop.view(right, down, zoom)
         yield _compose(frame, renderer, spin, scene.look, scene.zoom, scene.center, place)
@@ -53,7 +53,7 @@ def film(scene: Scene, renderer: Renderer) -> Iterator[NDArray[np.uint8]]:
 def picture(
     mesh: Mesh, photo: NDArray[np.float32], renderer: Renderer, rng: np.random.Generator, *, sharp: bool = False
 ) -> NDArray[np.uint8]:
-    """A still of an object that fills most of it, RGB uint8 [STILL, STILL, 3]; `sharp`: the photograph is in focus."""
+    """Draw an image that the object mostly fills, RGB uint8 [STILL, STILL, 3]. `sharp`: photograph in focus."""
     look = draw_look(rng)
     spin = rotation(np.deg2rad(rng.uniform(-50, 50)), np.deg2rad(rng.uniform(*ELEVATION)))
     zoom, center, _ = _fit(mesh, [spin], STILL, STILL * rng.uniform(0.82, 0.96))
@@ -63,12 +63,12 @@ def picture(
 
 
 def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], quality: int) -> None:
-    """H.264 in MP4, one key frame, the same bytes for the same frames."""
+    """Write H.264 in MP4 with one key frame. The same frames give the same bytes."""
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=RATE)
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.time_base = Fraction(1, RATE)
-        # x264's code for AVX-512 gives other bytes from run to run; one thread, or the order of work decides.
+        # With AVX-512 or several threads, the bytes of x264 differ from run to run.
         settings = "asm=sse4.2:threads=1:keyint=250:scenecut=0"
         stream.options = {"crf": str(quality), "preset": "slow", "x264-params": settings}
         for frame in frames:
@@ -86,9 +86,9 @@ def draw_look(rng: np.random.Generator) -> Look:
 def _fit(
     mesh: Mesh, spins: list[NDArray[np.float32]], mean: float, longest: float
 ) -> tuple[float, tuple[float, float], NDArray[np.float64]]:
-    """The zoom that makes the object `mean` pixels large, its longest side `longest` at most.
+    """Return the zoom that draws the object `mean` pixels large, with its longer side at most `longest`.
 
-    With it come the object's center and half its size, over all spins.
+    Also return the center of the object and half its size, over all spins.
     """
     boxes = np.array([extent(mesh, spin) for spin in spins]) * Scene.PATCH
     sides = boxes[:, 2:] - boxes[:, :2]
@@ -99,7 +99,7 @@ def _fit(
 
 
 def _camera_path(frames: int, rng: np.random.Generator) -> list[tuple[float, float, float]]:
-    """A slow drift with a hand's sway and a little zoom: right, down in pixels from the middle, and nearness."""
+    """Return a slow, shaky drift with a slight zoom: pixels right and down from the middle, and the zoom."""
     time = np.arange(frames) - (frames - 1) / 2
     drift = rng.uniform(-0.35, 0.35, size=2)
     sway, period, phase = rng.uniform(0.5, 2.0, size=2), rng.uniform(30, 70, size=2), rng.uniform(0, 6.3, size=2)
@@ -109,12 +109,12 @@ def _camera_path(frames: int, rng: np.random.Generator) -> list[tuple[float, flo
 
 
 def _object_path(frames: int, half: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Where the object's center is, [frames, 2]: straight on, turning back where it would leave the frame."""
+    """Return the center of the object, [frames, 2]. It moves straight, and turns back at the border of the frame."""
     room = np.array([WIDTH, HEIGHT]) / 2 - half - 3
     speed = np.array([rng.uniform(1.5, 2.1) * rng.choice([-1, 1]), rng.uniform(-0.4, 0.4)])
     start = -np.sign(speed) * room * rng.uniform([0.4, 0.0], [0.8, 0.8])
-    walked = start + speed * np.arange(frames)[:, None]
-    folded = np.abs((walked + room) % (4 * room) - 2 * room) - room  # a triangle wave between the borders
+    position = start + speed * np.arange(frames)[:, None]
+    folded = np.abs((position + room) % (4 * room) - 2 * room) - room  # a triangle wave between the borders
     return np.asarray(np.array([WIDTH, HEIGHT]) / 2 - folded, np.float64)
 
 
@@ -127,7 +127,7 @@ def _compose(
     center: tuple[float, float],
     place: NDArray[np.float64],
 ) -> NDArray[np.uint8]:
-    """Draws the object over `frame` with its center at `place` (x, y in pixels)."""
+    """Draw the object over `frame` with its center at `place` (x, y in pixels)."""
     corner = np.floor(place - renderer.side / 2).astype(int)
     rest = place - renderer.side / 2 - corner
     shift = float(rest[0] - center[0]), float(rest[1] + center[1])

@@ -1,10 +1,10 @@
-"""Makes a small labeled world: clips of furniture that moves and turns, and held-out images of other furniture.
+"""Make a small labeled world: clips of furniture that moves and turns, and held-out images of other furniture.
 
-Needs, none of them a dependency of the project:
-* Debian: libegl1 libegl-mesa0 libgl1-mesa-dri (drawing without GPU or display), sweethome3d-furniture 1.8 (the
-  models), lomiri-wallpapers-16.04, palapeli-data and libjxl-testdata (photographs behind the clips);
-* Python: moderngl 5.13, scikit-learn 1.9 (two photographs behind the held-out images), and of the project's
-  `ingest` extra: av, opencv-contrib-python-headless, scikit-image, scipy.
+It needs these packages, which are no dependencies of the project:
+* Debian: libegl1 libegl-mesa0 libgl1-mesa-dri (to draw without a GPU or display), sweethome3d-furniture 1.8 (the
+  models), lomiri-wallpapers-16.04, palapeli-data and libjxl-testdata (background photographs of the clips);
+* Python: moderngl 5.13, scikit-learn 1.9 (two background photographs of the held-out images), and from the
+  `ingest` extra of the project: av, opencv-contrib-python-headless, scikit-image, scipy.
 
     python samples/generate.py --out world                          # the world of this folder
     python samples/generate.py --out large --clips 12 --frames 90 --seed 7
@@ -29,7 +29,7 @@ from clips import Scene, film, picture, write_video
 from models import Instance, load_mesh, read_instances
 from render import Renderer
 
-HELD_OUT_SHARE = 0.25  # of a class's look-alike groups, two at least
+HELD_OUT_SHARE = 0.25  # of the look-alike groups of a class, but at least two groups
 
 
 def main() -> None:
@@ -45,25 +45,28 @@ def main() -> None:
 def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder for the world")
-    parser.add_argument("--instances", type=int, default=168, help="objects filmed (default %(default)s)")
-    parser.add_argument("--held-out", type=int, default=48, help="objects held out (default %(default)s)")
-    parser.add_argument("--clips", type=int, default=3, help="clips an object (default %(default)s)")
-    parser.add_argument("--views", type=int, default=5, help="images a held-out object (default %(default)s)")
-    parser.add_argument("--frames", type=int, default=60, help="frames a clip (default %(default)s)")
-    parser.add_argument("--quality", type=int, default=28, help="x264's CRF; less is better (default %(default)s)")
+    parser.add_argument("--instances", type=int, default=168, help="number of filmed objects (default %(default)s)")
+    parser.add_argument("--held-out", type=int, default=48, help="number of held-out objects (default %(default)s)")
+    parser.add_argument("--clips", type=int, default=3, help="clips of each object (default %(default)s)")
+    parser.add_argument("--views", type=int, default=5, help="images of each held-out object (default %(default)s)")
+    parser.add_argument("--frames", type=int, default=60, help="frames of each clip (default %(default)s)")
+    parser.add_argument("--quality", type=int, default=28, help="CRF of x264; lower is better (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--share", type=Path, default=Path("/usr/share"), help="where Debian packages keep their data")
     return parser.parse_args()
 
 
 def split(instances: list[Instance], training: int, held_out: int, seed: int) -> tuple[list[Instance], list[Instance]]:
-    """Training and held-out instances, classes as even as they allow; a look-alike group lies on one side."""
-    filmed, kept_out = sides(instances, seed, HELD_OUT_SHARE)
+    """Return training and held-out instances, classes as even as possible. No look-alike group is in both."""
+    filmed, kept_out = divide(instances, seed, HELD_OUT_SHARE)
     return _evenly(filmed, training), _evenly(kept_out, held_out)
 
 
-def sides(instances: list[Instance], seed: int, share: float) -> tuple[list[list[Instance]], list[list[Instance]]]:
-    """What may be filmed and what may be held out, a list a class; `share` of a class's groups is held out."""
+def divide(instances: list[Instance], seed: int, share: float) -> tuple[list[list[Instance]], list[list[Instance]]]:
+    """Return the instances to film and those to hold out, one list for each class.
+
+    `share` of the look-alike groups of a class is held out, but at least two groups.
+    """
     kinds: dict[str, dict[str, list[Instance]]] = {}
     for instance in instances:
         kinds.setdefault(instance.kind, {}).setdefault(instance.lookalike, []).append(instance)
@@ -78,7 +81,7 @@ def sides(instances: list[Instance], seed: int, share: float) -> tuple[list[list
 
 
 def _one_of_each_first(groups: list[list[Instance]]) -> list[Instance]:
-    """The first of every group, then the second of those that have one, and so on."""
+    """Return the first of each group, then the second of each group that has one, and so on."""
     rounds = zip_longest(*groups)
     return [instance for one_round in rounds for instance in one_round if instance is not None]
 
@@ -86,21 +89,21 @@ def _one_of_each_first(groups: list[list[Instance]]) -> list[Instance]:
 def _evenly(kinds: list[list[Instance]], count: int) -> list[Instance]:
     dealt = [instance for deal in zip_longest(*kinds) for instance in deal if instance is not None]
     if len(dealt) < count:
-        raise SystemExit(f"{count} instances asked for, but there are only {len(dealt)} on this side of the split.")
+        raise SystemExit(f"{count} instances are required, but this side of the split has only {len(dealt)}.")
     return sorted(dealt[:count], key=lambda instance: instance.id)
 
 
 def make_clips(options: argparse.Namespace, training: list[Instance]) -> None:
-    """`videos/<instance>-<clip>.mp4` and `labels.csv`."""
+    """Write `videos/<instance>-<clip>.mp4` and `labels.csv`."""
     folder = options.out / "videos"
     folder.mkdir(exist_ok=True)
-    for done, instance in enumerate(film_instances(options, training, folder), 1):
-        print(f"{done}/{len(training)} {instance.id} {instance.model.name}", flush=True)
+    for count, instance in enumerate(film_instances(options, training, folder), 1):
+        print(f"{count}/{len(training)} {instance.id} {instance.model.name}", flush=True)
     write_labels(options, training)
 
 
 def film_instances(options: argparse.Namespace, instances: list[Instance], folder: Path) -> Iterator[Instance]:
-    """Films them one after the other, `<instance>-<clip>.mp4`; each is given back when its clips are there."""
+    """Write `<instance>-<clip>.mp4` for one instance after another; yield each one when its clips are written."""
     photos = [read_photo(options.share, photo) for photo in CLIP_PHOTOS]
     renderer = Renderer(Scene.PATCH)
     for instance in instances:
@@ -113,7 +116,7 @@ def film_instances(options: argparse.Namespace, instances: list[Instance], folde
 
 
 def write_labels(options: argparse.Namespace, instances: list[Instance]) -> None:
-    """`labels.csv`: what each clip shows."""
+    """Write `labels.csv`: the class, instance and look-alike group of each clip."""
     with (options.out / "labels.csv").open("w", newline="") as table:
         rows = csv.writer(table, lineterminator="\n")
         rows.writerow(["video", "class", "instance", "lookalike"])
@@ -125,7 +128,7 @@ def write_labels(options: argparse.Namespace, instances: list[Instance]) -> None
 def make_images(
     options: argparse.Namespace, held_out: list[Instance], name: str = "heldout", *, sharp: bool = False
 ) -> None:
-    """`<name>/<class>/<instance>_<view>.jpg`, before photographs that are defocused, or sharp."""
+    """Write `<name>/<class>/<instance>_<view>.jpg`, in front of defocused or sharp photographs."""
     photos = [read_photo(options.share, photo) for photo in HELD_OUT_PHOTOS]
     renderer = Renderer(Scene.PATCH)
     for instance in held_out:
@@ -140,7 +143,7 @@ def make_images(
 
 
 def _photo_order(instance: Instance, photos: int, count: int, seed: int) -> Iterator[int]:
-    """`count` photographs by number; none comes twice before all have come."""
+    """Return the numbers of `count` photographs. None is repeated before all others were used."""
     rng = np.random.default_rng([seed, _hash(instance.id)])
     rounds = (rng.permutation(photos).tolist() for _ in repeat(None))
     return islice(chain.from_iterable(rounds), count)

@@ -1,4 +1,4 @@
-"""Furniture models of the Debian package `sweethome3d-furniture`: its catalogs, and OBJ files as triangles."""
+"""Read the furniture models of the Debian package `sweethome3d-furniture`: catalogs, and OBJ files as triangles."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
-# The licenses as the package's copyright file states them, by catalog.
+# The license of each catalog, from the copyright file of the package.
 LICENSES = {
     "BlendSwap-CC-0": "CC0 1.0",
     "BlendSwap-CC-BY": "CC BY 3.0",
@@ -23,12 +23,12 @@ LICENSES = {
     "Reallusion": "CC BY 3.0 US",
     "Scopia": "CC BY 3.0",
 }
-TEXTURE_SIDE = 256  # an object is drawn at about 100 px: larger textures only cost memory
+TEXTURE_SIDE = 256  # objects are drawn at about 100 px; larger textures would only cost memory
 
 
 @dataclass(frozen=True)
 class Model:
-    """One entry of a catalog. `rotation` turns the file's axes so that it stands upright and faces +z."""
+    """An entry of a catalog. `rotation` turns the axes of the file so that the model stands upright and faces +z."""
 
     catalog: str
     file: str
@@ -43,7 +43,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Instance:
-    """A model under its label. Variants of one base mesh share `lookalike`."""
+    """A labeled model. Variants of one base mesh share `lookalike`."""
 
     id: str
     kind: str
@@ -53,7 +53,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Part:
-    """`count` vertices from `first` on, drawn in one material. `texture` is RGBA, uint8, top row first."""
+    """The `count` vertices from `first` on, which have one material. `texture` is RGBA, uint8, top row first."""
 
     first: int
     count: int
@@ -64,9 +64,9 @@ class Part:
 
 @dataclass(frozen=True)
 class Mesh:
-    """Triangles: `vertices` is float32 [3·triangles, 8] (position, normal, texture coordinate).
+    """A triangle mesh: `vertices` is float32 [3·triangles, 8] (position, normal, texture coordinate).
 
-    `hull` is float32 [n, 3], the corners of the convex hull: enough to know what room the mesh takes.
+    `hull` is float32 [n, 3], the corners of the convex hull, which suffice to compute the extent of the mesh.
     """
 
     vertices: NDArray[np.float32]
@@ -82,11 +82,13 @@ class Material:
 
 
 def read_catalogs(share: Path) -> dict[tuple[str, str], Model]:
-    """Every model of every catalog under `share`, by catalog and the name of its OBJ file."""
+    """Read the models of all catalogs under `share`, by catalog and name of the OBJ file."""
     models = {}
     for catalog in LICENSES:
         if not _archive(share, catalog).exists():
-            raise SystemExit(f"{_archive(share, catalog)} is missing: install the package sweethome3d-furniture.")
+            raise SystemExit(
+                f"{_archive(share, catalog)} is missing. Install the Debian package sweethome3d-furniture."
+            )
         with zipfile.ZipFile(_archive(share, catalog)) as archive:
             text = archive.read("PluginFurnitureCatalog.properties").decode("latin-1")
         entries: dict[str, dict[str, str]] = {}
@@ -101,7 +103,7 @@ def read_catalogs(share: Path) -> dict[tuple[str, str], Model]:
 
 
 def read_instances(share: Path, table: Path | None = None) -> list[Instance]:
-    """The models of a table, `models.csv` if none is named; classes and look-alike groups were decided by eye."""
+    """Read the models of a table, `models.csv` by default, with their classes and look-alike groups."""
     models = read_catalogs(share)
     with (table or Path(__file__).with_name("models.csv")).open(newline="") as rows:
         return [
@@ -111,7 +113,7 @@ def read_instances(share: Path, table: Path | None = None) -> list[Instance]:
 
 
 def load_mesh(share: Path, model: Model) -> Mesh:
-    """The model's triangles, centered on the origin, inside the unit sphere."""
+    """Read the triangles of a model, centered on the origin and scaled into the unit sphere."""
     with zipfile.ZipFile(_archive(share, model.catalog)) as archive:
         vertices, materials, library = _read_obj(archive.read(model.file).decode("latin-1"))
         folder = posixpath.dirname(model.file)
@@ -140,7 +142,7 @@ def _archive(share: Path, catalog: str) -> Path:
 
 
 def _read_obj(text: str) -> tuple[NDArray[np.float32], list[tuple[str, int]], str | None]:
-    """Vertices [n, 8] grouped by material, (material, number of vertices) in that order, the material file."""
+    """Return vertices [n, 8] grouped by material, (material, number of vertices) of each group, the material file."""
     tables: dict[str, list[list[float]]] = {"v": [], "vt": [], "vn": []}
     corners: dict[str, list[tuple[int, int, int]]] = {}
     material, library = "", None
@@ -165,7 +167,7 @@ def _read_obj(text: str) -> tuple[NDArray[np.float32], list[tuple[str, int]], st
 
 
 def _corner(word: str, tables: dict[str, list[list[float]]]) -> tuple[int, int, int]:
-    """A face's corner as positions in the three tables; -1 where the file gives none."""
+    """Return a corner of a face as indices into the three tables; -1 where the file has no index."""
     given = [int(number) if number else 0 for number in word.split("/")]
     position, texture, normal = [*given, 0, 0][:3]
     return tuple(  # type: ignore[return-value]
@@ -183,11 +185,11 @@ def _expand(tables: dict[str, list[list[float]]], index: NDArray[np.int64]) -> N
     if tables["vn"]:
         given = index[:, 2] >= 0
         normals[given] = np.array(tables["vn"], np.float32)[index[given, 2]]
-    places = np.zeros((len(index), 2), np.float32)
+    coordinates = np.zeros((len(index), 2), np.float32)
     if tables["vt"]:
         given = index[:, 1] >= 0
-        places[given] = np.array([place[:2] for place in tables["vt"]], np.float32)[index[given, 1]]
-    return np.concatenate([positions, normals, places], axis=1).astype(np.float32)
+        coordinates[given] = np.array([coordinate[:2] for coordinate in tables["vt"]], np.float32)[index[given, 1]]
+    return np.concatenate([positions, normals, coordinates], axis=1).astype(np.float32)
 
 
 def _read_materials(archive: zipfile.ZipFile, folder: str, library: str | None) -> dict[str, Material]:

@@ -1,4 +1,4 @@
-"""Draws a model without a GPU or a display: moderngl over EGL, one directional light, two samples a pixel side."""
+"""Draw a model without a GPU or a display: moderngl over EGL, one directional light, two by two samples a pixel."""
 
 from __future__ import annotations
 
@@ -36,19 +36,19 @@ void main() {
     vec3 normal = normalize(facing);
     if (dot(normal, eye) < 0.0) normal = -normal;  // many models are sheets seen from both sides
     float shade = ambient + (1.1 - ambient) * max(dot(normal, light), 0.0);
-    // nothing is quite black, else it vanishes before a dark background
+    // keep black parts visible in front of a dark background
     pixel = vec4(clamp(hue * (color.rgb + 0.07) * shade, 0.0, 1.0) * color.a, color.a);
 }
 """
 FIELD = np.deg2rad(28.0)
-DISTANCE = 1.0 / np.sin(FIELD / 2)  # from here the unit sphere just fits into the field of view
+DISTANCE = 1.0 / np.sin(FIELD / 2)  # at this distance the unit sphere just fits into the field of view
 SAMPLES = 2
-GLASS = 0.35  # the least opacity, else glass is invisible and nothing can be tracked
+MIN_OPACITY = 0.35  # minimum opacity: invisible glass could not be tracked
 
 
 @dataclass(frozen=True)
 class Look:
-    """How an object is lit and tinted. `light` points to the light, in the camera's axes (x right, y up)."""
+    """The light and tint of an object. `light` is the direction to the light in camera axes (x right, y up)."""
 
     light: tuple[float, float, float]
     ambient: float
@@ -57,7 +57,7 @@ class Look:
 
 
 def rotation(azimuth: float, elevation: float) -> NDArray[np.float32]:
-    """Object to camera axes: turned by `azimuth` about the vertical, seen from `elevation` above; radians."""
+    """Return the rotation from object to camera axes: `azimuth` about the vertical, then `elevation` (radians)."""
     c, s = np.cos(azimuth), np.sin(azimuth)
     turn = np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
     c, s = np.cos(elevation), np.sin(elevation)
@@ -65,14 +65,14 @@ def rotation(azimuth: float, elevation: float) -> NDArray[np.float32]:
 
 
 def extent(mesh: Mesh, spin: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Where the mesh lies in a picture of side 1: left, bottom, right, top, from the center."""
+    """Return the extent of the mesh in a picture of side 1: left, bottom, right, top, relative to the center."""
     points = mesh.hull.astype(np.float64) @ spin.T
     flat = points[:, :2] / (DISTANCE - points[:, 2:]) / (2 * np.tan(FIELD / 2))
     return np.concatenate([flat.min(axis=0), flat.max(axis=0)])
 
 
 class Renderer:
-    """Draws into a square of `side` pixels. One at a time, in one thread."""
+    """Draws into a square of `side` pixels. Use only one renderer at a time, in one thread."""
 
     def __init__(self, side: int) -> None:
         self.side = side
@@ -82,23 +82,23 @@ class Renderer:
         self._target = self._context.simple_framebuffer(size, components=4)
         self._program = self._context.program(vertex_shader=VERTEX, fragment_shader=FRAGMENT)
         self._mesh: Mesh | None = None
-        self._held: list[moderngl.Buffer | moderngl.VertexArray | moderngl.Texture] = []
+        self._resources: list[moderngl.Buffer | moderngl.VertexArray | moderngl.Texture] = []
 
     def load(self, mesh: Mesh) -> None:
-        """Makes `mesh` the one that `draw` draws."""
-        for held in self._held:
-            held.release()
+        """Load the mesh that `draw` draws."""
+        for resource in self._resources:
+            resource.release()
         buffer = self._context.buffer(mesh.vertices.tobytes())
         layout = [(buffer, "3f 3f 2f", "position", "normal", "place")]
         self._array = self._context.vertex_array(self._program, layout)
         self._textures = [self._texture(part.texture) if part.texture is not None else None for part in mesh.parts]
-        self._held = [self._array, buffer, *(texture for texture in self._textures if texture is not None)]
+        self._resources = [self._array, buffer, *(texture for texture in self._textures if texture is not None)]
         self._mesh = mesh
 
     def draw(
         self, spin: NDArray[np.float32], look: Look, *, zoom: float = 1.0, shift: tuple[float, float] = (0.0, 0.0)
     ) -> NDArray[np.float32]:
-        """The mesh as float32 [side, side, 4], red, green, blue times alpha, then alpha, 0 to 1.
+        """Draw the mesh as float32 [side, side, 4]: red, green, blue, each times alpha, and alpha, from 0 to 1.
 
         `zoom` 1 shows the whole unit sphere; `shift` moves the picture, in pixels, right and down.
         """
@@ -131,7 +131,7 @@ class Renderer:
                 if texture is not None:
                     texture.use()
                 self._set("textured", np.array(texture is not None), np.int32)
-                self._set("material", np.array([*part.color, max(part.opacity, GLASS)]))
+                self._set("material", np.array([*part.color, max(part.opacity, MIN_OPACITY)]))
                 self._array.render(vertices=part.count, first=part.first)
         self._target.depth_mask = True
 
@@ -158,7 +158,7 @@ class Renderer:
 
 
 def _hue(look: Look) -> NDArray[np.float32]:
-    """A turn of the color circle about the gray axis, then the tint."""
+    """Return the color matrix: a rotation about the gray axis, then the tint."""
     c, s = np.cos(look.hue), np.sin(look.hue) / np.sqrt(3)
     cross = np.array([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])
     turn = np.eye(3) * c + (1 - c) / 3 + s * cross

@@ -1,4 +1,4 @@
-"""The results as the pictures of docs/experiments.md."""
+"""Draw the plots of docs/experiments.md."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ COLORS = {"defocused": "#1f4e79", "sharp": "#c55a11"}
 
 
 def draw_rows(results: Results, path: Path) -> None:
-    """P@10 of every row with its interval, on both backgrounds; points are the seeds."""
+    """Draw the P@10 of each row with its interval, on both backgrounds. Small marks are single seeds."""
     rows = list(results["rows"].items())
     figure, axes = plt.subplots(figsize=(8, 0.45 * len(rows) + 1.2), layout="constrained")
     for shift, (background, color) in zip((-0.16, 0.16), COLORS.items(), strict=True):
-        for at, (_, row) in enumerate(rows):
-            one = row[f"precision-{background}"]
-            axes.plot([one["low"], one["high"]], [at + shift] * 2, color=color, linewidth=2, alpha=0.5)
-            axes.plot(one["seeds"], [at + shift] * len(one["seeds"]), "|", color=color, markersize=7)
-            label = f"{background} backgrounds" if at == 0 else None
-            axes.plot(one["mean"], at + shift, "o", color=color, markersize=5, label=label)
+        for position, (_, row) in enumerate(rows):
+            estimate = row[f"precision-{background}"]
+            axes.plot([estimate["low"], estimate["high"]], [position + shift] * 2, color=color, linewidth=2, alpha=0.5)
+            axes.plot(estimate["seeds"], [position + shift] * len(estimate["seeds"]), "|", color=color, markersize=7)
+            label = f"{background} backgrounds" if position == 0 else None
+            axes.plot(estimate["mean"], position + shift, "o", color=color, markersize=5, label=label)
     axes.set_yticks(range(len(rows)), [row["title"] for _, row in rows])
     axes.invert_yaxis()
     axes.set_xlabel("precision at 10 on pool5")
@@ -35,7 +35,7 @@ def draw_rows(results: Results, path: Path) -> None:
 
 
 def draw_purity(results: Results, path: Path) -> None:
-    """What edges are worth: the share that joins one class, and the P@10 of what was trained on them, seed by seed."""
+    """Plot, for each seed, the share of edges that join one class against the P@10 of the training on them."""
     figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
     for row in results["rows"].values():
         graph = results["graphs"].get(row["graph"])

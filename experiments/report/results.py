@@ -1,4 +1,4 @@
-"""From the files of all jobs to the results: what the tables and the plots of docs/experiments.md are made of."""
+"""Collect the results of all jobs into the numbers for the tables and plots of docs/experiments.md."""
 
 from __future__ import annotations
 
@@ -40,34 +40,34 @@ COMPARISONS = (
     ("again", "transitive"),
     ("true", "transitive"),
 )
-"""What is said of two rows: the first less the second."""
+"""Pairs of rows whose difference is reported: the first minus the second."""
 INVARIANCE = ("views", "instances", "classes")
 
 Scores = Mapping[str, Sequence[Mapping[str, NDArray[np.float64]]]]
-"""What was measured of every row, under each seed."""
+"""The measurements of each row, one entry for each seed."""
 
 
-def results(setup: Setup, done: Mapping[str, Result]) -> dict[str, Any]:
-    """All numbers of the report."""
+def results(setup: Setup, finished: Mapping[str, Result]) -> dict[str, Any]:
+    """Return all numbers of the report."""
     scores = {row.name: [_read(setup.scores(row.name, seed)) for seed in _seeds(setup)] for row in ROWS}
     return {
         "date": date.today().isoformat(),
         "machine": f"{setup.workers} cores, {platform.machine()}, CPU only",
         "scale": asdict(setup.scale),
-        "world": _world(setup, done),
-        "rows": {row.name: _row(setup, row, scores, done) for row in ROWS},
-        "graphs": graph_results(setup, (*GRAPHS, Graph(TRUE)), done),
+        "world": _world(setup, finished),
+        "rows": {row.name: _row(setup, row, scores, finished) for row in ROWS},
+        "graphs": graph_results(setup, (*GRAPHS, Graph(TRUE)), finished),
         "differences": [_difference(a, b, scores) for a, b in COMPARISONS],
     }
 
 
-def graph_results(setup: Setup, graphs: Sequence[Graph], done: Mapping[str, Result]) -> dict[str, Any]:
-    """What was found of the edges of each graph that was made."""
-    return {graph.name: _graph(setup, graph.name, done) for graph in graphs}
+def graph_results(setup: Setup, graphs: Sequence[Graph], finished: Mapping[str, Result]) -> dict[str, Any]:
+    """Return the quality of the edges of each graph."""
+    return {graph.name: _graph(setup, graph.name, finished) for graph in graphs}
 
 
-def write_results(path: Path, found: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(found, indent=1) + "\n")
+def write_results(path: Path, summary: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(summary, indent=1) + "\n")
 
 
 def _seeds(setup: Setup) -> range:
@@ -79,7 +79,7 @@ def _read(path: Path) -> dict[str, NDArray[np.float64]]:
         return dict(file)
 
 
-def _world(setup: Setup, done: Mapping[str, Result]) -> dict[str, Any]:
+def _world(setup: Setup, finished: Mapping[str, Result]) -> dict[str, Any]:
     filmed, held_out = divide(setup.drawing)
     images = HeldOut.read(setup.world.held_out(BACKGROUNDS[0]), groups(), setup.scale.side)
     return {
@@ -89,30 +89,30 @@ def _world(setup: Setup, done: Mapping[str, Result]) -> dict[str, Any]:
         "held_out": len(held_out),
         "held_out_groups": len({one.lookalike for one in held_out}),
         "clips": len(filmed) * setup.scale.clips,
-        "tracks": done["crops"]["tracks"],
+        "tracks": finished["crops"]["tracks"],
         "chance": chance(images.images),
         "attainable": images.attainable,
-        "held_out_tracks": done["tracks"]["tracks"],
+        "held_out_tracks": finished["tracks"]["tracks"],
     }
 
 
-def _row(setup: Setup, row: Row, scores: Scores, done: Mapping[str, Result]) -> dict[str, Any]:
-    told = [done[f"measure-{row.name}-{seed}"] for seed in _seeds(setup)]
+def _row(setup: Setup, row: Row, scores: Scores, finished: Mapping[str, Result]) -> dict[str, Any]:
+    invariances = [finished[f"measure-{row.name}-{seed}"] for seed in _seeds(setup)]
     found: dict[str, Any] = {"title": row.title, "objective": row.objective, "graph": row.graph}
     for background in BACKGROUNDS:
         for measure in MEASURES:
-            one = measured(scores[row.name], measure, background)
-            found[f"{measure}-{background}"] = _told(one)
-    found |= {name: mean(one[name] for one in told) for name in INVARIANCE}
+            values = measured(scores[row.name], measure, background)
+            found[f"{measure}-{background}"] = _estimate(values)
+    found |= {name: mean(one[name] for one in invariances) for name in INVARIANCE}
     return found
 
 
-def _told(one: Measured) -> dict[str, Any]:
-    return {**asdict(estimate(one)), "seeds": one.by_seed}
+def _estimate(values: Measured) -> dict[str, Any]:
+    return {**asdict(estimate(values)), "seeds": values.by_seed}
 
 
-def _graph(setup: Setup, name: str, done: Mapping[str, Result]) -> dict[str, Any]:
-    found = [done[f"graph-{name}-{seed}"] for seed in _seeds(setup)]
+def _graph(setup: Setup, name: str, finished: Mapping[str, Result]) -> dict[str, Any]:
+    found = [finished[f"graph-{name}-{seed}"] for seed in _seeds(setup)]
     return {
         "edges": mean(one["edges"] for one in found),
         "joined": mean(one["joined"] for one in found),
@@ -130,6 +130,6 @@ def _difference(a: str, b: str, scores: Scores) -> dict[str, Any]:
     found: dict[str, Any] = {"of": a, "less": b}
     for background in BACKGROUNDS:
         for measure in MEASURES:
-            less = measured(scores[a], measure, background) - measured(scores[b], measure, background)
-            found[f"{measure}-{background}"] = _told(less)
+            difference = measured(scores[a], measure, background) - measured(scores[b], measure, background)
+            found[f"{measure}-{background}"] = _estimate(difference)
     return found

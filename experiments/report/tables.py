@@ -1,4 +1,4 @@
-"""The results as the tables of docs/experiments.md."""
+"""Format the results as the tables of docs/experiments.md."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Results = Mapping[str, Any]
 
 
 def tables(results: Results) -> dict[str, str]:
-    """Each table by its name, in Markdown."""
+    """Return the tables in Markdown, by name."""
     return {
         "rows": rows_table(results),
         "differences": differences_table(results),
@@ -20,7 +20,7 @@ def tables(results: Results) -> dict[str, str]:
 
 
 def rows_table(results: Results) -> str:
-    """What each row reaches on objects that were never filmed."""
+    """Format the precision of each row on objects that were never filmed."""
     head = ("row", "P@10, defocused", "by seed", "1-NN, defocused", "P@10, sharp", "1-NN, sharp", "edges of one class")
     return table(head, (_row(results, row) for row in results["rows"].values()))
 
@@ -39,7 +39,7 @@ def _row(results: Results, row: Mapping[str, Any]) -> list[str]:
 
 
 def differences_table(results: Results) -> str:
-    """Two rows, image by image."""
+    """Format the differences between two rows, taken image by image."""
     titles = {name: row["title"] for name, row in results["rows"].items()}
     head = ("first", "less the second", "P@10, defocused", "by seed", "P@10, sharp", "1-NN, defocused")
     lines = (
@@ -57,7 +57,7 @@ def differences_table(results: Results) -> str:
 
 
 def graphs_table(results: Results) -> str:
-    """What the edges of each graph join."""
+    """Format the quality of the edges of each graph."""
     head = ("graph", "edges", "starts with one", "one class", "by seed", "apart", "by chance", "one object", "bias")
     lines = (
         [
@@ -77,7 +77,7 @@ def graphs_table(results: Results) -> str:
 
 
 def invariance_table(results: Results) -> str:
-    """How far apart views, objects and classes lie."""
+    """Format the distances between views, between objects and between classes."""
     head = ("row", "D(A, A′)", "D(A, B′)", "D(A, C′)", "D(A, A′) / D(A, C′)", "D(A, B′) / D(A, C′)")
     lines = (
         [
@@ -91,7 +91,7 @@ def invariance_table(results: Results) -> str:
 
 
 def table(head: Iterable[str], lines: Iterable[list[str]]) -> str:
-    """A Markdown table whose first column is text."""
+    """Format a Markdown table. The first column is text, the others are numbers."""
     names = list(head)
     rule = ["---", *["--:"] * (len(names) - 1)]
     return "\n".join(f"| {' | '.join(line)} |" for line in (names, rule, *lines))

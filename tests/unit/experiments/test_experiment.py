@@ -1,4 +1,4 @@
-"""The experiment's own arithmetic, and that its page says what was measured."""
+"""Test the jobs and statistics of the experiment, and that its page shows the recorded results."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ from experiments.measure import distances
 from experiments.plan import GRAPHS, ROWS, TRUE, Scale
 from experiments.report.statistics import Measured, estimate
 from experiments.report.tables import graphs_table, tables
-from experiments.world import WorldSettings, divided
+from experiments.world import WorldSettings, divide_objects
 from tests.conftest import ROOT
 from trainer.evaluation.labeled_folder import LabeledImages
 
 GROUPS = np.array([0, 0, 1, 1, 2, 2])
 
 
-def test_a_job_is_done_after_those_it_waits_for_and_never_twice(tmp_path: Path) -> None:
-    did: list[str] = []
+def test_a_job_runs_after_its_dependencies_and_only_once(tmp_path: Path) -> None:
+    ran: list[str] = []
 
     def job(name: str, *after: str) -> Job:
-        def do(results: Mapping[str, Result]) -> Result:
-            did.append(name)
+        def run(results: Mapping[str, Result]) -> Result:
+            ran.append(name)
             return {"sum": 1 + sum(results[one]["sum"] for one in after)}
 
-        return Job(name, do, after)
+        return Job(name, run, after)
 
     jobs = [job("last", "left", "right"), job("left", "first"), job("right", "first"), job("first")]
     assert Jobs(tmp_path, jobs).run(2)["last"] == {"sum": 5}
-    assert sorted(did) == ["first", "last", "left", "right"] and did[0] == "first" and did[-1] == "last"
+    assert sorted(ran) == ["first", "last", "left", "right"] and ran[0] == "first" and ran[-1] == "last"
 
     assert Jobs(tmp_path, jobs).run(2)["last"] == {"sum": 5}
-    assert len(did) == 4
+    assert len(ran) == 4
 
 
-def test_a_job_that_failed_is_done_again_and_those_before_it_are_not(tmp_path: Path) -> None:
-    did: list[str] = []
+def test_a_failed_job_runs_again_but_its_dependencies_do_not(tmp_path: Path) -> None:
+    ran: list[str] = []
 
     def first(_: object) -> Result:
-        did.append("first")
+        ran.append("first")
         return {}
 
     def fails(_: object) -> Result:
@@ -56,64 +56,64 @@ def test_a_job_that_failed_is_done_again_and_those_before_it_are_not(tmp_path: P
         Jobs(tmp_path, [Job("first", first), Job("second", fails, ["first"])]).run(2)
     Jobs(tmp_path, [Job("first", first), Job("second", lambda _: {}, ["first"])]).run(2)
 
-    assert did == ["first"]
+    assert ran == ["first"]
 
 
-def test_a_job_that_waits_for_none_of_the_others_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="nobody"):
-        Jobs(tmp_path, [Job("first", lambda _: {}, ["nobody"])])
+def test_an_unknown_dependency_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="absent"):
+        Jobs(tmp_path, [Job("first", lambda _: {}, ["absent"])])
 
 
-def test_of_jobs_that_are_done_alone_one_runs_at_a_time(tmp_path: Path) -> None:
+def test_exclusive_jobs_run_one_at_a_time(tmp_path: Path) -> None:
     running: list[str] = []
-    most: list[int] = []
+    counts: list[int] = []
 
     def job(name: str) -> Job:
-        def do(_: object) -> Result:
+        def run(_: object) -> Result:
             running.append(name)
-            most.append(len(running))
+            counts.append(len(running))
             time.sleep(0.02)
             running.remove(name)
             return {}
 
-        return Job(name, do, alone=True)
+        return Job(name, run, exclusive=True)
 
     Jobs(tmp_path, [job(str(number)) for number in range(4)]).run(3)
 
-    assert most == [1, 1, 1, 1]
+    assert counts == [1, 1, 1, 1]
 
 
 @dataclass(frozen=True)
 class Object:
-    """As the samples' generator knows one."""
+    """The attributes of an instance of the samples' generator."""
 
     id: str
     kind: str
     lookalike: str
 
 
-def test_no_group_of_objects_that_look_alike_is_on_two_sides() -> None:
+def test_a_look_alike_group_is_in_one_part_only() -> None:
     pytest.importorskip("moderngl", reason="the samples' generator draws with it")
     objects = [Object(f"{kind}-{n}", kind, f"{kind}:{n // 5}") for kind in ("chair", "table") for n in range(60)]
-    choose, nothing = divided(objects, WorldSettings("choose", 3))
-    filmed, held_out = divided(objects, WorldSettings("report", 3))
+    choose, held_out_of_choose = divide_objects(objects, WorldSettings("choose", 3))
+    filmed, held_out = divide_objects(objects, WorldSettings("report", 3))
 
-    sides = [{one.lookalike for one in side} for side in (choose, filmed, held_out)]
-    assert nothing == [] and all(sides)
-    assert len(set.union(*sides)) == sum(map(len, sides)) == 24
+    parts = [{one.lookalike for one in part} for part in (choose, filmed, held_out)]
+    assert held_out_of_choose == [] and all(parts)
+    assert len(set.union(*parts)) == sum(map(len, parts)) == 24
     assert max(Counter(one.lookalike for one in [*choose, *filmed, *held_out]).values()) == 3
 
 
-def test_what_does_not_vary_has_an_interval_of_no_width() -> None:
+def test_constant_values_have_an_interval_of_zero_width() -> None:
     found = estimate(Measured(np.full((3, 6), 0.25), GROUPS))
     assert (found.mean, found.low, found.high) == pytest.approx((0.25, 0.25, 0.25))
 
 
-def test_objects_and_seeds_both_widen_the_interval() -> None:
+def test_variation_of_objects_and_of_seeds_widens_the_interval() -> None:
     objects = np.array([0.0, 0.0, 0.5, 0.5, 1.0, 1.0])
     by_object = estimate(Measured(np.stack([objects] * 3), GROUPS))
     by_seed = estimate(Measured(np.array([[0.0] * 6, [0.5] * 6, [1.0] * 6]), GROUPS))
-    # All three draws are of the lowest once in 27: oftener than once in 40, where the interval ends.
+    # All three draws give the lowest value in 1 of 27 resamples. The interval ends at 1 of 40.
     assert (by_object.mean, by_object.low, by_object.high) == (0.5, 0.0, 1.0)
     assert (by_seed.mean, by_seed.low, by_seed.high) == (0.5, 0.0, 1.0)
 
@@ -124,8 +124,8 @@ def test_a_difference_is_taken_image_by_image_and_seed_by_seed() -> None:
     assert (found.mean, found.low, found.high) == pytest.approx((0.125, 0.125, 0.125))
 
 
-def test_views_objects_and_classes_are_told_apart_by_their_tracks() -> None:
-    # Two classes of two objects of two tracks. Ends point along class and object alike, starts half along the object.
+def test_distances_of_views_objects_and_classes() -> None:
+    # Two classes of two objects of two tracks. An end is class + object as vectors, a start is class + half the object.
     labels_N, groups_N = np.repeat([0, 1], 8), np.repeat([0, 1, 2, 3], 4)
     features_ND = np.eye(6, dtype=np.float32)[labels_N]
     features_ND[1::2] += np.eye(6, dtype=np.float32)[2 + groups_N[1::2]]
@@ -139,7 +139,7 @@ def test_views_objects_and_classes_are_told_apart_by_their_tracks() -> None:
     assert found.classes == pytest.approx(1, abs=1e-6)
 
 
-def test_the_page_has_the_tables_of_what_was_measured() -> None:
+def test_the_page_shows_the_tables_of_the_recorded_results() -> None:
     results = json.loads((ROOT / "docs" / "experiments" / "results.json").read_text())
     page = (ROOT / "docs" / "experiments.md").read_text()
     chosen = json.loads((ROOT / "docs" / "experiments" / "choose.json").read_text())
@@ -148,7 +148,7 @@ def test_the_page_has_the_tables_of_what_was_measured() -> None:
     assert results["date"] in page
 
 
-def test_what_was_measured_is_what_would_be() -> None:
+def test_the_recorded_results_are_of_the_current_plan() -> None:
     results = json.loads((ROOT / "docs" / "experiments" / "results.json").read_text())
     assert results["scale"] == json.loads(json.dumps(asdict(Scale())))
     assert list(results["rows"]) == [row.name for row in ROWS]
