@@ -27,12 +27,12 @@ def substitute(text: str, variables: dict[str, str]) -> str:
     """Replace `${NAME:?message}` and `${NAME:-default}`, as Compose does."""
 
     def value(match: re.Match[str]) -> str:
-        name, operator, text = match.groups()
+        name, operator, argument = match.groups()
         if name in variables:
             return variables[name]
         if operator == ":-":
-            return text
-        raise KeyError(text)
+            return argument
+        raise KeyError(argument)
 
     return re.sub(r"\$\{(\w+)(:\?|:-)([^}]*)\}", value, text)
 
