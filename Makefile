@@ -77,7 +77,8 @@ bench-publishing: export AFFINITY_BENCH_PATCHES = $(PATCHES)
 bench-publishing: install
 	$(BIN)/pytest benchmarks/graphdb/test_publishing.py --override-ini 'addopts=' -s
 
-## Measure the purity of the edges of each extractor. For the table of docs/benchmarks.md: make bench-extractors SEEDS=5 STEPS=420.
+## Measure the purity of the edges of each extractor. The table of docs/benchmarks.md comes from:
+## make bench-extractors SEEDS=5 STEPS=420.
 bench-extractors: export AFFINITY_BENCH_SEEDS = $(SEEDS)
 bench-extractors: export AFFINITY_BENCH_STEPS = $(STEPS)
 bench-extractors: install
@@ -88,7 +89,8 @@ bench-removal: export AFFINITY_BENCH_PATCHES = $(PATCHES)
 bench-removal: install
 	$(BIN)/pytest benchmarks/graphdb/test_removal.py --override-ini 'addopts=' -s
 
-## Measure the memory of the service: over many batches, with 64 readers, and with stalled readers: make bench-memory [BATCHES=n].
+## Measure the memory of the service, over many batches, with 64 readers, and with stalled readers:
+## make bench-memory [BATCHES=n].
 bench-memory: export AFFINITY_BENCH_BATCHES = $(BATCHES)
 bench-memory: install
 	$(BIN)/pytest benchmarks/api/test_service_memory.py --override-ini 'addopts=' -s
@@ -99,8 +101,8 @@ bench-kills: export AFFINITY_BENCH_SEED = $(SEED)
 bench-kills: install
 	$(BIN)/pytest benchmarks/trainer/test_random_kills.py --override-ini 'addopts=' -s
 
-## Fuzz the service: up to 500 generated requests for each operation of its OpenAPI description, and a hundred sequences of
-## requests: docs/benchmarks.md.
+## Fuzz the service: up to 500 generated requests for each operation of its OpenAPI description, and a hundred sequences
+## of requests: docs/benchmarks.md.
 fuzz: export AFFINITY_FUZZ_EXAMPLES = 500
 fuzz: export AFFINITY_READER_EXAMPLES = 100
 fuzz: install
@@ -110,8 +112,8 @@ fuzz: install
 real-video: install
 	BIN=$(BIN) sh docs/sheets/draw.sh
 
-## Compare the rows of the method on a larger world of the samples' generator. It takes two hours on two cores, and needs the
-## Debian packages that samples/generate.py names. After an interruption, the same command resumes: docs/experiments.md.
+## Compare the rows of the method on a larger world of the samples' generator. It takes two hours on two cores, and needs
+## the Debian packages that samples/generate.py names. After an interruption, the same command resumes: docs/experiments.md.
 experiment: install
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev,experiment]'
 	$(BIN)/python -m experiments --out .experiment $(if $(SEEDS),--seeds $(SEEDS))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Ingest five real videos and the samples, and draw the contact sheets of docs/real-video.md: `make real-video`.
-# Downloads and graphs are kept in $WORK and used again; delete that folder to start over. $BIN is the folder of `affinity`.
+# Downloads and graphs are kept in $WORK and used again; delete that folder to start over. `affinity` is in $BIN.
 set -eu
 
 WORK=${WORK:-${TMPDIR:-/tmp}/affinity-real-video}
