@@ -1,9 +1,9 @@
 FROM python:3.11-slim-bookworm
 
-# Which parts of the system this image holds: `ingest,api` for the service, `trainer` for a GPU box.
+# The extras in this image: `ingest,api` for the service, `trainer` for a GPU machine.
 ARG EXTRAS=ingest,api
 
-# Ids that stay: the volumes belong to them.
+# Fixed ids, because they own the volumes.
 RUN groupadd --gid 10001 affinity \
     && useradd --uid 10001 --gid 10001 --create-home affinity \
     && install --directory --owner affinity --group affinity /data

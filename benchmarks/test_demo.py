@@ -1,4 +1,4 @@
-"""The demo as a whole: how long each stage takes, and how much memory each kind of process needs at its peak."""
+"""Measure the whole demo: the time of each stage, and the peak memory of each kind of process."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from benchmarks.memory import ProcessSampler
 from tests.conftest import ROOT, SETTINGS
 
 MEBI = 2**20
-BOUNDS = {"neo4j": 2048, "ingest": 512, "ingest worker": 512, "serve": 768, "train": 3072, "evaluate": 2048}
-"""MiB that a process of each kind may take on the samples; a bench that finds more fails."""
+MAX_MEBIBYTES = {"neo4j": 2048, "ingest": 512, "ingest worker": 512, "serve": 768, "train": 3072, "evaluate": 2048}
+"""Maximum MiB for each kind of process on the samples. The benchmark fails if one needs more."""
 
 
 class Peaks(ProcessSampler):
-    """The most memory that a process of each kind took, as proportional set size, while entered."""
+    """Record the peak memory (proportional set size) of each kind of process while the context is active."""
 
     def __init__(self, data: Path) -> None:
         super().__init__()
         self.mebi: dict[str, float] = defaultdict(float)
-        self.portions = 0.0
+        self.total = 0.0
         self._data = str(data)
 
     def sample(self) -> None:
         sizes = [size for process in psutil.process_iter() if (size := self._size(process))]
         for kind, mebi in sizes:
             self.mebi[kind] = max(self.mebi[kind], mebi)
-        self.portions = max(self.portions, sum(mebi for _, mebi in sizes))
+        self.total = max(self.total, sum(mebi for _, mebi in sizes))
 
     def _size(self, process: psutil.Process) -> tuple[str, float] | None:
         try:
@@ -61,10 +61,10 @@ def test_seconds_and_memory(tmp_path: Path) -> None:
             cwd=ROOT, env=kept, capture_output=True, text=True, check=False,
         )  # fmt: skip
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    print("\nThe demo, an empty data folder, jars and startup archive in the cache")
+    print("\nThe demo with an empty data folder; jars and the startup archive are in the cache")
     print("\n".join(line for line in done.stdout.splitlines() if line.startswith("  seconds")))
     for kind, mebi in sorted(peaks.mebi.items(), key=lambda item: -item[1]):
-        print(f"  {kind:<16} {mebi:>7,.0f} MiB at its peak")
-    print(f"  {'all portions':<16} {peaks.portions:>7,.0f} MiB at their peak")
-    assert {kind: mebi for kind, mebi in peaks.mebi.items() if mebi > BOUNDS.get(kind, 512)} == {}
-    assert set(BOUNDS) <= set(peaks.mebi)
+        print(f"  {kind:<16} {mebi:>7,.0f} MiB at the peak")
+    print(f"  {'all processes':<16} {peaks.total:>7,.0f} MiB at the peak")
+    assert {kind: mebi for kind, mebi in peaks.mebi.items() if mebi > MAX_MEBIBYTES.get(kind, 512)} == {}
+    assert set(MAX_MEBIBYTES) <= set(peaks.mebi)

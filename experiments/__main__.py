@@ -33,7 +33,7 @@ def main() -> None:
     setup = Setup(options.out.absolute() / options.part, options.part, replace(Scale(), seeds=options.seeds))
     check_plan(setup)
     try:
-        with setup.affinity.graph():
+        with setup.affinity.stopping_neo4j():
             run(setup)
     except CommandFailed as error:
         raise SystemExit(f"{error}\nFinished jobs are kept; run the same command again to continue.") from error

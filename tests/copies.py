@@ -1,4 +1,4 @@
-"""Copies of videos as people upload them: encoded again, cropped, at another frame rate, cut short."""
+"""Make copies of videos like those that people upload: encoded again, cropped, at another frame rate, cut short."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ class Upload:
     """How a copy differs from its original."""
 
     crop: float
-    """Share of each side that is cut away; what is left is enlarged to the old size."""
+    """Share of each side that is cut off; the rest is enlarged to the original size."""
     place: tuple[float, float]
-    """Where the crop lies: 0 cuts at the right or bottom only, 1 at the left or top only."""
+    """Position of the crop (x, y): 0 cuts only at the right or bottom, 1 only at the left or top."""
     rate: Fraction
-    """Frames a second of the copy; frames are dropped or repeated, time goes on as it did."""
+    """Frames a second. Frames are dropped or repeated; the duration stays."""
     skip: int
-    """Frames cut off at the start."""
+    """Number of frames cut off at the start."""
     quality: int
-    """x264's constant rate factor; 18 can hardly be told from the original, 34 is bad."""
+    """Constant rate factor of x264: 18 is hardly visible, 34 is bad."""
     light: float
-    """Factor of all values."""
+    """Factor for the brightness of all pixels."""
 
 
 def draw(rng: np.random.Generator) -> Upload:
-    """An upload as it may come."""
+    """Draw random differences of a typical upload."""
     return Upload(
         crop=float(rng.uniform(0, 0.1)),
         place=(float(rng.uniform()), float(rng.uniform())),
@@ -44,18 +44,18 @@ def draw(rng: np.random.Generator) -> Upload:
     )
 
 
-def upload(original: Path, copy: Path, how: Upload) -> None:
-    """Write `copy`, a video of the same content as `original` and of other bytes."""
+def upload(original: Path, copy: Path, changes: Upload) -> None:
+    """Write `copy`, a video with the content of `original` and different bytes."""
     frames, times = _decoded(original)
-    frames, times = frames[how.skip :], times[how.skip :] - times[how.skip]
+    frames, times = frames[changes.skip :], times[changes.skip :] - times[changes.skip]
     with av.open(str(copy), "w") as container:
-        stream = container.add_stream("libx264", rate=how.rate)
+        stream = container.add_stream("libx264", rate=changes.rate)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": str(how.quality), "x264-params": "threads=1:asm=avx2"}
-        for at in np.arange(0, times[-1] + 1e-9, 1 / float(how.rate)):
-            shown = frames[int(np.searchsorted(times, at + 1e-6, side="right")) - 1]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(_altered(shown, how), format="bgr24")))
+        stream.options = {"crf": str(changes.quality), "x264-params": "threads=1:asm=avx2"}
+        for seconds in np.arange(0, times[-1] + 1e-9, 1 / float(changes.rate)):
+            frame = frames[int(np.searchsorted(times, seconds + 1e-6, side="right")) - 1]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(_altered(frame, changes), format="bgr24")))
         container.mux(stream.encode())
 
 
@@ -66,10 +66,10 @@ def _decoded(path: Path) -> tuple[list[Image], NDArray[np.float64]]:
     return images, np.array([picture.time for picture in pictures])
 
 
-def _altered(frame: Image, how: Upload) -> Image:
+def _altered(frame: Image, changes: Upload) -> Image:
     height, width = frame.shape[:2]
-    rows, columns = round(height * (1 - how.crop)), round(width * (1 - how.crop))
-    top, left = round((height - rows) * how.place[1]), round((width - columns) * how.place[0])
+    rows, columns = round(height * (1 - changes.crop)), round(width * (1 - changes.crop))
+    top, left = round((height - rows) * changes.place[1]), round((width - columns) * changes.place[0])
     part = cv2.resize(frame[top : top + rows, left : left + columns], (width, height), interpolation=cv2.INTER_CUBIC)
-    lit: Image = np.clip(part.astype(np.float32) * how.light, 0, 255).astype(np.uint8)
+    lit: Image = np.clip(part.astype(np.float32) * changes.light, 0, 255).astype(np.uint8)
     return lit

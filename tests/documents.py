@@ -1,4 +1,4 @@
-"""The README and the pages of docs/, as tests read them: blocks of code, tables, commands."""
+"""Read code blocks, tables and commands from the README and the pages of docs/."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def page(name: str) -> Path:
-    """A page of docs/."""
+    """Return the path of a page of docs/."""
     return ROOT / "docs" / f"{name}.md"
 
 
 def blocks(path: Path, language: str = "") -> list[str]:
-    """The fenced blocks of one language."""
+    """Return the fenced blocks of one language."""
     return [text for kind, text in FENCE.findall(path.read_text()) if kind == language]
 
 
 def rows(path: Path) -> list[list[str]]:
-    """The rows of all tables, heads left out, without the backticks of single names."""
+    """Return the cells of all table rows, without the table heads."""
     lines = [line for line in path.read_text().splitlines() if line.startswith("|")]
     found = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
     return [
-        row for at, row in enumerate(found) if not is_rule(row) and not (at + 1 < len(found) and is_rule(found[at + 1]))
+        row
+        for number, row in enumerate(found)
+        if not is_rule(row) and not (number + 1 < len(found) and is_rule(found[number + 1]))
     ]
 
 
@@ -36,12 +38,12 @@ def is_rule(row: list[str]) -> bool:
 
 
 def names(cell: str) -> list[str]:
-    """What stands in backticks."""
+    """Return the texts in backticks."""
     return re.findall(r"`([^`]+)`", cell)
 
 
 def typed_commands(path: Path) -> list[str]:
-    """Every `affinity …` that a reader could type: lines of blocks, and whole spans in backticks."""
+    """Return all `affinity …` commands of a page: lines of blocks, and whole texts in backticks."""
     text = path.read_text()
     in_blocks = [line for _, block in FENCE.findall(text) for line in block.replace("\\\n", " ").splitlines()]
     in_prose = re.findall(r"`(affinity [^`]+)`", FENCE.sub("", text))

@@ -1,4 +1,4 @@
-"""Run Python without some modules, as if an extra was not installed."""
+"""Run Python without some modules, as if an extra were not installed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs a query of the README, from standard input, on the local server of AFFINITY_DATA, and wants rows."""
+"""Run a Cypher query from standard input on the local server of AFFINITY_DATA. Fail if it returns no rows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def main() -> None:
     server = LocalServer(DataFolder.resolve().neo4j).start()
     with GraphDatabase.driver(server.uri, auth=(server.user, server.password)) as driver:
         rows = driver.execute_query(sys.stdin.read()).records
-    assert rows, "the query found nothing"
+    assert rows, "the query returned no rows"
     print(f"{len(rows)} rows")
 
 

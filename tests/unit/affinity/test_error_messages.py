@@ -1,4 +1,4 @@
-"""Errors of the machine, told with a remedy that fits how this was installed and what was refused."""
+"""Test the messages for system errors: their remedy fits the installation and the refused operation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from affinity.error_messages import sentence
         (None, 'pip install "affinity-graph[ingest]"'),
     ],
 )
-def test_the_pip_line_is_one_that_works_for_this_installation(
+def test_the_pip_command_fits_the_installation(
     origin: dict[str, object] | None, line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "affinity_graph-1.0.dist-info"
@@ -36,6 +36,6 @@ def test_the_pip_line_is_one_that_works_for_this_installation(
     assert pip_line("ingest") == line
 
 
-def test_a_file_that_may_not_be_read_is_not_told_as_one_that_may_not_be_written() -> None:
-    said = sentence(PermissionError(errno.EACCES, "Permission denied", "labels.csv"))
-    assert said and said.startswith("Permission denied: labels.csv. ") and "writ" not in said
+def test_the_error_for_an_unreadable_file_does_not_mention_writing() -> None:
+    message = sentence(PermissionError(errno.EACCES, "Permission denied", "labels.csv"))
+    assert message and message.startswith("Permission denied: labels.csv. ") and "writ" not in message

@@ -1,4 +1,4 @@
-"""Compose file, Dockerfile and .dockerignore, read by parsers of their formats: what they promise holds."""
+"""Parse the Compose file, Dockerfile and .dockerignore, and check them."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from dockerfile_parse import DockerfileParser
 from graphdb.server.local import version
 from tests.conftest import ROOT
 
-OURS = ("api", "ingest", "trainer")
-SERVICES = ("neo4j", *OURS)
+OWN_SERVICES = ("api", "ingest", "trainer")
+SERVICES = ("neo4j", *OWN_SERVICES)
 SECRETS = ("NEO4J_AUTH", "NEO4J_PASSWORD", "AFFINITY_API_KEY")
 TEXT = (ROOT / "docker-compose.yml").read_text()
-GIVEN = {"NEO4J_PASSWORD": "secret", "AFFINITY_API_KEY": "key", "VIDEOS": "/somewhere/videos"}
+VARIABLES = {"NEO4J_PASSWORD": "secret", "AFFINITY_API_KEY": "key", "VIDEOS": "/somewhere/videos"}
 
 
-def substituted(text: str, given: dict[str, str]) -> str:
-    """The text with `${NAME:?words}` and `${NAME:-default}` put in, as compose does it."""
+def substitute(text: str, variables: dict[str, str]) -> str:
+    """Replace `${NAME:?message}` and `${NAME:-default}`, as Compose does."""
 
     def value(match: re.Match[str]) -> str:
-        name, kind, words = match.groups()
-        if name in given:
-            return given[name]
-        if kind == ":-":
-            return words
-        raise KeyError(words)
+        name, operator, argument = match.groups()
+        if name in variables:
+            return variables[name]
+        if operator == ":-":
+            return argument
+        raise KeyError(argument)
 
     return re.sub(r"\$\{(\w+)(:\?|:-)([^}]*)\}", value, text)
 
@@ -50,15 +50,15 @@ def services(compose: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_the_compose_file_follows_the_specification() -> None:
-    parsed = PyCompose.from_yaml(yaml.safe_dump(yaml.safe_load(substituted(TEXT, GIVEN))))
+    parsed = PyCompose.from_yaml(yaml.safe_dump(yaml.safe_load(substitute(TEXT, VARIABLES))))
     parsed.validate()
     assert sorted(parsed.service_names()) == sorted(SERVICES)
 
 
 @pytest.mark.parametrize("name", ["NEO4J_PASSWORD", "AFFINITY_API_KEY"])
-def test_without_a_secret_compose_says_what_to_do(name: str) -> None:
+def test_a_missing_secret_is_reported_with_a_remedy(name: str) -> None:
     with pytest.raises(KeyError, match=f"put {name} into .env"):
-        substituted(TEXT, {key: value for key, value in GIVEN.items() if key != name})
+        substitute(TEXT, {key: value for key, value in VARIABLES.items() if key != name})
 
 
 def test_no_secret_has_a_default(services: dict[str, Any]) -> None:
@@ -67,68 +67,68 @@ def test_no_secret_has_a_default(services: dict[str, Any]) -> None:
     assert all(re.fullmatch(r"(neo4j/)?\$\{\w+:\?put \w+ into \.env\}", value) for value in found)
 
 
-def test_every_variable_is_one_that_the_code_reads(services: dict[str, Any]) -> None:
-    code = "".join(path.read_text() for room in ("graphdb", "api", "trainer") for path in (ROOT / room).rglob("*.py"))
-    names = {name for service in OURS for name in services[service]["environment"]}
+def test_each_variable_is_read_by_the_code(services: dict[str, Any]) -> None:
+    code = "".join(
+        path.read_text() for package in ("graphdb", "api", "trainer") for path in (ROOT / package).rglob("*.py")
+    )
+    names = {name for service in OWN_SERVICES for name in services[service]["environment"]}
     assert names == {"NEO4J_URI", "NEO4J_USER", "NEO4J_PASSWORD", "AFFINITY_API_KEY"}
     assert [name for name in sorted(names) if f'"{name}"' not in code] == []
 
 
-def test_images_are_pinned_and_neo4j_is_the_one_of_the_lock(services: dict[str, Any]) -> None:
+def test_images_are_pinned_and_neo4j_has_the_locked_version(services: dict[str, Any]) -> None:
     for service in services.values():
         name, _, tag = service["image"].partition(":")
         assert name and re.match(r"\d+\.\d+\.\d+", tag)
     assert services["neo4j"]["image"] == f"neo4j:{version()}-community"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert {services[name]["image"].partition(":")[2] for name in OURS} == {project["version"]}
+    assert {services[name]["image"].partition(":")[2] for name in OWN_SERVICES} == {project["version"]}
 
 
-def test_who_is_waited_for_has_a_health_check(services: dict[str, Any]) -> None:
-    waits = {name: list(service.get("depends_on", {})) for name, service in services.items()}
-    assert waits == {"neo4j": [], "api": ["neo4j"], "ingest": ["neo4j"], "trainer": ["api"]}
+def test_each_dependency_has_a_health_check(services: dict[str, Any]) -> None:
+    dependencies = {name: list(service.get("depends_on", {})) for name, service in services.items()}
+    assert dependencies == {"neo4j": [], "api": ["neo4j"], "ingest": ["neo4j"], "trainer": ["api"]}
     for service in services.values():
-        for name, on in service.get("depends_on", {}).items():
-            assert on == {"condition": "service_healthy"}
+        for name, condition in service.get("depends_on", {}).items():
+            assert condition == {"condition": "service_healthy"}
             assert {"test", "interval", "timeout", "retries", "start_period"} <= set(services[name]["healthcheck"])
     assert "/readyz" in services["api"]["healthcheck"]["test"][-1]
 
 
-def test_what_is_kept_is_in_a_volume_and_videos_cannot_be_written(
-    compose: dict[str, Any], services: dict[str, Any]
-) -> None:
+def test_data_is_in_volumes_and_videos_are_read_only(compose: dict[str, Any], services: dict[str, Any]) -> None:
     mounted = {name: service["volumes"] for name, service in services.items()}
     assert mounted["neo4j"] == ["graph:/data"]
     assert mounted["api"] == ["data:/data"] == mounted["ingest"][:1]
     assert mounted["trainer"] == ["runs:/data"]
-    assert substituted(mounted["ingest"][1], {}) == "./videos:/videos:ro"
+    assert substitute(mounted["ingest"][1], {}) == "./videos:/videos:ro"
     assert services["ingest"]["command"] == ["ingest", "/videos"]
     assert set(compose["volumes"]) == {"graph", "data", "runs"}
 
 
-def test_ports_are_open_to_this_machine_only(services: dict[str, Any]) -> None:
+def test_ports_are_published_on_localhost_only(services: dict[str, Any]) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert sorted(ports) == ["127.0.0.1:7474:7474", "127.0.0.1:7687:7687", "127.0.0.1:8477:8477"]
 
 
-def test_nobody_is_root(services: dict[str, Any]) -> None:
+def test_no_service_runs_as_root(services: dict[str, Any]) -> None:
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", services["neo4j"]["user"])
-    for name in OURS:
-        assert "user" not in services[name]  # the image's, which is not root either
+    for name in OWN_SERVICES:
+        assert "user" not in services[name]  # the image sets its own user, which is not root
         assert services[name]["cap_drop"] == ["ALL"]
         assert services[name]["security_opt"] == ["no-new-privileges:true"]
 
 
-def test_neo4j_has_the_memory_that_it_is_told_to_use(services: dict[str, Any]) -> None:
+def test_the_memory_settings_of_neo4j_are_below_its_limit(services: dict[str, Any]) -> None:
     def gibi(text: str) -> float:
         return float(text[:-1]) * {"M": 1 / 1024, "G": 1}[text[-1].upper()]
 
     environment = services["neo4j"]["environment"]
-    told = [environment[f"NEO4J_server_memory_{name}"] for name in ("heap_max__size", "pagecache_size")]
-    assert sum(map(gibi, told)) < gibi(services["neo4j"]["mem_limit"])
+    sizes = [environment[f"NEO4J_server_memory_{name}"] for name in ("heap_max__size", "pagecache_size")]
+    assert sum(map(gibi, sizes)) < gibi(services["neo4j"]["mem_limit"])
     assert "mem_limit" in services["api"]
 
 
-def test_the_trainer_has_a_gpu_and_neither_graph_nor_password(services: dict[str, Any]) -> None:
+def test_the_trainer_has_a_gpu_and_no_access_to_the_graph(services: dict[str, Any]) -> None:
     trainer = services["trainer"]
     assert trainer["profiles"] == ["gpu"]
     [device] = trainer["deploy"]["resources"]["reservations"]["devices"]
@@ -137,12 +137,12 @@ def test_the_trainer_has_a_gpu_and_neither_graph_nor_password(services: dict[str
     assert [name for name in SERVICES if "profiles" not in services[name]] == ["neo4j", "api"]
 
 
-@pytest.mark.parametrize("name", OURS)
-def test_each_image_holds_the_extras_that_its_command_needs(name: str, services: dict[str, Any]) -> None:
+@pytest.mark.parametrize("name", OWN_SERVICES)
+def test_each_image_has_the_extras_of_its_command(name: str, services: dict[str, Any]) -> None:
     extras = services[name]["build"]["args"]["EXTRAS"].split(",")
-    room = {"serve": "api", "ingest": "ingest", "train": "trainer"}[services[name]["command"][0]]
+    package = {"serve": "api", "ingest": "ingest", "train": "trainer"}[services[name]["command"][0]]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert room in extras and set(extras) <= set(project["optional-dependencies"])
+    assert package in extras and set(extras) <= set(project["optional-dependencies"])
     assert services[name]["build"]["context"] == "."
 
 
@@ -163,13 +163,13 @@ def copied(instructions: list[tuple[str, str]]) -> list[str]:
     return [source for value in values(instructions, "COPY") for source in value.split()[:-1]]
 
 
-def test_the_base_image_is_pinned_to_a_python_that_is_supported(instructions: list[tuple[str, str]]) -> None:
+def test_the_base_image_is_pinned_to_a_supported_python(instructions: list[tuple[str, str]]) -> None:
     [base] = values(instructions, "FROM")
     match = re.fullmatch(r"python:3\.(\d+)-slim-[a-z]+", base)
     assert match and 11 <= int(match[1]) < 15
 
 
-def test_everything_that_the_wheel_is_made_of_is_copied_and_there(instructions: list[tuple[str, str]]) -> None:
+def test_all_sources_of_the_wheel_exist_and_are_copied(instructions: list[tuple[str, str]]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     sources = copied(instructions)
     assert [source for source in sources if not (ROOT / source).exists()] == []
@@ -183,7 +183,7 @@ def test_everything_that_the_wheel_is_made_of_is_copied_and_there(instructions: 
         assert target == ("./" if len(several) > 1 else several[0])
 
 
-def test_the_image_runs_as_a_user_of_its_own_who_owns_the_data(instructions: list[tuple[str, str]]) -> None:
+def test_the_image_runs_as_its_own_user_who_owns_the_data(instructions: list[tuple[str, str]]) -> None:
     assert values(instructions, "USER") == ["affinity"]
     made = " ".join(values(instructions, "RUN"))
     assert "useradd --uid 10001" in made and "--owner affinity" in made
@@ -200,7 +200,7 @@ def test_the_image_is_built_from_the_pinned_versions(instructions: list[tuple[st
     assert values(instructions, "ARG") == ["EXTRAS=ingest,api"]
 
 
-def test_only_what_is_copied_travels_to_the_builder(instructions: list[tuple[str, str]]) -> None:
+def test_the_build_context_has_only_copied_files(instructions: list[tuple[str, str]]) -> None:
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert rules[0] == "*"
     kept = {rule[1:] for rule in rules if rule.startswith("!")}

@@ -1,4 +1,4 @@
-"""What the pages say of settings, commands and variables is what the code has."""
+"""Compare the documented settings, commands and variables with the code."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ALL_STATUSES = {str(kind.status) for kind in PROBLEM_TYPES.values()}
 PACKAGES = ("affinity", "foundation", "graphdb", "ingest", "api", "trainer")
 
 
-def test_the_reference_of_settings_and_commands_is_current() -> None:
-    """`make docs` writes the tables: every setting and option, with its default, its limits and the paper's value."""
+def test_the_settings_reference_is_current() -> None:
+    """`make docs` writes the tables: all settings and options with default, limits and the value of the paper."""
     text = reference.PAGE.read_text()
     assert reference.page(text) == text
     assert set(re.findall(r"<!-- generated: (\w+) -->", text)) == {
@@ -31,7 +31,7 @@ def test_the_reference_of_settings_and_commands_is_current() -> None:
     }
 
 
-def test_every_option_of_every_command_is_explained() -> None:
+def test_all_options_of_all_commands_are_documented() -> None:
     listed = {names(row[0])[0] for row in rows(reference.PAGE) if row[0].startswith("`--")}
     negative = {f"--no-{option.removeprefix('--')}" for option in listed}
     options = {option for taken in COMMANDS.values() for option in taken} - {"-y"}
@@ -39,7 +39,7 @@ def test_every_option_of_every_command_is_explained() -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_every_command_that_a_page_shows_exists_with_these_options(path: Path) -> None:
+def test_all_documented_commands_exist_with_their_options(path: Path) -> None:
     wrong = []
     for line in typed_commands(path):
         words = split_command(line)
@@ -53,17 +53,17 @@ def test_every_command_that_a_page_shows_exists_with_these_options(path: Path) -
     assert wrong == []
 
 
-def test_every_variable_that_the_code_reads_is_explained_and_no_other() -> None:
+def test_exactly_the_variables_that_the_code_reads_are_documented() -> None:
     variable = re.compile(r"""["']((?:AFFINITY|NEO4J)_[A-Z_]+)["']""")
     sources = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if path.name != "reference.py"]
     read = {name for path in sources for name in variable.findall(path.read_text())}
-    # Told to Neo4j, not read by us.
+    # The code sets these for Neo4j and does not read them.
     read -= {"NEO4J_HOME", "NEO4J_CONF"}
-    explained = {name for row in rows(reference.PAGE) for name in names(row[0]) if name.isupper()}
-    assert explained == read
+    documented = {name for row in rows(reference.PAGE) for name in names(row[0]) if name.isupper()}
+    assert documented == read
 
 
-def test_the_metrics_of_the_page_are_those_that_the_service_counts() -> None:
+def test_the_documented_metrics_are_those_of_the_service() -> None:
     families = [one for one in vars(metrics).values() if isinstance(one, Counter | Gauge | Histogram)]
     counted = {one._name + "_total" * isinstance(one, Counter): list(one._labelnames) for one in families}
     found = {
@@ -72,7 +72,7 @@ def test_the_metrics_of_the_page_are_those_that_the_service_counts() -> None:
     assert found == counted
 
 
-def test_the_problems_of_the_api_are_those_that_it_answers_with() -> None:
+def test_the_documented_problems_are_those_of_the_api() -> None:
     found = {
         names(row[0])[0]: (int(row[1]), row[2]) for row in rows(page("reference/http-api")) if row[1] in ALL_STATUSES
     }
@@ -80,7 +80,7 @@ def test_the_problems_of_the_api_are_those_that_it_answers_with() -> None:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
-def test_links_and_files_that_a_page_names_exist(path: Path) -> None:
+def test_linked_and_named_files_exist(path: Path) -> None:
     prose = FENCE.sub("", path.read_text())
     linked = [path.parent / target for target in re.findall(r"\]\(([^)#:]+)\)", prose)]
     spelled = [
