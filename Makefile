@@ -5,9 +5,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 
+# Python keeps what it compiles, whatever the shell says: without that, every process compiles its imports again.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: install demo test test-slow check docs experiment bench bench-clustering bench-extractors bench-kills bench-loaders \
-	bench-memory \
-	bench-publishing bench-removal bench-sampling fuzz real-video lock clean
+	bench-memory bench-publishing bench-removal bench-sampling fuzz real-video lock clean
 
 ## Build .venv with everything pinned in constraints.txt.
 install: $(STAMP)
@@ -27,7 +29,7 @@ demo: install
 
 # A worker takes a file at a time, in order, and has two Neo4j of its own: about 3 GB of memory.
 WORKERS ?= 2
-PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 ## The tests, against real local Neo4j, in two processes: make test [WORKERS=4].
 test: install

@@ -277,7 +277,7 @@ class Silent(http.server.BaseHTTPRequestHandler):
 def test_an_old_neo4j_is_refused_by_name_and_version(graph: Graph, tmp_path: Path) -> None:
     """The current server, told to call itself as one that is too old does: no such is at hand here."""
     (tmp_path / "sitecustomize.py").write_text(
-        "import graphdb.probe as probe\nprobe._ask = lambda *_: 'Neo4j/4.4.48'\n"
+        "import graphdb.server.handshake as handshake\nhandshake._query_agent = lambda *_: 'Neo4j/4.4.48'\n"
     )
     old = named(graph) | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"}
     for command in (["ingest", VIDEO], ["serve"], ["graph", "check"]):

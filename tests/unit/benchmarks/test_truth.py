@@ -38,17 +38,20 @@ def scored(clips: list[tuple[Scene, Path]]) -> list[ClipScore]:
     return [score_clip(scene, path, SETTINGS) for scene, path in clips]
 
 
+@pytest.mark.slow
 def test_boxes_cover_moving_objects(scored: list[ClipScore]) -> None:
     total = Total.of(fast(scored))
     assert total.found is not None and total.found >= 0.6
     assert total.covered is not None and total.covered >= 0.85
 
 
+@pytest.mark.slow
 def test_ends_hold_the_objects_of_their_starts(scored: list[ClipScore]) -> None:
     total = Total.of(scored)
     assert total.held is not None and total.held >= 0.85
 
 
+@pytest.mark.slow
 def test_slow_objects_are_found(scored: list[ClipScore]) -> None:
     total = Total.of(slow(scored))
     assert total.found is not None and total.found >= 0.4
@@ -61,6 +64,7 @@ def test_camera_motion_alone_gives_no_tracks(tmp_path: Path) -> None:
     assert total.minutes == pytest.approx(0.4) and total.tracks == 0
 
 
+@pytest.mark.slow
 def test_moving_points_lie_on_objects(clips: list[tuple[Scene, Path]]) -> None:
     points = sum((score_points(scene, path, SETTINGS) for scene, path in clips[:12]), PointCounts())
     assert points.correct / points.moving > 0.4 and points.correct / points.on_objects > 0.3

@@ -20,9 +20,9 @@ from trainer.runs.run import Run
 from trainer.settings import ObjectiveName, RuntimeSettings, TrainSettings
 
 SETTINGS = TrainSettings(
-    # On CPUs, batch normalization sees the images of its own rank only: VGG16 has none.
+    # On CPUs, batch normalization sees the images of its own rank only: VGG11 has none.
     snapshot="toy",
-    trunk="vgg16",
+    trunk="vgg11",
     image_size=32,
     head="32,16",
     lr=0.01,

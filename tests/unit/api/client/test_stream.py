@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.client.stream import Schedule
+from api.client.stream import BatchStream, Schedule
 
 WORLDS = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 6)), min_size=1, max_size=6)
 """Successive worlds: the number of readers, and how many batches each of them takes."""
@@ -37,3 +37,25 @@ def test_a_step_of_all_readers_is_consecutive() -> None:
 def test_an_impossible_schedule_is_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="rank from 0"):
         Schedule(**wrong)
+
+
+def test_a_batch_stream_ends_after_its_batches() -> None:
+    with BatchStream(lambda position: position, Schedule(batch=10, start=5, rank=1, world=2), batches=3) as stream:
+        assert list(stream) == [15, 35, 55]
+
+
+def test_a_batch_stream_loads_the_same_batch_again_after_an_error() -> None:
+    failures = [20]
+
+    def load(position: int) -> int:
+        if position in failures:
+            failures.remove(position)
+            raise ConnectionError(position)
+        return position
+
+    with BatchStream(load, Schedule(batch=10), batches=4) as stream:
+        assert [next(stream), next(stream)] == [0, 10]
+        with pytest.raises(ConnectionError):
+            next(stream)
+        assert stream.taken == 2
+        assert list(stream) == [20, 30]

@@ -38,7 +38,7 @@ def losses(steps: int, **given: Any) -> list[float]:
     return [train_step(objective, state, network, [batch]).loss for _ in range(steps)]
 
 
-@pytest.mark.parametrize("trunk", ["vgg16", "resnet18"])
+@pytest.mark.parametrize("trunk", [pytest.param("vgg16", marks=pytest.mark.slow), "resnet18"])
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_loss_of_every_objective_falls(objective: str, trunk: str) -> None:
     images = str(SAMPLES / "heldout") if objective == "supervised" else None

@@ -28,7 +28,14 @@ from trainer.settings import RuntimeSettings, TrainSettings
 
 pytestmark = pytest.mark.usefixtures("settled_torch")
 
-SMALL: dict[str, Any] = {"batch": 4, "image_size": 32, "head": "32,16", "lr": 0.01, "augment": "mirror,crop,color"}
+SMALL: dict[str, Any] = {
+    "trunk": "timm:test_resnet",
+    "batch": 4,
+    "image_size": 32,
+    "head": "32,16",
+    "lr": 0.01,
+    "augment": "mirror,crop,color",
+}
 RUNTIME = RuntimeSettings(device="cpu", threads=1, loader_threads=2, checkpoint_every=3)
 
 

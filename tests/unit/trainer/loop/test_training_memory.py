@@ -54,5 +54,6 @@ def growth(folder: Path, steps: int) -> int:
     return max(progress.memory[-50:]) - max(progress.memory[SETTLED - 50 : SETTLED])
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_steps(tmp_path: Path) -> None:
     assert growth(tmp_path / "run", STEPS) < 16 * 2**20
