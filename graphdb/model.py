@@ -1,4 +1,4 @@
-"""The values that the graph holds, and the ids of its nodes. docs/reference/graph-model.md explains the labels and types."""
+"""The values that the graph holds, and the ids of its nodes; see docs/reference/graph-model.md."""
 
 from __future__ import annotations
 
