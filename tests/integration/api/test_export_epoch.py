@@ -13,11 +13,11 @@ import pyarrow.parquet
 from api.client.http import TripletClient
 from tests.conftest import Graph, free_port
 
-INTRA = ("--format", "parquet", "--mix", "intra:1", "--pairs-per-file", "50")
+INTRA = ("--format", "parquet", "--mix", "intra:1")
 
 
-def export(world: Graph, service: str, folder: Path, *more: str) -> dict[str, Any]:
-    return world.json("export", str(folder), "--url", service, "--pairs-per-file", "150", "--batch", "50", *more)
+def export(world: Graph, service: str, folder: Path, *more: str, pairs: str = "150") -> dict[str, Any]:
+    return world.json("export", str(folder), "--url", service, "--pairs-per-file", pairs, "--batch", "50", *more)
 
 
 def samples(folder: Path) -> dict[str, dict[str, bytes]]:
@@ -59,7 +59,7 @@ def test_each_of_two_epochs_holds_every_pair_of_the_first_kind_once_and_no_posit
 def test_parquet_holds_the_same_rows_and_an_interrupted_export_goes_on(
     world: Graph, service: str, snapshot: str, tmp_path: Path
 ) -> None:
-    whole = export(world, service, tmp_path / "whole", *INTRA)
+    whole = export(world, service, tmp_path / "whole", *INTRA, pairs="50")
     files = sorted((tmp_path / "whole").glob("*.parquet"))
     assert len(files) == whole["files"] > 1 and whole["snapshot"] == snapshot
     rows = [row for path in files for row in pyarrow.parquet.read_table(path).to_pylist()]
@@ -69,7 +69,7 @@ def test_parquet_holds_the_same_rows_and_an_interrupted_export_goes_on(
     before = {path: path.stat().st_mtime_ns for path in files[:-1]}
     content = files[-1].read_bytes()
     files[-1].unlink()
-    export(world, service, tmp_path / "whole", *INTRA)
+    export(world, service, tmp_path / "whole", *INTRA, pairs="50")
     assert files[-1].read_bytes() == content
     assert {path: path.stat().st_mtime_ns for path in before} == before
 

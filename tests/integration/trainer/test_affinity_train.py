@@ -166,7 +166,7 @@ def test_a_killed_trainer_resumes_the_other_objectives(trainer: Trainer, wait_fo
 @pytest.mark.slow
 def test_two_ranks_have_the_losses_of_one_and_one_rank_resumes_their_run(trainer: Trainer) -> None:
     # On CPUs, batch normalization sees the images of its own rank only: VGG16 has none.
-    options = (*SMALL, "--trunk", "vgg16", "--image-size", "32")
+    options = (*SMALL, "--trunk", "vgg16")
     trainer.train("one", *options, "--steps", "4")
     ranks_of = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
     # Without the two dashes, torchrun would parse --run itself.
