@@ -33,7 +33,8 @@ PYTEST = $(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-
 
 ## Run the tests against a real local Neo4j, in two processes: make test [WORKERS=4].
 test: install
-	$(PYTEST) -m 'not slow'
+	$(PYTEST) -m 'not slow and not alone'
+	$(BIN)/pytest -m 'alone and not slow'
 
 ## Run the tests that take minutes: many kills, long sequences of requests, long fuzzing.
 test-slow: install

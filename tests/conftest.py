@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -186,7 +186,8 @@ def end(process: subprocess.Popen[str]) -> None:
             process.wait(20)
         except subprocess.TimeoutExpired:
             process.kill()
-    process.communicate()
+    with suppress(ValueError):  # a test has read, and closed, its output
+        process.communicate()
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[str], seconds: float = 120) -> None:

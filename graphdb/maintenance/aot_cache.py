@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from rich.console import Console
 
 from foundation.errors import AffinityError
-from foundation.files import exclusive_lock
+from foundation.files import exclusive_lock, write_private
+from graphdb.server.configuration import Ports
 from graphdb.server.java import Java
 from graphdb.server.process import ServerProcess
 from graphdb.server.runtime import aot_cache_file, jar_folder
@@ -67,7 +69,11 @@ def training_run(java: Java, scratch: Path) -> None:
     from graphdb.server.local import LocalServer
     from graphdb.store.graph import GraphStore
 
-    server = LocalServer(scratch / "neo4j", console=Console(quiet=True), java=java)
+    home = scratch / "neo4j"
+    home.mkdir()
+    # The default ports stay free for the servers of users.
+    write_private(home / "ports", json.dumps(asdict(Ports.other())))
+    server = LocalServer(home, console=Console(quiet=True), java=java)
     try:
         connection = server.start(timeout=BUILD_SECONDS)
         with GraphStore(connection.uri, connection.user, connection.password) as store:

@@ -28,6 +28,15 @@ class Ports:
         default = cls()
         return cls(_free_port(default.bolt), _free_port(default.http))
 
+    @classmethod
+    def other(cls) -> Ports:
+        """Choose ports that are free now, and are not Neo4j's default ones."""
+        return cls(_any_free_port(), _any_free_port())
+
+    @property
+    def is_default(self) -> bool:
+        return self == Ports()
+
     @property
     def uri(self) -> str:
         return f"bolt://{HOST}:{self.bolt}"
@@ -42,12 +51,14 @@ class Ports:
 
 
 def _free_port(wanted: int) -> int:
-    if is_free(wanted):
-        return wanted
+    return wanted if is_free(wanted) else _any_free_port()
+
+
+def _any_free_port() -> int:
     with socket.socket() as listener:
         listener.bind((HOST, 0))
         port: int = listener.getsockname()[1]
-        return port
+    return port
 
 
 def is_free(port: int) -> bool:

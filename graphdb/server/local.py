@@ -12,6 +12,7 @@ Its folder, which only its owner can read:
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import time
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import gettempdir
 
 import psutil
 from rich.console import Console
@@ -209,17 +211,17 @@ class LocalServer:
         for name in ("conf", "logs", "plugins", "run"):
             (self.folder / name).mkdir(exist_ok=True)
         for attempt in range(START_ATTEMPTS):
-            ports = self._choose_ports()
             try:
-                self._launch(java, ports, timeout)
+                with self._reserved_ports() as ports:
+                    self._launch(java, ports, timeout)
                 break
             except ServerDied as died:
                 # Another program may have taken a port after this process checked it, and may have freed it since.
-                taken = PORT_TAKEN in died.log or not ports.are_free
+                taken = PORT_TAKEN in died.log or not self.ports.are_free
                 if attempt == START_ATTEMPTS - 1 or not taken:
                     raise
         seconds = time.monotonic() - began
-        self._print(f"Neo4j answers at {ports.uri} ({seconds:.0f} s). `affinity graph stop` ends it.")
+        self._print(f"Neo4j answers at {self.ports.uri} ({seconds:.0f} s). `affinity graph stop` ends it.")
 
     def _launch(self, java: Java, ports: Ports, timeout: float) -> None:
         memory = Memory.for_machine()
@@ -231,6 +233,16 @@ class LocalServer:
         except BaseException:
             self._process.end(STOP_SECONDS)
             raise
+
+    @contextmanager
+    def _reserved_ports(self) -> Iterator[Ports]:
+        """Choose ports. Until the server listens on the default ones, no other start of this user chooses them."""
+        if self._stored_ports and not self._stored_ports.is_default:
+            yield self._choose_ports()
+            return
+        lock = Path(gettempdir()) / f"affinity-graph-{os.getuid()}.ports.lock"
+        with exclusive_lock(lock, START_SECONDS, "starting Neo4j on its default ports"):
+            yield self._choose_ports()
 
     def _choose_ports(self) -> Ports:
         wanted = self._stored_ports or Ports()

@@ -143,7 +143,7 @@ def proxy(service: str) -> Iterator[FaultyProxy]:
         yield proxy
 
 
-pytestmark = pytest.mark.usefixtures("short_pauses")
+pytestmark = [pytest.mark.alone, pytest.mark.usefixtures("short_pauses")]
 
 
 # Between the client and the service
