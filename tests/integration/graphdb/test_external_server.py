@@ -205,7 +205,7 @@ def test_the_doctor_reports_the_errors_of_commands(
         [check] = [check for check in neo4j(folder) if check.name == "graph"]
         return check
 
-    assert graph_check() == Check("graph", "ok", "nothing of ours yet")
+    assert graph_check() == Check("graph", "ok", "no data yet")
     external.cypher(MOVIES)
     foreign = graph_check()
     assert foreign.state == "problem" and "5 nodes (:Movie, :Person)" in foreign.found
