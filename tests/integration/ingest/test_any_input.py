@@ -54,12 +54,12 @@ ROWS: dict[str, Stored | Skipped] = {
     "moov cut off.mp4": Skipped("it is no video, or the part that describes it is damaged or missing"),
     "sound alone.mp4": Skipped("it holds no video stream"),
     "cut.avi": Stored(
-        320, 240, range(10, 30), tracks=False, reason="video ended before the track (track_frames is 30)"
+        320, 240, range(10, 30), tracks=False, reason="video ended before the track (track-frames is 30)"
     ),
     "cut.ts": Stored(320, 240, range(35, FRAMES)),
     "flipped.ts": Stored(320, 240, range(35, FRAMES)),
-    "one frame.mp4": Stored(320, 240, 1, tracks=False, reason="video ended before the track (track_frames is 30)"),
-    "still.mp4": Stored(320, 240, 1, tracks=False, reason="video ended before the track (track_frames is 30)"),
+    "one frame.mp4": Stored(320, 240, 1, tracks=False, reason="video ended before the track (track-frames is 30)"),
+    "still.mp4": Stored(320, 240, 1, tracks=False, reason="video ended before the track (track-frames is 30)"),
     "16x16.mp4": Stored(16, 16, FRAMES, tracks=False, reason="box too small (min-box-side is 96)"),
     "64x48.mp4": Stored(64, 48, FRAMES, tracks=False, reason="box too small (min-box-side is 96)"),
     "4K.mp4": Stored(3840, 2160, 36),

@@ -66,7 +66,7 @@ def test_a_missing_path_is_an_error_without_traceback(graph: Graph, tmp_path: Pa
 def test_a_video_without_tracks_is_explained_by_the_setting(graph: Graph, clips: list[Path]) -> None:
     result = graph.json("ingest", str(clips[0]), "--track-frames", "5000")
     assert result["tracks"] == 0
-    assert any("track_frames is 5000" in note for note in result["notes"])
+    assert any("track-frames is 5000" in note for note in result["notes"])
 
 
 def test_videos_mined_with_other_settings_are_reported_and_mined_again_with_remine(

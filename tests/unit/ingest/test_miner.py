@@ -167,10 +167,10 @@ def picture(path: Path) -> Path:
 @pytest.mark.parametrize(
     ("make", "explanation"),
     [
-        (still, "2 of 2 frames: too little motion (min_moving is 0.005)"),
+        (still, "2 of 2 frames: too little motion (min-moving is 0.005)"),
         (tiny, "2 of 2 frames: box too small (min-box-side is 96)"),
-        (short, "4 of 4 frames: video ended before the track (track_frames is 30)"),
-        (picture, "1 of 1 frames: video ended before the track (track_frames is 30)"),
+        (short, "4 of 4 frames: video ended before the track (track-frames is 30)"),
+        (picture, "1 of 1 frames: video ended before the track (track-frames is 30)"),
     ],
 )
 def test_an_empty_result_is_explained_by_its_setting(
