@@ -27,8 +27,8 @@ LEFT_OUT = ("make install", "source .venv", "make test", "make demo")
 ELLIPSIS = "…"
 """Where a page leaves out the rest of a line, or lines."""
 
-# All of them use port 8477, and the third tutorial goes on with the graph of the first.
-pytestmark = pytest.mark.xdist_group("pages")
+# They take minutes. All of them use port 8477, and the third tutorial goes on with the graph of the first.
+pytestmark = pytest.mark.slow
 
 
 def blocks(page: Path, *languages: str) -> list[tuple[str, str]]:
