@@ -216,7 +216,7 @@ def test_the_doctor_reports_the_errors_of_commands(
     assert "cannot be shared" in graph_check().remedy and "AFFINITY_SHARED_DATABASE" not in graph_check().remedy
     external.empty()
     connect(folder, GraphStore).close()
-    assert graph_check().found.startswith("of the data folder's store ")
+    assert graph_check().found.startswith("belongs to the data folder, store ")
     folder.store_file.write_text("another\n")
     assert graph_check().state == "problem" and "--data (or NEO4J_URI)" in graph_check().remedy
     assert external.cypher("MATCH (n) RETURN labels(n) AS labels") == [{"labels": ["Store"]}]

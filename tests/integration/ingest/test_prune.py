@@ -219,7 +219,7 @@ def test_a_service_retries_while_images_are_moved(workshop: Workshop) -> None:
     images, image = asyncio.run(fetch(0))
     for moves in (1, 3):
         assert asyncio.run(fetch(moves)) == (images, image)
-    with pytest.raises(ImagesMoving, match="Ask again"):
+    with pytest.raises(ImagesMoving, match="Repeat the request later"):
         asyncio.run(fetch(1000, deadline=0.5))
 
 
