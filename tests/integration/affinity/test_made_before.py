@@ -110,6 +110,7 @@ def test_an_interrupted_export_is_finished_with_the_same_bytes(
     assert read.finished_epoch(made, tmp_path / "epoch") == expected["finished_epoch"]
 
 
+@pytest.mark.slow
 def test_an_exported_graph_is_imported_and_a_video_is_forgotten(
     made: Made, expected: Mapping[str, Any], tmp_path: Path
 ) -> None:
