@@ -24,6 +24,7 @@ from graphdb.model import (
     Segments,
     ShownTrack,
     Snapshot,
+    Take,
     Texts,
     end_id,
     parent_id,
@@ -95,6 +96,11 @@ class GraphReader(Neo4jConnection):
         return {row["id"]: location(row) for row in self._read("pixels", ids=list(ids))}
 
     # Clusters
+
+    def takes(self, segments: Sequence[str]) -> dict[str, Take]:
+        """Return the take of each start of these segments of tracks. Starts of older graphs have none."""
+        rows = self._read("takes", segments=list(segments))
+        return {id: Take(shot, thing, time) for row in rows for id, shot, thing, time in row["takes"]}
 
     def assigned_starts(self, fit: str) -> dict[str, int]:
         """Return the cluster number of every start that this cluster model has assigned."""
