@@ -99,7 +99,14 @@ class GraphReader(Neo4jConnection):
 
     def takes(self, segments: Sequence[str]) -> dict[str, Take]:
         """Return the take of each start of these segments of tracks. Starts of older graphs have none."""
-        rows = self._read("takes", segments=list(segments))
+        return self._takes("takes", segments=list(segments))
+
+    def snapshot_takes(self, snapshot: str) -> dict[str, Take]:
+        """Return the take of each start of a snapshot. Starts of older graphs have none."""
+        return self._takes("snapshot_takes", id=snapshot)
+
+    def _takes(self, query: str, **parameters: object) -> dict[str, Take]:
+        rows = self._read(query, **parameters)
         return {id: Take(shot, thing, time) for row in rows for id, shot, thing, time in row["takes"]}
 
     def assigned_starts(self, fit: str) -> dict[str, int]:
