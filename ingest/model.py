@@ -55,6 +55,8 @@ class Candidate:
     """The part of the box that moves. The tracker follows the core; in the whole box it would follow the background."""
     motion: float
     """Share of the box's points that move."""
+    shot: int = 0
+    """Number of the first frame of the shot that the frame belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,12 @@ class MinedTrack:
     # Left out of `==`, which arrays do not support. It is made from the same image as the start's JPEG.
     signature: FrameSignature = field(compare=False)
     frame_jpeg: bytes | None
+    frames: int
+    """Length of the track: frames from its start to its end."""
+    shot: int
+    """Number of the first frame of the shot in which the track starts."""
+    thing: int | None = None
+    """Number of the thing in its video, in order of first appearance; None where tracks are not assigned to things."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class CandidateFinder:
         self._shot: deque[_ShotFrame] = deque(maxlen=settings.track_frames + 1)
         """The latest frames of the current shot."""
         self._last_time = 0.0
+        self._shot_start = 0
 
     @property
     def fps(self) -> float:
@@ -72,6 +73,7 @@ class CandidateFinder:
         if self._boundaries.is_boundary(gray):
             self._reject_unexamined(Rejection.SHOT_CUT)
             self._shot.clear()
+            self._shot_start = frame.index
         self._shot.append(_ShotFrame(frame.index, frame.time, gray, frame if self._cache.fits_a_track else None))
         self.funnel.frames += 1
         self.funnel.examined += self._on_stride(frame.index)
@@ -105,4 +107,4 @@ class CandidateFinder:
         x, y = (round(corner / self._scale) for corner in (moving.x, moving.y))
         box = Box(min(x, self._reader.width - side), min(y, self._reader.height - side), side)
         core = Region(*(round(length / self._scale) for length in moving.core))
-        return Candidate(first.index, box, core, moving.density)
+        return Candidate(first.index, box, core, moving.density, self._shot_start)
