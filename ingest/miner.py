@@ -6,18 +6,24 @@ The second pass tracks them. It reads only their frames, in color: from the cach
 
 from __future__ import annotations
 
+from array import array
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
 
 from ingest.mining.candidates import CandidateFinder
 from ingest.mining.frame_cache import FrameCache
+from ingest.mining.things.sweep import sweep
 from ingest.model import MinedVideo
+from ingest.rejections import Funnel
 from ingest.settings import MiningSettings
+from ingest.tracking.confirmation import same_thing
 from ingest.tracking.kcf import require_tracker
 from ingest.tracking.tracks import track_candidates
 from ingest.video.discovery import video_id
-from ingest.video.reader import VideoReader
+from ingest.video.reader import Frame, VideoReader
 
 
 def mine_video(path: Path, settings: MiningSettings, *, threads: int = 1) -> MinedVideo:
@@ -28,6 +34,8 @@ def mine_video(path: Path, settings: MiningSettings, *, threads: int = 1) -> Min
     require_tracker()
     # Each worker process mines one video: more threads in it would slow down the others.
     cv2.setNumThreads(1)
+    if settings.motion == "things":
+        return _mine_things(path, settings, threads)
     id = video_id(path)
     reader = VideoReader(path, threads=threads)
     cache = FrameCache(reader, settings)
@@ -45,3 +53,31 @@ def mine_video(path: Path, settings: MiningSettings, *, threads: int = 1) -> Min
         tracks=tracks,
         funnel=finder.funnel,
     )
+
+
+def _mine_things(path: Path, settings: MiningSettings, threads: int) -> MinedVideo:
+    """Mine a file in one pass."""
+    reader = VideoReader(path, threads=threads)
+    funnel = Funnel()
+    times = array("d")
+    tracks = sweep(_timed(reader, times), settings, funnel, partial(same_thing, settings=settings))
+    funnel.corrupt = reader.corrupt
+    fps = (len(times) - 1) / times[-1] if times[-1] > 0 else reader.rate
+    return MinedVideo(
+        id=video_id(path),
+        uri=path.resolve().as_uri(),
+        fps=fps,
+        width=reader.width,
+        height=reader.height,
+        frames=funnel.frames,
+        duration=times[-1] + 1 / fps,
+        tracks=tracks,
+        funnel=funnel,
+    )
+
+
+def _timed(reader: VideoReader, times: array[float]) -> Iterator[Frame]:
+    """Yield all frames, and keep their times."""
+    for frame in reader.frames():
+        times.append(frame.time)
+        yield frame

@@ -51,9 +51,10 @@ class MiningSettings:
     min_gap: int = setting(
         25, "Smallest number of frames between two starts.", ge=1, le=1_000_000, stored="gap", advanced=True
     )
-    motion: Literal["flow", "trajectories"] = setting(
+    motion: Literal["flow", "trajectories", "things"] = setting(
         "flow",
-        "How motion is found: by dense optical flow, or by trajectories of feature points.",
+        "How tracks are found: flow and trajectories look for one moving box of fixed size in a frame, by dense optical "
+        "flow or by trajectories of feature points; things follows everything that moves, each in a box of its own size.",
         paper="trajectories",
     )
     work_side: int = setting(
@@ -274,6 +275,55 @@ class MiningSettings:
         stored="attempts",
         advanced=True,
     )
+    thing_min_side: int = setting(
+        64,
+        "Smallest side of a thing's box in the frame; a box smaller than the crop is enlarged, with --motion things.",
+        unit="pixels",
+        ge=32,
+        le=100_000,
+        advanced=True,
+    )
+    thing_margin: float = setting(
+        1.2,
+        "Side of a thing's box, as a multiple of the thing's longer side, with --motion things.",
+        ge=1,
+        le=4,
+        advanced=True,
+    )
+    thing_min_difference: float = setting(
+        10.0,
+        "Smallest difference between a pixel of a moving thing and the same place before and after, with --motion "
+        "things.",
+        unit="gray levels of 255",
+        ge=1,
+        le=255,
+        advanced=True,
+    )
+    thing_starts: int = setting(
+        20, "Largest number of starts of one thing in a minute, with --motion things.", ge=1, le=1_000_000
+    )
+    footage_starts: int = setting(
+        60,
+        "Largest number of starts in a minute of footage; the clearest views are kept, with --motion things.",
+        ge=1,
+        le=1_000_000,
+    )
+    thing_rest: float = setting(
+        1.0,
+        "Smallest time between two starts of one thing, with --motion things.",
+        unit="seconds",
+        ge=0,
+        le=1_000,
+        advanced=True,
+    )
+    thing_view_change: float = setting(
+        0.2,
+        "Smallest distance of a view to the earlier starts of the same thing, with --motion things: 0 is the same "
+        "outline, 1 another one.",
+        ge=0,
+        le=1,
+        advanced=True,
+    )
     jpeg_quality: int = setting(
         95, "JPEG quality of crops, with color at full resolution.", ge=1, le=100, advanced=True
     )
@@ -296,11 +346,28 @@ class MiningSettings:
     def digest(self) -> str:
         """The value of `Video.mining`: the same for all videos mined with the same settings.
 
-        `frames` is left out: it changes no track, and large graphs stop keeping frames.
+        `frames` is left out: it changes no track, and large graphs stop keeping frames. The settings of things are left
+        out where motion is found in another way, so that the digests of older graphs stay what they were.
         """
         settings = to_stored(self)
         del settings["frames"]
+        if self.motion != "things":
+            settings = {name: value for name, value in settings.items() if name not in _OF_THINGS}
         return _digest("mining", json.dumps(settings, sort_keys=True))
+
+
+_OF_THINGS = frozenset(
+    {
+        "thing_min_side",
+        "thing_margin",
+        "thing_min_difference",
+        "thing_starts",
+        "footage_starts",
+        "thing_rest",
+        "thing_view_change",
+    }
+)
+"""Settings that only `motion="things"` uses."""
 
 
 @dataclass(frozen=True, kw_only=True)

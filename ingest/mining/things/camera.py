@@ -1,0 +1,99 @@
+"""The camera's motion between two samples, found on corners outside the known things."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from ingest.mining.motion import GrayImage
+from ingest.mining.things.samples import STILL, Matrix, Sample, Vectors, flow_at
+from ingest.settings import MiningSettings
+
+_CELLS = (16, 24)
+"""Rows and columns of cells. Each gives one corner, because a homography of clustered corners extrapolates badly."""
+_MIN_CORNERS, _MIN_HOMOGRAPHY_CORNERS = 12, 24
+_DISTANCE = 0.5
+"""Largest distance between a background corner and its position by the camera's motion, work pixels."""
+_TRIES = 300
+_STILL_SHIFT = 0.2
+"""The camera stands still if half of the corners move less, work pixels."""
+_EQUAL = 6
+"""Gray levels by which a pixel of a still picture may differ: noise and compression."""
+_STILL_SHARE = 0.6
+"""Share of equal pixels from which a picture with too few corners is still."""
+_GAIN = 0.01
+"""Share of pixels that the camera's motion must explain, in addition to those that a still camera explains."""
+
+Rectangle = tuple[float, float, float, float]
+"""Left, top, right and bottom, in work pixels."""
+
+
+def camera_motion(
+    before: Sample, after: GrayImage, flow: Vectors, things: Iterable[Rectangle], settings: MiningSettings
+) -> Matrix | None:
+    """Return the matrix from one sample to the next, STILL for a still camera, or None where it is unclear."""
+    corners = _corners(before.gray, things, settings.min_texture)
+    found = None
+    if len(corners) >= _MIN_CORNERS:
+        arrived = corners + flow_at(flow, corners)
+        if np.mean(np.linalg.norm(arrived - corners, axis=1) < _STILL_SHIFT) > 0.5:
+            return STILL
+        found = _fit(corners, arrived, settings.min_inliers)
+    return _or_still(before.gray, after, found)
+
+
+def _corners(gray: GrayImage, things: Iterable[Rectangle], min_texture: float) -> Vectors:
+    """Return the strongest corner of each cell, N×2, outside the things."""
+    height, width = gray.shape
+    strength = cv2.cornerMinEigenVal(cv2.resize(gray, (width // 2, height // 2), interpolation=cv2.INTER_AREA), 3)
+    floor = max(min_texture * float(np.quantile(strength[::2, ::2], 0.99)), 1e-7)
+    for left, top, right, bottom in things:
+        strength[max(0, int(top / 2)) : int(bottom / 2) + 1, max(0, int(left / 2)) : int(right / 2) + 1] = 0
+    rows, columns = (min(most, length // 3) for most, length in zip(_CELLS, strength.shape, strict=True))
+    high, wide = strength.shape[0] // rows, strength.shape[1] // columns
+    cells = strength[: rows * high, : columns * wide].reshape(rows, high, columns, wide).swapaxes(1, 2)
+    cells = cells.reshape(rows * columns, high * wide)
+    best = cells.argmax(axis=1)
+    strong = np.flatnonzero(cells[np.arange(len(cells)), best] > floor)
+    row, column = np.divmod(strong, columns)
+    down, right_in_cell = np.divmod(best[strong], wide)
+    points = np.stack((column * wide + right_in_cell, row * high + down), axis=1)
+    return np.asarray(points * 2 + 0.5, np.float32)
+
+
+def _fit(corners: Vectors, arrived: Vectors, min_inliers: float) -> Matrix | None:
+    """Fit a similarity, which few corners determine, and refine it to a homography where many agree."""
+    similarity, marked = cv2.estimateAffinePartial2D(
+        corners, arrived, method=cv2.RANSAC, ransacReprojThreshold=_DISTANCE, maxIters=_TRIES, confidence=0.999
+    )
+    if similarity is None or marked.mean() < min_inliers:
+        return None
+    matrix: Matrix = np.vstack((similarity, (0, 0, 1)))
+    inliers: NDArray[np.bool_] = marked.ravel() > 0
+    for _ in range(2):
+        if inliers.sum() < _MIN_HOMOGRAPHY_CORNERS:
+            break
+        homography, _ = cv2.findHomography(corners[inliers], arrived[inliers], 0)
+        if homography is None:
+            break
+        errors = cv2.perspectiveTransform(corners[None], homography)[0] - arrived
+        explained = np.linalg.norm(errors, axis=1) < _DISTANCE
+        if explained.sum() < inliers.sum():
+            break
+        matrix, inliers = homography, explained
+    return matrix
+
+
+def _or_still(before: GrayImage, after: GrayImage, found: Matrix | None) -> Matrix | None:
+    """Return STILL where a still camera explains the pixels as well: before plain walls, all corners are on a thing."""
+    still = cv2.absdiff(after, before)[::2, ::2]
+    if found is None:
+        return STILL if np.mean(still <= _EQUAL) >= _STILL_SHARE else None
+    height, width = before.shape
+    moved = cv2.warpPerspective(before, found, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    went = cv2.absdiff(after, moved)[::2, ::2]
+    equal = 3 + 2 * min(float(np.median(still)), float(np.median(went)))
+    return STILL if np.mean(still <= equal) >= np.mean(went <= equal) - _GAIN else found
