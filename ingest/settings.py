@@ -317,7 +317,7 @@ class MiningSettings:
         advanced=True,
     )
     thing_view_change: float = setting(
-        0.2,
+        0.06,
         "Smallest distance of a view to the earlier starts of the same thing, with --motion things: 0 is the same "
         "outline, 1 another one.",
         ge=0,

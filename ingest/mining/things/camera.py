@@ -24,15 +24,15 @@ _EQUAL = 6
 """Gray levels by which a pixel of a still picture may differ: noise and compression."""
 _STILL_SHARE = 0.6
 """Share of equal pixels from which a picture with too few corners is still."""
-_GAIN = 0.01
-"""Share of pixels that the camera's motion must explain, in addition to those that a still camera explains."""
+_VOTE = 1
+"""Mean difference in a cell from which one of two motions explains it better, gray levels."""
 
 Rectangle = tuple[float, float, float, float]
 """Left, top, right and bottom, in work pixels."""
 
 
 def camera_motion(
-    before: Sample, after: GrayImage, flow: Vectors, things: Iterable[Rectangle], settings: MiningSettings
+    before: Sample, after: Sample, flow: Vectors, things: Iterable[Rectangle], settings: MiningSettings
 ) -> Matrix | None:
     """Return the matrix from one sample to the next, STILL for a still camera, or None where it is unclear."""
     corners = _corners(before.gray, things, settings.min_texture)
@@ -42,7 +42,7 @@ def camera_motion(
         if np.mean(np.linalg.norm(arrived - corners, axis=1) < _STILL_SHIFT) > 0.5:
             return STILL
         found = _fit(corners, arrived, settings.min_inliers)
-    return _or_still(before.gray, after, found)
+    return _or_still(before.soft, after.soft, found)
 
 
 def _corners(gray: GrayImage, things: Iterable[Rectangle], min_texture: float) -> Vectors:
@@ -88,12 +88,19 @@ def _fit(corners: Vectors, arrived: Vectors, min_inliers: float) -> Matrix | Non
 
 
 def _or_still(before: GrayImage, after: GrayImage, found: Matrix | None) -> Matrix | None:
-    """Return STILL where a still camera explains the pixels as well: before plain walls, all corners are on a thing."""
-    still = cv2.absdiff(after, before)[::2, ::2]
+    """Return STILL where more of the picture agrees with a still camera: before a plain wall, all corners are on a thing.
+
+    Every cell that shows a difference has one vote, so that a thing with much texture does not outvote its background.
+    """
+    still = cv2.absdiff(after, before)
     if found is None:
-        return STILL if np.mean(still <= _EQUAL) >= _STILL_SHARE else None
+        return STILL if np.mean(still[::2, ::2] <= _EQUAL) >= _STILL_SHARE else None
     height, width = before.shape
     moved = cv2.warpPerspective(before, found, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    went = cv2.absdiff(after, moved)[::2, ::2]
-    equal = 3 + 2 * min(float(np.median(still)), float(np.median(went)))
-    return STILL if np.mean(still <= equal) >= np.mean(went <= equal) - _GAIN else found
+    size = _CELLS[1], _CELLS[0]
+    by_still, by_found = (
+        cv2.resize(each, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+        for each in (still, cv2.absdiff(after, moved))
+    )
+    better = by_still - by_found
+    return found if np.count_nonzero(better > _VOTE) > np.count_nonzero(better < -_VOTE) else STILL

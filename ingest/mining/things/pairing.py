@@ -111,7 +111,7 @@ class Pairing:
             if thing.mixed:
                 return Rejection.CROWDED
             return self._viewer.moved_window(start.view, start.points.shift, thing, sample, groups)
-        return view if isinstance(view, View) else Rejection.NO_END
+        return view
 
     def _pair(
         self,
@@ -123,8 +123,6 @@ class Pairing:
         at: int,
         image: list[NDArray[np.uint8]],
     ) -> MinedTrack | Rejection:
-        if start.view.renewals != thing.renewals:
-            return Rejection.OTHER_LOOK
         if refused := refusal(start.view, end, self._settings):
             return refused
         grays = [each.gray for each in shot if start.view.sample.index <= each.index <= end.sample.index]

@@ -14,6 +14,8 @@ from ingest.mining.things.views import View
 from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 
+_RESIZED, _RESIZED_AREA = 1.5, 2.0
+"""Largest ratio of the boxes' sides and of the thing's areas at start and end."""
 _STRAIGHT = 0.35
 """Smallest way of a thing as a share of its path: leaves wave, a mouth opens and closes."""
 _FIXED = 0.75
@@ -26,9 +28,9 @@ _SEEN_THROUGH = 0.8
 
 def refusal(start: View, end: View, settings: MiningSettings) -> Rejection | None:
     """Return why the way from start to end is none of a thing, or None."""
-    if max(start.box.side, end.box.side) > 1.7 * min(start.box.side, end.box.side):
+    if max(start.box.side, end.box.side) > _RESIZED * min(start.box.side, end.box.side):
         return Rejection.RESIZED
-    if max(start.area, end.area) > 2 * min(start.area, end.area):
+    if max(start.area, end.area) > _RESIZED_AREA * min(start.area, end.area):
         return Rejection.RESIZED
     height, width = start.sample.gray.shape
     seconds = end.sample.time - start.sample.time

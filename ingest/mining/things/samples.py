@@ -49,7 +49,8 @@ class Sample:
 
 
 def soften(gray: GrayImage) -> GrayImage:
-    return np.asarray(cv2.blur(gray, (3, 3)), np.uint8)
+    """Smooth a gray image; 0 is left for what no image shows."""
+    return np.asarray(cv2.max(cv2.blur(gray, (3, 3)), 1), np.uint8)
 
 
 def sample_stride(frame_seconds: float, pair_seconds: float, lengths: Sequence[int]) -> int:

@@ -19,6 +19,8 @@ REACHES = (0.32, 0.64)
 """Seconds to the samples before and after that a sample is compared with. The longer one shows slow things."""
 _SLACK = np.ones((3, 3), np.uint8)
 """One work pixel of misalignment is forgiven where the camera moves."""
+_BORDER = np.ones((5, 5), np.uint8)
+"""What the other sample does not show is black after warping, and its border is dark."""
 _NOISE = 3.0
 """A cell differs if it does so by this multiple of the median difference, too."""
 _CLOSE = np.ones((3, 3), np.uint8)
@@ -85,8 +87,8 @@ def _difference(shot: Sequence[Sample], at: int, other: int) -> GrayImage:
     if matrix is STILL or matrix is None:
         return np.asarray(cv2.absdiff(here, there), np.uint8)
     height, width = here.shape
-    moved = cv2.warpPerspective(there, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpPerspective(there, matrix, (width, height))
+    unseen = cv2.dilate(cv2.compare(moved, 0, cv2.CMP_EQ), _BORDER)
     brighter = cv2.subtract(here, cv2.dilate(moved, _SLACK))
     darker = cv2.subtract(cv2.erode(moved, _SLACK), here)
-    seen = cv2.warpPerspective(np.full_like(here, 255), matrix, (width, height), flags=cv2.INTER_NEAREST)
-    return np.asarray(cv2.min(cv2.max(brighter, darker), seen), np.uint8)
+    return np.asarray(cv2.subtract(cv2.max(brighter, darker), unseen), np.uint8)

@@ -10,6 +10,7 @@ from itertools import chain, islice
 import numpy as np
 
 from ingest.mining.things.association import Things
+from ingest.mining.things.background import Background, shown_cells
 from ingest.mining.things.camera import camera_motion
 from ingest.mining.things.fragments import find_fragments, group_fragments
 from ingest.mining.things.pairing import Confirm, Pairing
@@ -26,6 +27,8 @@ from ingest.video.shot_boundaries import ShotBoundaryDetector
 import cv2
 
 _MIN_SHORT_SIDE = 48
+_HISTORY = 2.0
+"""Seconds of small gray samples that are kept."""
 _FIRST_FRAMES = 25
 """Frames whose times tell how far samples are apart."""
 
@@ -42,7 +45,7 @@ def sweep(frames: Iterable[Frame], settings: MiningSettings, funnel: Funnel, con
     seconds = float(np.median(np.diff([frame.time for frame in first]))) if len(first) > 1 else 1.0
     lengths = (settings.track_frames,)
     stride = sample_stride(seconds, settings.pair_seconds, lengths)
-    state = _Sweep(first[0], lengths, settings, funnel, confirm)
+    state = _Sweep(first[0], stride * seconds, lengths, settings, funnel, confirm)
     for frame in chain(first, remaining):
         funnel.frames += 1
         if frame.index % stride == 0:
@@ -53,12 +56,13 @@ def sweep(frames: Iterable[Frame], settings: MiningSettings, funnel: Funnel, con
 
 class _Sweep:
     def __init__(
-        self, first: Frame, lengths: tuple[int, ...], settings: MiningSettings, funnel: Funnel, confirm: Confirm
+        self, first: Frame, seconds: float, lengths: tuple[int, ...], settings: MiningSettings, funnel: Funnel, confirm: Confirm
     ) -> None:
         width, height = first.video.width, first.video.height
         short, long = sorted((width, height))
         scale = min(1.0, max(settings.work_side / long, _MIN_SHORT_SIDE / short))
         self._size = round(width * scale), round(height * scale)
+        self._seconds = seconds
         self._lengths = lengths
         self._settings = settings
         self._funnel = funnel
@@ -73,6 +77,7 @@ class _Sweep:
         self._shot: deque[Sample] = deque()
         self._shot_start = index
         self._things = Things(self._size[1] // CELL, self._size[0] // CELL, next_thing)
+        self._background = Background(self._seconds)
         self._at = 0
         self._count = 0
         """Position of the next sample to judge."""
@@ -82,15 +87,16 @@ class _Sweep:
         if self._boundaries.is_boundary(gray):
             self.end_shot()
             self._start_shot(frame.index, self._things.next_number)
-        pose = STILL
+        sample = Sample(frame.index, frame.time, frame, gray, soften(gray), STILL)
         if self._shot:
             last = self._shot[-1]
             last.flow = self._flow.calc(last.gray, gray, None)
             last.camera = camera_motion(
-                last, gray, last.flow, [thing.extent for thing in self._things.present], self._settings
+                last, sample, last.flow, [thing.extent for thing in self._things.present], self._settings
             )
-            pose = last.pose if last.camera is None or last.camera is STILL else last.camera @ last.pose
-        self._shot.append(Sample(frame.index, frame.time, frame, gray, soften(gray), pose))
+            sample.pose = last.pose if last.camera is None or last.camera is STILL else last.camera @ last.pose
+        self._background.add(sample, bool(self._shot) and self._shot[-1].camera is STILL)
+        self._shot.append(sample)
         while self._at < len(self._shot) - 1 and frame.time - self._shot[self._at].time >= REACHES[-1] - 1e-3:
             self._judge()
 
@@ -113,15 +119,18 @@ class _Sweep:
         mask = silhouettes(shot, at, self._settings)
         if mask is None:
             mask = np.zeros((self._size[1] // CELL, self._size[0] // CELL), np.uint8)
+        shown = self._background.shown(sample)
+        background = shown_cells(shown)
+        mask[background] = 0
         assert sample.flow is not None
         seconds = shot[at + 1].time - sample.time
         fragments = find_fragments(mask, sample.flow, sample.camera)
         groups = group_fragments(fragments, self._things.owners(fragments), seconds)
-        for thing in self._things.associate(sample, groups, seconds):
+        for thing in self._things.associate(sample, groups, background, seconds):
             self._end(thing)
         for thing in self._things.present:
             self._births.setdefault(thing.number, sample.index)
-            view = self._viewer.view(thing, sample, groups, self._count)
+            view = self._viewer.view(thing, sample, groups, shown, self._count)
             if isinstance(view, View):
                 thing.clean += 1
             else:
@@ -130,7 +139,7 @@ class _Sweep:
         if at > 0:
             shot[at - 1].release()
         self._at += 1
-        while self._at > 1 and sample.index - shot[0].index > max(self._lengths) and sample.time - shot[0].time > 1:
+        while self._at > 1 and sample.index - shot[0].index > max(self._lengths) and sample.time - shot[0].time > _HISTORY:
             shot.popleft()
             self._at -= 1
 

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.mining.motion import GrayImage
+from ingest.mining.things.crowds import is_crowd
 from ingest.mining.things.fragments import Groups
 from ingest.mining.things.samples import CELL, Cells, Sample, Vectors, flow_at
 from ingest.mining.things.thing import Extent, Thing
@@ -64,8 +66,13 @@ class Viewer:
         self._window_side = round(self._short_side * settings.box_share)
         self._settings = settings
 
-    def view(self, thing: Thing, sample: Sample, groups: Groups, samples: int) -> View | Rejection:
-        """Return the view of the whole thing, or why it is not clean. `samples` counts those of the shot."""
+    def view(
+        self, thing: Thing, sample: Sample, groups: Groups, shown: GrayImage, samples: int
+    ) -> View | Rejection:
+        """Return the view of the whole thing, or why it is not clean.
+
+        `shown` is 255 where the sample shows the background, H×W. `samples` counts the samples of the shot.
+        """
         if samples - thing.born < _SETTLED:
             return Rejection.BRIEF
         extent = thing.usual_extent
@@ -84,6 +91,8 @@ class Viewer:
         sizes = sorted((extent.long, thing.extent.long))
         if sizes[1] > _STEADY * sizes[0]:
             return Rejection.UNSTEADY
+        if is_crowd(thing, shown):
+            return Rejection.CROWDED
         return self._view(thing, sample, box, extent.center, thing.area, thing.cells)
 
     def window(self, thing: Thing, sample: Sample, groups: Groups) -> View | None:
