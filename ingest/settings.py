@@ -324,6 +324,15 @@ class MiningSettings:
         le=1,
         advanced=True,
     )
+    segment_seconds: float = setting(
+        60.0,
+        "Length of the segments that a long video is mined in, each by one worker, with --motion things.",
+        unit="seconds",
+        ge=10,
+        le=1_000_000,
+        only_with=("motion", "things"),
+        advanced=True,
+    )
     jpeg_quality: int = setting(
         95, "JPEG quality of crops, with color at full resolution.", ge=1, le=100, advanced=True
     )

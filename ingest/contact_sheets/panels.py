@@ -10,7 +10,7 @@ from graphdb.archive.reader import ArchiveReader
 from graphdb.model import ChildCluster, Patch, ShownTrack, video_of
 from ingest.contact_sheets.drawing import END, START, Panel, Picture, crop_picture, frame_picture, without_accents
 from ingest.model import Box
-from ingest.report import counted
+from ingest.reporting.report import counted
 
 SIDE = 144
 """Side of a crop beside its frame, pixels: one and a half times what is stored."""

@@ -14,7 +14,7 @@ from graphdb.store.graph import GraphStore
 from ingest.contact_sheets.drawing import Sheet
 from ingest.contact_sheets.panels import Panels, file_name, mean
 from ingest.errors import IngestError
-from ingest.report import counted
+from ingest.reporting.report import counted
 
 K = TypeVar("K", int, str)
 Unit = Literal["video", "shot", "thing"]
