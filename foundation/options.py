@@ -106,7 +106,8 @@ def command_app(name: str, help: str, sort_key: int | None = None) -> App:
         version_flags=(),
         help_format="plaintext",  # The Markdown parser takes 0.3 s to import.
         group_parameters=OPTIONS,
-        default_parameter=Parameter(negative_iterable=()),
+        # An option that is given twice has its last value, so that a script can override its defaults.
+        default_parameter=Parameter(negative_iterable=(), allow_repeating=True),
         print_error=False,
         exit_on_error=False,
         suppress_keyboard_interrupt=False,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from graphdb.store.deletion import VideoUsage
-    from ingest.report import Report, Summary
+    from ingest.reporting.report import Report
+    from ingest.reporting.summary import Summary
 
 SKIPPED = 3
 """Exit status of an ingest that worked, but could not use some of the files."""
@@ -35,7 +36,7 @@ def ingest(
 ) -> int:
     from foundation.data_folder import DataFolder
     from ingest import pipeline
-    from ingest.report import Report
+    from ingest.reporting.report import Report
 
     settings = IngestSettings(mining=MiningSettings(**mining), clustering=ClusterSettings(**clustering), **run)
     report = Report()
@@ -52,7 +53,7 @@ def cluster(
 ) -> int:
     from foundation.data_folder import DataFolder
     from ingest import pipeline
-    from ingest.report import Report
+    from ingest.reporting.report import Report
 
     mining = MiningSettings(track_frames=track_frames)
     settings = IngestSettings(mining=mining, clustering=ClusterSettings(**clustering), **run)
@@ -114,7 +115,7 @@ def forget(
     from json import dumps
 
     from foundation.data_folder import DataFolder
-    from ingest.report import Report
+    from ingest.reporting.report import Report
     from ingest.retention import forget
 
     report = Report()
@@ -154,7 +155,7 @@ def prune(
     from json import dumps
 
     from foundation.data_folder import DataFolder
-    from ingest.report import Report
+    from ingest.reporting.report import Report
     from ingest.retention import prune
 
     report = Report()

@@ -324,6 +324,15 @@ class MiningSettings:
         le=1,
         advanced=True,
     )
+    segment_seconds: float = setting(
+        60.0,
+        "Length of the segments that a long video is mined in, each by one worker, with --motion things.",
+        unit="seconds",
+        ge=10,
+        le=1_000_000,
+        only_with=("motion", "things"),
+        advanced=True,
+    )
     jpeg_quality: int = setting(
         95, "JPEG quality of crops, with color at full resolution.", ge=1, le=100, advanced=True
     )
@@ -410,11 +419,20 @@ class ClusterSettings:
         stored="group",
         advanced=True,
     )
-    same_video: Literal["representative", "allow"] = setting(
+    same_video: Literal["representative", "shot", "allow"] = setting(
         "representative",
-        "Starts of one video in one parent: representative lets only the lowest id compete, so that no edge joins "
-        "near-identical frames; allow lets all compete.",
+        "Starts of one video that compete in one parent, so that no edge joins near-identical frames: representative: "
+        "one; shot: one of each shot and of each thing; allow: all.",
         paper="not stated",
+    )
+    take_seconds: float = setting(
+        10.0,
+        "Smallest time between two competing starts of one shot, with --same-video shot.",
+        unit="seconds",
+        gt=0,
+        le=1_000_000,
+        only_with=("same_video", "shot"),
+        advanced=True,
     )
     copy_similarity: float = setting(
         0.85,

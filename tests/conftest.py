@@ -85,9 +85,19 @@ def once(target: Path, make: Callable[[Path], None]) -> Path:
 @contextmanager
 def neo4j(folder: Path) -> Iterator[Connection]:
     """Run a Neo4j in this folder, on ports that no other worker chooses at the same moment."""
+    choose_ports(folder)
+    with running(LocalServer(folder)) as connection:
+        yield connection
+
+
+def choose_ports(folder: Path) -> None:
+    """Give the next start of a Neo4j in this folder two free ports."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "ports").write_text(json.dumps({"bolt": free_port(), "http": free_port()}))
-    server = LocalServer(folder)
+
+
+@contextmanager
+def running(server: LocalServer) -> Iterator[Connection]:
     try:
         yield server.start()
     finally:

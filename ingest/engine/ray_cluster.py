@@ -99,7 +99,7 @@ class RayEngine:
                 log_to_driver=False,
                 logging_level="error",
             )
-        except (ConnectionError, RuntimeError, ValueError) as error:
+        except Exception as error:  # where a machine does not answer in time, Ray raises a bare Exception
             raise self._unusable(str(error)) from error
         finally:
             signal.signal(signal.SIGTERM, handler)

@@ -52,9 +52,7 @@ def track_region(
     return Region(region.x + right, region.y + down, region.width, region.height)
 
 
-def track_back(
-    frames: Sequence[NDArray[np.uint8]], region: Region, settings: MiningSettings
-) -> Region | Rejection:
+def track_back(frames: Sequence[NDArray[np.uint8]], region: Region, settings: MiningSettings) -> Region | Rejection:
     """Return where `region` of the last frame (H×W×3 BGR) lies in the first, or the reason why it is lost."""
     scale = min(1.0, settings.region_side / sqrt(region.area))
     small = [_reduce(frame, scale) for frame in reversed(frames)]

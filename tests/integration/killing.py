@@ -147,7 +147,8 @@ class Supervisor:
         if command in self._running and victim.pid == self._running[command].pid:
             self._running[command].wait(30)  # only its Popen may read the exit status of a child
         else:
-            victim.wait(30)
+            # Where another process started it, it stays a zombie until that one ends.
+            self.wait(lambda: not is_alive(victim))
         self.kills.append(target)
 
     def _processes(self, target: str) -> list[psutil.Process]:

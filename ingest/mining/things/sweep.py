@@ -6,6 +6,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import chain, islice
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,15 +34,23 @@ _FIRST_FRAMES = 25
 """Frames whose times tell how far samples are apart."""
 
 
-def sweep(frames: Iterable[Frame], settings: MiningSettings, funnel: Funnel, confirm: Confirm) -> list[MinedTrack]:
-    """Return the tracks of all things in consecutive frames of a video, in order of their starts.
+class Swept(NamedTuple):
+    """What a sweep found."""
+
+    tracks: list[MinedTrack]
+    shots: list[int]
+    """Numbers of the first frames of the shots."""
+
+
+def sweep(frames: Iterable[Frame], settings: MiningSettings, funnel: Funnel, confirm: Confirm) -> Swept:
+    """Return the tracks of all things in consecutive frames of a video, in order of their starts, and the shots.
 
     The first frame may have any index and time. `funnel` counts what became of each thing and of each start.
     """
     remaining = iter(frames)
     first = list(islice(remaining, _FIRST_FRAMES))
     if not first:
-        return []
+        return Swept([], [])
     seconds = float(np.median(np.diff([frame.time for frame in first]))) if len(first) > 1 else 1.0
     lengths = (settings.track_frames,)
     stride = sample_stride(seconds, settings.pair_seconds, lengths)
@@ -51,7 +60,7 @@ def sweep(frames: Iterable[Frame], settings: MiningSettings, funnel: Funnel, con
         if frame.index % stride == 0:
             state.add(frame)
     state.end_shot()
-    return state.tracks()
+    return Swept(state.tracks(), state.shots)
 
 
 class _Sweep:
@@ -73,11 +82,13 @@ class _Sweep:
         self._flow.setVariationalRefinementIterations(0)
         self._boundaries = ShotBoundaryDetector(settings)
         self._births: dict[int, int] = {}
+        self.shots: list[int] = []
         self._start_shot(first.index, 1)
 
     def _start_shot(self, index: int, next_thing: int) -> None:
         self._shot: deque[Sample] = deque()
         self._shot_start = index
+        self.shots.append(index)
         self._things = Things(self._size[1] // CELL, self._size[0] // CELL, next_thing)
         self._background = Background(self._seconds)
         self._at = 0

@@ -23,10 +23,11 @@ from trainer.runs.metrics import Metrics, read_metrics
 SEED = 53
 INGEST_KILLS, TRAIN_KILLS = 9, 11
 STEPS = 60
+BATCH = 8
 CLIPS = 40
 RUN = "killed"
 LINKED = ("--parents", "2", "--min-parent-size", "8", "--hold-out", "0.25")
-SMALL = ("--batch", "8", "--image-size", "32", "--head", "32,16", "--augment", "mirror,color", "--threads", "1")
+SMALL = ("--batch", str(BATCH), "--image-size", "32", "--head", "32,16", "--augment", "mirror,color", "--threads", "1")
 TRAIN = ("train", "--run", RUN, *SMALL, "--steps", str(STEPS), "--checkpoint-every", "5")
 
 
@@ -94,6 +95,7 @@ def test_twenty_kills_leave_graph_and_weights_unchanged(
     with_kills_weights, expected = weights(runs), weights(graph.folder.runs)
     assert [name for name in expected if not torch.equal(with_kills_weights[name], expected[name])] == []
     assert training_steps(runs) == training_steps(graph.folder.runs)
+    assert [position for _, position, _ in training_steps(runs)] == [BATCH * step for step in range(1, STEPS + 1)]
     with_kills.close()
     # Data that the kills left behind only takes disk space; the repair removes it.
     assert supervisor.run("graph", "check", "--repair") == 0

@@ -22,7 +22,9 @@ MAX_SECONDS = 15
 """Time limit on a busy machine. docs/reference/service.md promises five seconds; each test records its time."""
 RESUME_MESSAGE = "What is done is kept; the same command goes on from there."
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
-each_signal = pytest.mark.parametrize("number", list(CODES), ids=lambda number: number.name)
+each_signal = pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)], ids=lambda number: number.name
+)
 
 Record = Callable[[str, object], None]
 
@@ -94,7 +96,7 @@ def test_ingest_while_neo4j_starts(
     assert LocalServer(stopped_data / "neo4j").status().running is False
 
 
-@each_signal
+@pytest.mark.parametrize("number", list(CODES), ids=lambda number: number.name)
 def test_serve(number: signal.Signals, world: Graph, record_property: Record) -> None:
     port = free_port()
     process = world.start("serve", "--port", str(port))

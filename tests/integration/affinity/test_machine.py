@@ -265,7 +265,9 @@ def test_a_closed_port_is_reported(scheme: str, tmp_path: Path) -> None:
     assert "does not answer: Connection refused" in message and "NEO4J_URI" in message
 
 
-@pytest.mark.parametrize("scheme", ["bolt", "neo4j", "bolt+s"])
+@pytest.mark.parametrize(
+    "scheme", ["bolt", *(pytest.param(name, marks=pytest.mark.slow) for name in ("neo4j", "bolt+s"))]
+)
 def test_a_server_that_never_answers_is_reported(scheme: str, tmp_path: Path) -> None:
     with listening() as listener:
         started = time.monotonic()

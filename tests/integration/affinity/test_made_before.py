@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from graphdb.server.local import LocalServer
-from tests.conftest import ROOT, SETTINGS, command, free_port, neo4j, open_graph
+from tests.conftest import ROOT, SETTINGS, choose_ports, command, free_port, neo4j, open_graph, running
 from tests.integration.affinity import made_before as read
 from tests.integration.affinity.made_before import Made
 from tests.integration.fingerprint import fingerprint
@@ -26,9 +26,8 @@ NEAR = 1e-3
 def unpack(folder: Path) -> Path:
     with tarfile.open(FIXTURE / "made.tar.xz") as tar:
         tar.extractall(folder, filter="data")
-    ports = folder / "data" / "neo4j" / "ports"
     # The ports of another machine are free on this one only by chance.
-    ports.write_text(json.dumps({name: free_port() for name in json.loads(ports.read_text())}))
+    choose_ports(folder / "data" / "neo4j")
     return folder
 
 
@@ -111,14 +110,17 @@ def test_an_interrupted_export_is_finished_with_the_same_bytes(
     assert read.finished_epoch(made, tmp_path / "epoch") == expected["finished_epoch"]
 
 
+@pytest.mark.slow
 def test_an_exported_graph_is_imported_and_a_video_is_forgotten(
     made: Made, expected: Mapping[str, Any], tmp_path: Path
 ) -> None:
     root = unpack(tmp_path)
     home = root / "data" / "neo4j"
     home.rename(root / "other")
+    choose_ports(home)
     import_graph(root)
-    with neo4j(home) as server:
+    # The import leaves its server running.
+    with running(LocalServer(home)) as server:
         graph = open_graph(root / "data", server)
         try:
             assert fingerprint(graph) == fingerprint(made.graph)

@@ -222,6 +222,7 @@ def test_the_doctor_reports_the_errors_of_commands(
     assert external.cypher("MATCH (n) RETURN labels(n) AS labels") == [{"labels": ["Store"]}]
 
 
+@pytest.mark.slow
 def test_every_command_works_beside_data_of_others_and_does_not_change_it(
     external: ExternalNeo4j, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clips: list[Path]
 ) -> None:

@@ -145,6 +145,7 @@ def server_disk(tmp_path: Path) -> Iterator[tuple[Disk, DataFolder]]:
         LocalServer(folder.neo4j).stop()
 
 
+@pytest.mark.slow
 def test_the_local_neo4j_refuses_writes_on_a_disk_that_is_nearly_full(server_disk: tuple[Disk, DataFolder]) -> None:
     disk, folder = server_disk
     with connect(folder, GraphStore) as store:

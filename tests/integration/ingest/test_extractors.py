@@ -17,6 +17,7 @@ def files(graph: Graph) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in graph.folder.features.rglob("*.npy")}
 
 
+@pytest.mark.slow
 def test_features_of_a_network_are_extracted_by_video_whitened_and_compared(graph: Graph, clips: list[Path]) -> None:
     first = graph.json("ingest", *map(str, clips[:44]), *NETWORK)["snapshot"]
     made = files(graph)

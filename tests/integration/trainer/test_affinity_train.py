@@ -119,6 +119,7 @@ def test_a_trainer_waits_for_a_killed_service(world: Graph, trainer: Trainer, wa
     trainer.assert_equal("whole", "waiting")
 
 
+@pytest.mark.slow
 def test_a_killed_trainer_resumes_its_queue_its_schedule_and_its_mined_negatives(
     trainer: Trainer, wait_for: Wait
 ) -> None:
@@ -183,6 +184,7 @@ def test_two_ranks_have_the_losses_of_one_and_one_rank_resumes_their_run(trainer
     assert [line.loss for line in mine] == pytest.approx([line.loss for line in its], rel=1e-4)
 
 
+@pytest.mark.slow
 def test_exported_weights_serve_the_next_graph_and_the_next_training(
     trainer: Trainer, graph: Graph, clips: list[Path], tmp_path: Path
 ) -> None:

@@ -35,7 +35,7 @@ def test_the_shards_of_all_ranks_are_the_batch_in_order(rows: int, world: int) -
     assert together[:rows] == list(range(rows)) and set(together[rows:]) <= {rows - 1}
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2)])
+@pytest.mark.parametrize(("before", "after"), [pytest.param(2, 1, marks=pytest.mark.slow), (1, 2)])
 def test_one_and_two_ranks_give_equal_losses_also_after_a_change(
     alone: Path, tmp_path: Path, before: int, after: int
 ) -> None:
@@ -67,6 +67,7 @@ def test_supervised_gives_equal_losses_on_one_and_two_ranks(tmp_path: Path) -> N
     same_weights(tmp_path / "two", tmp_path / "one")
 
 
+@pytest.mark.slow
 def test_multitask_gives_equal_ranking_losses_on_one_and_two_ranks(tmp_path: Path) -> None:
     train_steps(tmp_path / "one", 1, "multitask")
     train_on_ranks(tmp_path / "two", 1, 2, "multitask")
