@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from foundation.options import NONE_GIVEN, Data, Given, Json, Yes, confirm, option_of, within
 from foundation.settings import Limits
-from ingest.settings import ClusterSettings, IngestSettings, LinkSettings, MiningSettings
+from ingest.settings import PRESETS, ClusterSettings, IngestSettings, LinkSettings, MiningSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +28,13 @@ Workers = Annotated[int | None, option_of(LinkSettings, "workers")]
 
 def ingest(
     *paths: Annotated[Path, Parameter(help="Video files, or folders of video files.", required=True)],
+    preset: Annotated[
+        Literal["paper"] | None,
+        Parameter(
+            help="Settings of mining that go together; options that are given win. paper: the recipe of the paper, "
+            "--motion trajectories --max-patches 100."
+        ),
+    ] = None,
     run: Given[IngestSettings] = NONE_GIVEN,
     clustering: Given[ClusterSettings] = NONE_GIVEN,
     mining: Given[MiningSettings] = NONE_GIVEN,
@@ -38,7 +45,8 @@ def ingest(
     from ingest import pipeline
     from ingest.reporting.report import Report
 
-    settings = IngestSettings(mining=MiningSettings(**mining), clustering=ClusterSettings(**clustering), **run)
+    chosen = (PRESETS[preset] if preset else {}) | mining
+    settings = IngestSettings(mining=MiningSettings(**chosen), clustering=ClusterSettings(**clustering), **run)
     report = Report()
     return finish(pipeline.ingest(list(paths), DataFolder.resolve(data), settings, report), report, json)
 

@@ -64,10 +64,12 @@ def join(segments: Sequence[MinedSegment], id: str) -> MinedVideo:
     shots: list[int] = []
     things = 0
     for segment in segments:
-        own = [replace(track, shot=_shot(track.shot, segment, shots)) for track in segment.tracks]
-        numbered = [replace(track, thing=track.thing + things) if track.thing is not None else track for track in own]
-        things += len({track.thing for track in own})
-        tracks += numbered
+        known = {track.thing for track in segment.tracks if track.thing is not None}
+        numbers = {thing: number for number, thing in enumerate(sorted(known), things)}
+        things += len(numbers)
+        for track in segment.tracks:
+            thing = None if track.thing is None else numbers[track.thing]
+            tracks.append(replace(track, thing=thing, shot=_shot(track.shot, segment, shots)))
         # Where a segment begins is a cut only if the segment before, which reads on, saw one there.
         shots += [shot for shot in segment.shots if not shots or shot > max(shots[-1], segment.first)]
     funnel = sum((segment.funnel for segment in segments), Funnel())

@@ -373,6 +373,12 @@ class MiningSettings:
         return _digest("mining", json.dumps(settings, sort_keys=True))
 
 
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {"motion": "trajectories", "box_share": 227 / 400, "max_patches": 100},
+}
+"""Settings of mining that go together, by the name of the preset."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ClusterSettings:
     """How starts become parents, children and INTER edges (Sec. 4.2).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -40,6 +41,12 @@ def test_cluster_takes_the_settings_that_do_not_mine() -> None:
     given = settings_of("--track-frames", "15", "--seed", "3", "--refit", command="cluster")
     clustering = ClusterSettings(seed=3)
     assert given == IngestSettings(mining=MiningSettings(track_frames=15), clustering=clustering, refit=True)
+
+
+def test_given_options_win_over_a_preset() -> None:
+    paper = MiningSettings(motion="trajectories", max_patches=100)
+    assert settings_of("--preset", "paper").mining == paper
+    assert settings_of("--preset", "paper", "--max-patches", "7").mining == replace(paper, max_patches=7)
 
 
 def test_every_setting_is_an_option() -> None:
