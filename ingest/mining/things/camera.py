@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.mining.motion import GrayImage
-from ingest.mining.things.samples import STILL, Matrix, Sample, Vectors, flow_at
+from ingest.mining.things.samples import STILL, Matrix, Sample, Vectors, flow_at, warp_points
 from ingest.settings import MiningSettings
 
 _CELLS = (16, 24)
@@ -20,6 +20,8 @@ _DISTANCE = 0.5
 _TRIES = 300
 _STILL_SHIFT = 0.2
 """The camera stands still if half of the corners move less, work pixels."""
+_STILL_CORNERS = 0.35
+"""Or if no corner of the frame moves so far."""
 _EQUAL = 6
 """Gray levels by which a pixel of a still picture may differ: noise and compression."""
 _STILL_SHARE = 0.6
@@ -96,6 +98,9 @@ def _or_still(before: GrayImage, after: GrayImage, found: Matrix | None) -> Matr
     if found is None:
         return STILL if np.mean(still[::2, ::2] <= _EQUAL) >= _STILL_SHARE else None
     height, width = before.shape
+    ends = np.array([(0, 0), (width, 0), (0, height), (width, height)], np.float64)
+    if np.linalg.norm(warp_points(ends, found) - ends, axis=1).max() < _STILL_CORNERS:
+        return STILL
     moved = cv2.warpPerspective(before, found, (width, height), borderMode=cv2.BORDER_REPLICATE)
     size = _CELLS[1], _CELLS[0]
     by_still, by_found = (

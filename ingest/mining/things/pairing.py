@@ -25,7 +25,7 @@ from ingest.video.signatures import frame_signature
 Confirm: TypeAlias = Callable[[Sequence[GrayImage], Region, Region], bool]
 """Returns whether a region of the first gray image and one of the last show the same thing."""
 
-_CANDIDATE_SECONDS = 0.2
+_CANDIDATE_SECONDS = 0.25
 """Time between the views of a thing that are tried as starts."""
 _HOG = cv2.HOGDescriptor((32, 32), (16, 16), (8, 8), (8, 8), 9)
 

@@ -14,7 +14,7 @@ from ingest.mining.things.views import View
 from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 
-_RESIZED, _RESIZED_AREA = 1.5, 2.0
+_RESIZED, _RESIZED_AREA = 1.35, 2.0
 """Largest ratio of the boxes' sides and of the thing's areas at start and end."""
 _STRAIGHT = 0.35
 """Smallest way of a thing as a share of its path: leaves wave, a mouth opens and closes."""
