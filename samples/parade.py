@@ -108,8 +108,8 @@ def _cast(share: Path, training: Sequence[Instance], rng: np.random.Generator) -
 def _walk(first: int, row: float, half: float, speed: float, rng: np.random.Generator) -> Walk:
     """Return a straight way from one side of the frame to the other; every second object stops on it once."""
     side = rng.choice([-1, 1])
-    ends = WIDTH / 2 + side * np.array([-1, 1]) * (WIDTH / 2 + half + 2)
-    columns = np.linspace(*ends, round(abs(ends[1] - ends[0]) / speed))
+    out = WIDTH / 2 + half + 2
+    columns = WIDTH / 2 + side * np.linspace(-out, out, round(2 * out / speed))
     if rng.random() < 0.5:
         at = round(len(columns) * rng.uniform(0.3, 0.7))
         columns = np.insert(columns, at, np.full(rng.integers(*STOP), columns[at]))
@@ -121,8 +121,8 @@ def _walk(first: int, row: float, half: float, speed: float, rng: np.random.Gene
 def _film(actors: Sequence[Actor], backdrop: Backdrop, camera: NDArray[np.float64]) -> Iterator[NDArray[np.uint8]]:
     """Yield the frames, RGB uint8 [HEIGHT, WIDTH, 3]."""
     renderer = Renderer(PATCH)
-    for number in range(FRAMES):
-        frame = backdrop.view(*camera[number], 1.0)
+    for number, (right, down) in enumerate(camera):
+        frame = backdrop.view(right, down, 1.0)
         for actor in actors:
             place = actor.place(number, camera[number])
             if place is not None:
