@@ -68,7 +68,8 @@ def join(segments: Sequence[MinedSegment], id: str) -> MinedVideo:
         numbered = [replace(track, thing=track.thing + things) if track.thing is not None else track for track in own]
         things += len({track.thing for track in own})
         tracks += numbered
-        shots += [shot for shot in segment.shots if not shots or shot > shots[-1]]
+        # Where a segment begins is a cut only if the segment before, which reads on, saw one there.
+        shots += [shot for shot in segment.shots if not shots or shot > max(shots[-1], segment.first)]
     funnel = sum((segment.funnel for segment in segments), Funnel())
     first, last = segments[0], segments[-1]
     fps = (last.frames - 1) / last.last_time if last.last_time > 0 else first.rate

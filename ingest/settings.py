@@ -53,8 +53,9 @@ class MiningSettings:
     )
     motion: Literal["flow", "trajectories", "things"] = setting(
         "flow",
-        "How tracks are found: flow and trajectories look for one moving box of fixed size in a frame, by dense optical "
-        "flow or by trajectories of feature points; things follows everything that moves, each in a box of its own size.",
+        "How tracks are found: flow and trajectories look for one moving box of fixed size in a frame, by dense "
+        "optical flow or by trajectories of feature points; things follows everything that moves, each in a box of "
+        "its own size.",
         paper="trajectories",
     )
     work_side: int = setting(
@@ -281,6 +282,7 @@ class MiningSettings:
         unit="pixels",
         ge=32,
         le=100_000,
+        only_with=("motion", "things"),
         advanced=True,
     )
     thing_margin: float = setting(
@@ -288,6 +290,7 @@ class MiningSettings:
         "Side of a thing's box, as a multiple of the thing's longer side, with --motion things.",
         ge=1,
         le=4,
+        only_with=("motion", "things"),
         advanced=True,
     )
     thing_min_difference: float = setting(
@@ -297,16 +300,22 @@ class MiningSettings:
         unit="gray levels of 255",
         ge=1,
         le=255,
+        only_with=("motion", "things"),
         advanced=True,
     )
     thing_starts: int = setting(
-        20, "Largest number of starts of one thing in a minute, with --motion things.", ge=1, le=1_000_000
+        20,
+        "Largest number of starts of one thing in a minute, with --motion things.",
+        ge=1,
+        le=1_000_000,
+        only_with=("motion", "things"),
     )
     footage_starts: int = setting(
         60,
         "Largest number of starts in a minute of footage; the clearest views are kept, with --motion things.",
         ge=1,
         le=1_000_000,
+        only_with=("motion", "things"),
     )
     thing_rest: float = setting(
         1.0,
@@ -314,6 +323,7 @@ class MiningSettings:
         unit="seconds",
         ge=0,
         le=1_000,
+        only_with=("motion", "things"),
         advanced=True,
     )
     thing_view_change: float = setting(
@@ -322,6 +332,7 @@ class MiningSettings:
         "outline, 1 another one.",
         ge=0,
         le=1,
+        only_with=("motion", "things"),
         advanced=True,
     )
     segment_seconds: float = setting(
@@ -355,28 +366,11 @@ class MiningSettings:
     def digest(self) -> str:
         """The value of `Video.mining`: the same for all videos mined with the same settings.
 
-        `frames` is left out: it changes no track, and large graphs stop keeping frames. The settings of things are left
-        out where motion is found in another way, so that the digests of older graphs stay what they were.
+        `frames` is left out: it changes no track, and large graphs stop keeping frames.
         """
         settings = to_stored(self)
         del settings["frames"]
-        if self.motion != "things":
-            settings = {name: value for name, value in settings.items() if name not in _OF_THINGS}
         return _digest("mining", json.dumps(settings, sort_keys=True))
-
-
-_OF_THINGS = frozenset(
-    {
-        "thing_min_side",
-        "thing_margin",
-        "thing_min_difference",
-        "thing_starts",
-        "footage_starts",
-        "thing_rest",
-        "thing_view_change",
-    }
-)
-"""Settings that only `motion="things"` uses."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -95,7 +95,8 @@ def link_parent(task: LinkTask) -> InterEdges:
         inter = inter_edges(task, features, model.settings, footage)
         alike = similar_frames(task.views, inter.edges, model.settings.copy_similarity)
         new = [] if task.canonical is not None else find_copies(alike)
-        shots = footage.shots_of((a, b) for a, b, _ in alike if video_of(a) == video_of(b))
+        # Shots of one view still compete, some time apart: they may be found again.
+        shots = footage.shots_of((a, b) for a, b, _ in alike if video_of(a) == video_of(b)) - footage.repeated
         if not new and not shots:
             return replace(inter, copies=sorted(copies))
         copies += new

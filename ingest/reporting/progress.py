@@ -1,4 +1,4 @@
-"""Show how far the mining of videos is: a bar for all, and one for each long video; lines where there is no terminal."""
+"""Show how far mining is: bars for all videos and for each long one, or lines where there is no terminal."""
 
 from __future__ import annotations
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from graphdb.model import Counts, Snapshot
 from ingest.errors import shown
 from ingest.rejections import Funnel
+from ingest.reporting.mining_yield import lost, yield_text
 from ingest.reporting.report import Report, counted
 from ingest.settings import MiningSettings
 
@@ -42,6 +43,10 @@ class Summary:
     """Videos that were mined with other settings."""
     lost: Funnel = field(default_factory=Funnel)
     """Why the frames of the trackless videos gave no track."""
+    minutes: float = 0.0
+    """Duration of the videos that were mined."""
+    funnel: Funnel = field(default_factory=Funnel)
+    """What became of the frames, the things and the starts of all videos that were mined."""
     snapshot: Snapshot | None = None
     training: Snapshot | None = None
     """The snapshot without the videos that are held out, if any are."""
@@ -50,6 +55,8 @@ class Summary:
         """Count a video that was mined."""
         self.mined += 1
         self.tracks += len(video.tracks)
+        self.minutes += video.duration / 60
+        self.funnel += video.funnel
         if not video.tracks:
             self.trackless.append((path, video.funnel.explain(settings)))
             self.lost += video.funnel
@@ -57,7 +64,9 @@ class Summary:
             self.damaged.append((path, video.funnel.corrupt))
 
     def explain(self, settings: MiningSettings, report: Report) -> None:
-        """Note how many videos gave less than they could, and why."""
+        """Note what mining found in the footage, how many videos gave less than they could, and why."""
+        if self.mined:
+            report.note(yield_text(self.minutes, self.funnel, settings))
         if self.trackless:
             report.note(f"{len(self.trackless)} of {self.mined} videos gave no track: {self.lost.explain(settings)}.")
         if self.damaged:
@@ -70,6 +79,8 @@ class Summary:
             "known": self.known,
             "copies": self.copies,
             "tracks": self.tracks,
+            "minutes": round(self.minutes, 2),
+            "lost": {str(reason): count for reason, count in lost(self.funnel).most_common()},
             "skipped": [{"path": str(path), "reason": reason} for path, reason in self.skipped],
             "trackless": [{"path": str(path), "reason": reason} for path, reason in self.trackless],
             "damaged": [{"path": str(path), "frames": frames} for path, frames in self.damaged],

@@ -22,9 +22,9 @@ LINKED = ("--parents", "2", "--min-parent-size", "4", "--max-patches", "100")
 
 @pytest.fixture(scope="module")
 def films(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two films of 30 shots, with chairs and persons in both."""
+    """Two films of 24 shots, with chairs and persons in both."""
     folder = tmp_path_factory.mktemp("films")
-    shown = [sorted((SAMPLES / "videos").glob(f"{name}-*.mp4"))[:30] for name in ("chair", "person")]
+    shown = [sorted((SAMPLES / "videos").glob(f"{name}-*.mp4"))[:24] for name in ("chair", "person")]
     return [cut_together(shown[0][part::2] + shown[1][part::2], folder / f"{part}.mp4") for part in (0, 1)]
 
 
