@@ -19,10 +19,11 @@ from benchmarks.footage import footage
 from benchmarks.ingest.test_mining_speed import decode
 from benchmarks.ingest.test_mining_web import FPS, ROUNDS, encode, repeated, seconds_per_frame
 from benchmarks.truth.decoys.kinds import KINDS
-from benchmarks.truth.group_score import GroupTotal, Miner
 from benchmarks.truth.report import report_decoys, report_groups
 from benchmarks.truth.score import ClipScore, score_clip
 from benchmarks.truth.sets import with_objects, without_objects
+from benchmarks.truth.several.score import Miner
+from benchmarks.truth.several.table import GroupTotal
 from benchmarks.truth.table import Total, fast, slow
 from ingest.miner import mine_video
 from ingest.settings import MiningSettings

@@ -13,9 +13,10 @@ from tempfile import TemporaryDirectory
 from time import process_time
 
 from benchmarks.truth.decoys.kinds import HEAD, KINDS, DecoyScore, score_decoys, write_decoy
-from benchmarks.truth.group_score import GroupTotal, Miner, score_group
-from benchmarks.truth.groups import groups
 from benchmarks.truth.photos import Split
+from benchmarks.truth.several.groups import groups
+from benchmarks.truth.several.score import Miner, score_group
+from benchmarks.truth.several.table import GroupTotal
 from ingest.miner import mine_video
 from ingest.settings import MiningSettings
 

@@ -15,8 +15,8 @@ from benchmarks.truth.decoys.light import flicker, photo_zoom, reflections, shad
 from benchmarks.truth.decoys.nature import grass, leaves, water
 from benchmarks.truth.decoys.text import credits, overlay, subtitles
 from benchmarks.truth.drawing import NOISE_MARGIN, Size, add_noise, noise
-from benchmarks.truth.group_score import Miner
 from benchmarks.truth.photos import Split
+from benchmarks.truth.several.score import Miner
 from ingest.rejections import Rejection
 from tests.unit.ingest.clip_files import write
 

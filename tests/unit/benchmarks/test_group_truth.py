@@ -11,8 +11,10 @@ import pytest
 
 from benchmarks.truth.decoys.canvas import Canvas
 from benchmarks.truth.decoys.kinds import KINDS
-from benchmarks.truth.group_score import GroupScore, GroupTotal, findable, score_group
-from benchmarks.truth.groups import Group, Seen, groups
+from benchmarks.truth.several.groups import Group, groups
+from benchmarks.truth.several.score import GroupScore, findable, score_group
+from benchmarks.truth.several.table import GroupTotal
+from benchmarks.truth.several.things import Seen
 from ingest.model import Box, MinedPatch, MinedTrack, MinedVideo
 from ingest.rejections import Funnel
 from tests.unit.ingest.clip_files import Image

@@ -6,8 +6,9 @@ To tune mining on them, from the root of the project:
 
 In code, every score takes a function `mine(path) -> MinedVideo`, so that it serves every way to find tracks:
 
-    from benchmarks.truth.groups import groups
-    from benchmarks.truth.group_score import GroupTotal, score_group
+    from benchmarks.truth.several.groups import groups
+    from benchmarks.truth.several.score import score_group
+    from benchmarks.truth.several.table import GroupTotal
     scene = groups("tuning", 1)[0]
     score = score_group(scene, scene.write(Path("clip.mp4")), mine)
     print(GroupTotal.of([score]).line("one clip"))
@@ -19,11 +20,9 @@ Never tune on the split "test": its seeds and its photographs are others. Things
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,19 +32,15 @@ from benchmarks.truth.drawing import (
     Size,
     add_noise,
     enlarge,
-    filled,
     noise,
-    outline,
     paste,
-    piece,
-    rotation,
     shift,
     smooth_walk,
     warp,
 )
-from benchmarks.truth.paths import Path as Way
-from benchmarks.truth.paths import Space, paths, roles
 from benchmarks.truth.photos import PHOTOS, Image, Split, photo
+from benchmarks.truth.several.paths import Space, paths, roles
+from benchmarks.truth.several.things import Seen, Thing
 from tests.unit.ingest.clip_files import write
 
 Camera = Literal["still", "sway", "shake", "zoom"]
@@ -59,40 +54,6 @@ SMALLEST = 48
 LARGEST = 0.7
 """Share of the frame's short side; the paper's box has 0.57."""
 FIRST_SEEDS = {"tuning": 2_000_000, "test": 3_000_000}
-
-
-@dataclass(frozen=True)
-class Seen:
-    """A thing in one frame."""
-
-    mask: NDArray[np.bool_]
-    """Its visible pixels, H×W."""
-    outline: NDArray[np.float64]
-    """N×2 points (x, y) of its whole outline, which may reach beyond the frame."""
-
-    @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom of the whole thing."""
-        left, top = self.outline.min(axis=0)
-        right, bottom = self.outline.max(axis=0)
-        return float(left), float(top), float(right), float(bottom)
-
-    @property
-    def center(self) -> tuple[float, float]:
-        left, top, right, bottom = self.box
-        return (left + right) / 2, (top + bottom) / 2
-
-    @property
-    def side(self) -> float:
-        """Side of the square around the whole thing."""
-        left, top, right, bottom = self.box
-        return max(right - left, bottom - top)
-
-    @property
-    def visible(self) -> float:
-        """Share of the thing that the frame shows: neither hidden by others nor outside."""
-        area = cv2.contourArea(self.outline.astype(np.float32))
-        return min(1.0, float(self.mask.sum()) / max(1.0, area))
 
 
 class Group:
@@ -110,7 +71,7 @@ class Group:
         ways = paths(self.roles, sides, list(speeds), Space(*size, FRAMES), rng)
         others = [name for name in PHOTOS[split] if name != self.background]
         self._things = [
-            _Thing(side, way, photo(str(rng.choice(others))), rng) for side, way in zip(sides, ways, strict=True)
+            Thing(side, way, photo(str(rng.choice(others))), rng) for side, way in zip(sides, ways, strict=True)
         ]
         self._noise = noise(int(rng.integers(0, 6)), size, rng)
         self._noise_offsets = rng.integers(NOISE_MARGIN, size=(FRAMES, 2))
@@ -162,29 +123,6 @@ class Group:
         # With AVX-512, x264 does not give the same bytes in every run.
         options = {"crf": str(self._crf), "preset": "veryfast", "x264-params": "asm=sse4.2"}
         return write(path, self.images(), options=options)
-
-
-class _Thing:
-    """A thing: its picture and opacity, and for each frame the matrix from its own pixels to the world's."""
-
-    def __init__(self, size: float, way: Way, texture: Image, rng: np.random.Generator) -> None:
-        side = round(size * 1.5)
-        self.way = way
-        self.outline = outline(side, np.pi / 4 * size**2 * 0.8, rng)
-        self.outline[:, 0] = side / 2 + (self.outline[:, 0] - side / 2) * rng.uniform(0.6, 1.0)
-        self.alpha = filled(side, self.outline)
-        self.picture = piece(texture, side, rng)
-        turn, growth = np.deg2rad(rng.uniform(-0.3, 0.3)), rng.uniform(-0.001, 0.001)
-        times = np.arange(len(way)) - len(way) / 2
-        scales = np.exp(growth * times)
-        self.matrices = [
-            shift(*position) @ rotation(turn * time) @ np.diag([scale, scale, 1.0]) @ shift(-side / 2, -side / 2)
-            for position, time, scale in zip(way, times, scales, strict=True)
-        ]
-
-    def points(self, matrix: Matrix) -> NDArray[np.float64]:
-        """Return the outline in a frame; `matrix` leads from the thing's own pixels to the frame's."""
-        return np.asarray(self.outline @ matrix[:2, :2].T + matrix[:2, 2], np.float64)
 
 
 def groups(split: Split, count: int) -> list[Group]:

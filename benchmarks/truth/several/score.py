@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 
-from benchmarks.truth.groups import RATE, Group, Seen
+from benchmarks.truth.several.groups import RATE, Group
+from benchmarks.truth.several.things import Seen
 from ingest.model import Box, MinedTrack, MinedVideo
 from ingest.rejections import Rejection
 
 Miner: TypeAlias = Callable[[Path], MinedVideo]
 
-MIN_OVERLAP = 0.2
-"""Overlap (IoU) with the square of a thing from which a box is one of that thing."""
+MIN_SHARED = 0.5
+"""Share of the smaller one of box and thing that must lie in the other, for the box to show the thing."""
 MAX_OFFSET = 0.15
 """Largest distance of the centers of box and thing, in x or y, as a share of the thing's side."""
 MAX_OTHERS = 0.25
@@ -114,10 +115,13 @@ def _score(scene: Group, track: MinedTrack, earlier: Sequence[TrackScore]) -> Tr
 
 
 def _shown(box: Box, seen: Sequence[Seen]) -> int | None:
-    """Return the thing whose square overlaps most with the box."""
-    overlaps = [_overlap(box, _square(thing.center, thing.side)) for thing in seen]
-    best = int(np.argmax(overlaps))
-    return best if overlaps[best] >= MIN_OVERLAP else None
+    """Return the thing that the box shows; of several, that whose square is most like the box."""
+    squares = [_square(thing.center, thing.side) for thing in seen]
+    shared = np.array([_shared(box, square) for square in squares])
+    sizes = np.array([square.side**2 for square in squares])
+    overlaps = shared / (box.side**2 + sizes - shared)
+    overlaps[shared < MIN_SHARED * np.minimum(sizes, box.side**2)] = 0
+    return int(np.argmax(overlaps)) if overlaps.any() else None
 
 
 def _centered(track: MinedTrack, start: Seen, end: Seen, short: int) -> bool:
@@ -145,60 +149,8 @@ def _square(center: tuple[float, float], side: float) -> Box:
     return Box(round(center[0] - side / 2), round(center[1] - side / 2), round(side))
 
 
-def _overlap(box: Box, other: Box) -> float:
+def _shared(box: Box, other: Box) -> int:
+    """Return the area that two boxes share."""
     across = min(box.x + box.side, other.x + other.side) - max(box.x, other.x)
     down = min(box.y + box.side, other.y + other.side) - max(box.y, other.y)
-    shared = max(0, across) * max(0, down)
-    return shared / max(1, box.side**2 + other.side**2 - shared)
-
-
-@dataclass(frozen=True)
-class GroupTotal:
-    """Measures over some clips; None where there is nothing to measure."""
-
-    clips: int
-    tracks: int
-    found: float | None
-    """Share of the findable things that were found."""
-    found_of_all: float | None
-    centered: float | None
-    crowded: float | None
-    repeated: float | None
-    lost_thing: float | None
-    """Share of the tracks whose end does not show the start's thing."""
-    false: int
-    """Tracks whose start shows no thing."""
-    minutes: float
-
-    @classmethod
-    def of(cls, scored: Sequence[GroupScore]) -> GroupTotal:
-        tracks = [track for each in scored for track in each.tracks]
-        real = [track for track in tracks if track.thing is not None]
-        return cls(
-            clips=len(scored),
-            tracks=len(tracks),
-            found=_share(thing in each.found for each in scored for thing in each.findable),
-            found_of_all=_share(thing in each.found for each in scored for thing in range(each.things)),
-            centered=_share(track.centered for track in real),
-            crowded=_share(track.crowded for track in real),
-            repeated=_share(track.repeated for track in real),
-            lost_thing=_share(not track.held for track in real),
-            false=len(tracks) - len(real),
-            minutes=sum(each.minutes for each in scored),
-        )
-
-    @staticmethod
-    def head() -> list[str]:
-        columns = ("clips of several things", "clips", "tracks", "found", "of all", "centered", "crowded", "repeated")
-        names = [*columns, "other end", "false"]
-        return ["| " + " | ".join(names) + " |", "|---" + "|--:" * (len(names) - 1) + "|"]
-
-    def line(self, name: str) -> str:
-        shares = (self.found, self.found_of_all, self.centered, self.crowded, self.repeated, self.lost_thing)
-        texts = ("-" if share is None else f"{share:.3f}" for share in shares)
-        return f"| {name} | {self.clips} | {self.tracks} | " + " | ".join(texts) + f" | {self.false} |"
-
-
-def _share(outcomes: Iterable[bool]) -> float | None:
-    values = list(outcomes)
-    return sum(values) / len(values) if values else None
+    return max(0, across) * max(0, down)
