@@ -36,6 +36,7 @@ class Rejection(StrEnum):
     SAME_VIEW = "view not changed since the last start"
     NO_END = "no clean view at the end of the track"
     RESIZED = "size changed between start and end"
+    DID_NOT_TRAVEL = "did not get away from its place"
     WAVING = "moved to and fro without getting on"
     FIXED_TO_SCREEN = "fixed to the screen"
     SEE_THROUGH = "background visible through it"
@@ -64,6 +65,7 @@ _SETTINGS: dict[Rejection, str | None] = {
     Rejection.DRIFTED: "min_return_iou",
     Rejection.BACKGROUND: "min_travel",
     Rejection.STOPPED: "min_travel",
+    Rejection.DID_NOT_TRAVEL: "min_travel",
 }
 _SETTINGS_BY_MOTION: dict[str, dict[Rejection, str | None]] = {
     "trajectories": {

@@ -9,16 +9,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.mining.motion import GrayImage
-from ingest.mining.things.crowds import is_crowd
-from ingest.mining.things.fragments import Groups
-from ingest.mining.things.samples import CELL, Cells, Sample, Vectors, flow_at
-from ingest.mining.things.thing import Extent, Thing
-from ingest.model import Box
+from ingest.mining.things.association.thing import Extent, Thing
+from ingest.mining.things.motion.samples import CELL, Cells, Sample
+from ingest.mining.things.pairing.crowds import is_crowd
+from ingest.mining.things.pairing.scene import Scene
+from ingest.model import Box, Region
 from ingest.rejections import Rejection
 from ingest.settings import MiningSettings
 
-_SETTLED = 3
+SETTLED = 3
 """Samples after which the size of a new thing is known."""
 _LEAST_OF_BOX = 0.625
 """Smallest long side of a thing, as a share of the smallest box."""
@@ -27,16 +26,19 @@ _LARGE = 1.15
 _OFF_CENTER = 0.12
 """Largest distance of the thing from the middle of its box, as a share of the side."""
 _FILL = 0.25
+"""Share of its extent that a thing fills at least."""
 _ALONE = 0.2
 """Largest share of other things' cells in the box, of the thing's own."""
 _STEADY = 1.3
 """Largest ratio of the thing's size to its usual one."""
 _WINDOW_FILL = 0.35
+"""Share of a window that the thing fills at least."""
 _PLATEAU = 0.97
 """Windows with this share of the best one's cells are as good; the one in their middle is taken."""
-_WINDOW_LEFT = 0.6
-"""Share of a window's fill that it must have at the end of a track."""
-_POINTS = 400
+_HELD = 0.5
+"""Share of the cells at the start that a carried box must hold at the end."""
+_MOSTLY_INSIDE = 0.8
+"""Share of the thing's cells at the end that a carried box must hold, unless it is a window."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,18 +49,20 @@ class View:
     box: Box
     center: tuple[float, float]
     """Of what the box shows, work pixels."""
-    area: float
-    """Cells of the thing."""
+    region: Region
+    """What the tracker follows, work pixels: nearly all of the cells."""
     cells: Cells
     """The cells of the thing in the box."""
-    renewals: int
+    area: int
+    """Cells of the whole thing."""
     way: NDArray[np.float64]
     path: float
+    """Of the thing until now."""
     window: bool = False
 
 
 class Viewer:
-    """Cuts views in frames of `width`×`height` pixels; a work pixel is 1 / `scale` of these."""
+    """Finds views in frames of `width`×`height` pixels; a pixel is `scale` work pixels."""
 
     def __init__(self, width: int, height: int, scale: float, settings: MiningSettings) -> None:
         self._width, self._height, self._scale = width, height, scale
@@ -66,14 +70,9 @@ class Viewer:
         self._window_side = round(self._short_side * settings.box_share)
         self._settings = settings
 
-    def view(
-        self, thing: Thing, sample: Sample, groups: Groups, shown: GrayImage, samples: int
-    ) -> View | Rejection:
-        """Return the view of the whole thing, or why it is not clean.
-
-        `shown` is 255 where the sample shows the background, H×W. `samples` counts the samples of the shot.
-        """
-        if samples - thing.born < _SETTLED:
+    def view(self, thing: Thing, scene: Scene, age: int) -> View | Rejection:
+        """Return the view of the whole thing, or why it is not clean. `age` is the thing's, in samples."""
+        if age < SETTLED:
             return Rejection.BRIEF
         extent = thing.usual_extent
         box, off = self._square(extent)
@@ -86,21 +85,23 @@ class Viewer:
             return Rejection.AT_BORDER
         if thing.fill < _FILL:
             return Rejection.THIN
-        if self._others(box, groups, thing) > _ALONE * thing.area:
+        if self._others(box, scene, thing.group) > _ALONE * thing.area:
             return Rejection.CROWDED
         sizes = sorted((extent.long, thing.extent.long))
         if sizes[1] > _STEADY * sizes[0]:
             return Rejection.UNSTEADY
-        if is_crowd(thing, shown):
+        if is_crowd(thing, scene.shown):
             return Rejection.CROWDED
-        return self._view(thing, sample, box, extent.center, thing.area, thing.cells)
+        region = _region(thing.cells, scene.sample)
+        return View(scene.sample, box, extent.center, region, thing.cells, thing.area, thing.way, thing.path)
 
-    def window(self, thing: Thing, sample: Sample, groups: Groups) -> View | None:
+    def window(self, thing: Thing, scene: Scene) -> View | None:
         """Return the fullest window of the paper's size on a thing that is larger, if one is full enough."""
+        high, wide = scene.groups.labels.shape
         cells = max(1, int(self._window_side * self._scale / CELL))
-        if cells > min(groups.labels.shape) or self._window_side < self._settings.thing_min_side:
+        if cells > min(high, wide) or self._window_side < self._settings.thing_min_side:
             return None
-        own = np.zeros(groups.labels.shape, np.uint8)
+        own = np.zeros((high, wide), np.uint8)
         own.ravel()[thing.cells] = 1
         total = cv2.integral(own)
         held = total[cells:, cells:] - total[:-cells, cells:] - total[cells:, :-cells] + total[:-cells, :-cells]
@@ -110,44 +111,42 @@ class Viewer:
         plateau = np.argwhere(held >= _PLATEAU * best)
         row, column = plateau[np.argmin(np.square(plateau - plateau.mean(axis=0)).sum(axis=1))]
         box = self._inside(column * CELL / self._scale, row * CELL / self._scale, self._window_side)
-        if self._others(box, groups, thing) > _ALONE * best:
+        if self._others(box, scene, thing.group) > _ALONE * best:
             return None
-        return self._window_view(thing, sample, box)
+        center = (box.x + box.side / 2) * self._scale, (box.y + box.side / 2) * self._scale
+        inside = self._cells_inside(thing, scene.sample, box)
+        region = _region(inside, scene.sample)
+        return View(scene.sample, box, center, region, inside, thing.area, thing.way, thing.path, window=True)
 
-    def moved_window(
-        self, start: View, shift: NDArray[np.float64], thing: Thing, sample: Sample, groups: Groups
-    ) -> View | Rejection:
-        """Return the window of a start after its points moved by `shift` work pixels, or why it is not clean."""
+    def carried(self, start: View, shift: NDArray[np.float64], thing: Thing | None, scene: Scene) -> View | Rejection:
+        """Return the box of a start after it moved by `shift` work pixels, or why it is not clean.
+
+        `thing` is None where nothing is seen to move there any more.
+        """
         side = start.box.side
         x, y = start.box.x + shift[0] / self._scale, start.box.y + shift[1] / self._scale
         box = self._inside(x, y, side)
         if max(abs(box.x - x), abs(box.y - y)) > _OFF_CENTER * side:
             return Rejection.LEFT_FRAME
-        view = self._window_view(thing, sample, box)
-        if len(view.cells) < _WINDOW_LEFT * _WINDOW_FILL * (side * self._scale / CELL) ** 2:
-            return Rejection.NO_END
-        if self._others(box, groups, thing) > _ALONE * len(view.cells):
+        way, path = start.way, start.path
+        if thing:
+            held = len(self._cells_inside(thing, scene.sample, box))
+            if held < _HELD * len(start.cells) or (not start.window and held < _MOSTLY_INSIDE * len(thing.cells)):
+                return Rejection.NO_END
+            way, path = thing.way, thing.path
+        group = thing.group if thing else 0
+        if (thing and thing.mixed) or self._others(box, scene, group) > _ALONE * len(start.cells):
             return Rejection.CROWDED
-        return view
+        right, down = float(shift[0]), float(shift[1])
+        center = start.center[0] + right, start.center[1] + down
+        region = start.region._replace(x=start.region.x + round(right), y=start.region.y + round(down))
+        return View(scene.sample, box, center, region, start.cells, start.area, way, path, start.window)
 
-    def _window_view(self, thing: Thing, sample: Sample, box: Box) -> View:
+    def _cells_inside(self, thing: Thing, sample: Sample, box: Box) -> Cells:
         rows, columns = np.divmod(thing.cells, sample.gray.shape[1] // CELL)
         x, y = columns * CELL / self._scale, rows * CELL / self._scale
         inside = (x >= box.x) & (x < box.x + box.side) & (y >= box.y) & (y < box.y + box.side)
-        center = (box.x + box.side / 2) * self._scale, (box.y + box.side / 2) * self._scale
-        return self._view(thing, sample, box, center, 1.0, thing.cells[inside], window=True)
-
-    def _view(
-        self,
-        thing: Thing,
-        sample: Sample,
-        box: Box,
-        center: tuple[float, float],
-        area: float,
-        cells: Cells,
-        window: bool = False,
-    ) -> View:
-        return View(sample, box, center, area, cells, thing.renewals, thing.way, thing.path, window)
+        return thing.cells[inside]
 
     def _square(self, extent: Extent) -> tuple[Box, float]:
         """Return the box of an extent, inside the frame, and how far it is off the center, in sides."""
@@ -164,27 +163,18 @@ class Viewer:
         width, height = self._width * self._scale, self._height * self._scale
         return extent.left < 0 or extent.top < 0 or extent.right > width or extent.bottom > height
 
-    def _others(self, box: Box, groups: Groups, thing: Thing) -> int:
+    def _others(self, box: Box, scene: Scene, group: int) -> int:
         """Return the number of cells in a box that move and belong to other groups."""
         cell = CELL / self._scale
         left, top = int(box.x / cell), int(box.y / cell)
         side = ceil(box.side / cell)
-        inside = groups.labels[top : top + side, left : left + side]
-        return int(np.count_nonzero(groups.moving[inside] & (inside != thing.group)))
+        inside = scene.groups.labels[top : top + side, left : left + side]
+        return int(np.count_nonzero(scene.groups.moving[inside] & (inside != group)))
 
 
-class Points:
-    """Points of a window that go where they flow: they tell where the window is at the end of its track."""
-
-    def __init__(self, cells: Cells, wide: int) -> None:
-        rows, columns = np.divmod(cells[:: max(1, len(cells) // _POINTS)], wide)
-        self._first: Vectors = np.stack((columns, rows), axis=1).astype(np.float32) * CELL
-        self._now = self._first
-
-    def carry(self, flow: Vectors) -> None:
-        self._now = self._now + flow_at(flow, self._now)
-
-    @property
-    def shift(self) -> NDArray[np.float64]:
-        """How far they went, work pixels: the median."""
-        return np.asarray(np.median(self._now - self._first, axis=0), np.float64)
+def _region(cells: Cells, sample: Sample) -> Region:
+    """Return the rectangle of nearly all cells, in work pixels."""
+    rows, columns = np.divmod(cells, sample.gray.shape[1] // CELL)
+    (left, right), (top, bottom) = (np.quantile(places, (0.05, 0.95)).astype(int) for places in (columns, rows))
+    width, height = (int(each + 1) * CELL for each in (right - left, bottom - top))
+    return Region(int(left) * CELL, int(top) * CELL, width, height)

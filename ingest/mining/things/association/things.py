@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.mining.things.fragments import Fragments, Groups, cell_places
-from ingest.mining.things.samples import CELL, STILL, Sample, Vectors, warp_points
-from ingest.mining.things.thing import Thing
+from ingest.mining.things.association.fragments import Fragments, Groups, cell_places
+from ingest.mining.things.association.thing import Thing
+from ingest.mining.things.motion.samples import CELL, STILL, Sample, Vectors, warp_points
 
 _ESTABLISHED = 3
 """Clean views from which a thing keeps its fragments apart from those of others."""
@@ -19,8 +19,6 @@ _PART_SIZE, _PART_AGE = 0.4, 12
 """A smaller thing that is no older in samples, and then lies inside the group of a larger one, was a part of it."""
 _OVERLAP, _OVERLAP_OF_LARGER = 0.3, 0.15
 """Share of the smaller and of the larger of thing and group that they must have in common."""
-_SPLIT = 0.3
-"""A thing with this share of its cells in each of two groups was two things."""
 _IDLE = 1.0
 """Seconds that a thing may be unseen."""
 _MIN_CELLS = 4
@@ -33,18 +31,25 @@ _LEAVING_SPEED = 0.04
 class Things:
     """The things of a shot."""
 
-    def __init__(self, high: int, wide: int, first_number: int) -> None:
+    def __init__(self, high: int, wide: int, first_number: int, seconds: float) -> None:
+        """`seconds` is the time from one sample to the next."""
         self.present: list[Thing] = []
         """In order of their numbers."""
         self.next_number = first_number
         self._shape = high, wide
+        self._seconds = seconds
         self._samples = 0
+        self._shown = np.zeros(high * wide, np.bool_)
 
     def carry(self, flow: Vectors) -> None:
         """Move all things to the next sample."""
         self._samples += 1
         for thing in self.present:
             thing.carry(flow, *self._shape)
+
+    def age(self, thing: Thing) -> int:
+        """Return how many samples ago a thing was first seen."""
+        return self._samples - thing.born
 
     def owners(self, fragments: Fragments) -> NDArray[np.int32]:
         """Return the established thing that most of each fragment belongs to; 0 for none."""
@@ -64,25 +69,23 @@ class Things:
                 owners[fragment] = number
         return owners
 
-    def associate(
-        self, sample: Sample, groups: Groups, shown: NDArray[np.bool_], seconds: float
-    ) -> list[Thing]:
+    def associate(self, sample: Sample, groups: Groups, shown: NDArray[np.bool_]) -> list[Thing]:
         """Find each thing in the groups; make things of groups that move and are new. Return the things that ended.
 
         `shown` are the cells, h×w, that show the background.
         """
         self._shown = shown.ravel()
-        shared = np.array([np.bincount(groups.labels.ravel()[each.cells], minlength=len(groups.areas)) for each in self.present])
+        shared = np.array(
+            [np.bincount(groups.labels.ravel()[each.cells], minlength=len(groups.areas)) for each in self.present]
+        )
         shared = shared.reshape(len(self.present), len(groups.areas))
         shared[:, 0] = 0
         sizes = np.array([max(1, len(each.cells)) for each in self.present])
-        parts, mixed, matched = _match(shared, sizes, groups.areas, [self._samples - each.born for each in self.present])
+        parts, mixed, matched = _match(shared, sizes, groups.areas, [self.age(each) for each in self.present])
         ended = [self.present[at] for at in parts]
         for at, thing in enumerate(self.present):
             if at in matched:
-                self._see(thing, matched[at], sample, groups, seconds)
-                if np.count_nonzero((shared[at] >= _SPLIT * sizes[at]) & (groups.areas >= _SPLIT * sizes[at])) >= 2:
-                    thing.renew()
+                self._see(thing, matched[at], sample, groups)
             elif at not in parts:
                 thing.mixed = thing.mixed or at in mixed
                 thing.coast()
@@ -93,23 +96,20 @@ class Things:
         taken = {*matched.values(), *mixed.values()}
         for number in np.flatnonzero(groups.moving):
             if number not in taken:
-                self._add(int(number), sample, groups, seconds)
+                self._add(int(number), sample, groups)
         return ended
 
-    def _add(self, number: int, sample: Sample, groups: Groups, seconds: float) -> None:
+    def _add(self, number: int, sample: Sample, groups: Groups) -> None:
         thing = Thing(self.next_number, self._samples)
         self.next_number += 1
         self.present.append(thing)
-        self._see(thing, number, sample, groups, seconds)
+        self._see(thing, number, sample, groups)
 
-    def _see(self, thing: Thing, number: int, sample: Sample, groups: Groups, seconds: float) -> None:
+    def _see(self, thing: Thing, number: int, sample: Sample, groups: Groups) -> None:
         """Give the cells of group `number` to the thing; parts that moved lately stay."""
-        if thing.mixed:
-            # Which of the things that were one this is cannot be told.
-            thing.mixed = False
-            thing.renew()
+        thing.mixed = False
         cells = groups.cells(number)
-        kept = self._remembered(thing, number, sample, groups, seconds)
+        kept = self._remembered(thing, number, sample, groups)
         thing.moved_at = np.concatenate((np.full(len(cells), sample.time), thing.moved_at[kept]))
         thing.cells = np.concatenate((cells, thing.cells[kept]))
         thing.group, thing.seen, thing.moving = number, sample.time, bool(groups.moving[number])
@@ -117,17 +117,17 @@ class Things:
         thing.path += float(np.hypot(*groups.motion[number]))
         thing.measure(*self._shape)
 
-    def _remembered(
-        self, thing: Thing, number: int, sample: Sample, groups: Groups, seconds: float
-    ) -> NDArray[np.int64]:
+    def _remembered(self, thing: Thing, number: int, sample: Sample, groups: Groups) -> NDArray[np.int64]:
         """Return which cells of a thing stay, by position: they moved lately, are no other's, and go with it."""
         label = groups.labels.ravel()[thing.cells]
-        recent = np.flatnonzero((label == 0) & ~self._shown[thing.cells] & (sample.time - thing.moved_at <= _REMEMBER + 1e-3))
+        recent = np.flatnonzero(
+            (label == 0) & ~self._shown[thing.cells] & (sample.time - thing.moved_at <= _REMEMBER + 1e-3)
+        )
         _, first = np.unique(thing.cells[recent], return_index=True)
         recent = recent[np.sort(first)]
         motion = groups.motion[number]
         speed = float(np.hypot(*motion))
-        if speed <= _LEAVING_SPEED * CELL * max(self._shape) * seconds or not len(recent):
+        if speed <= _LEAVING_SPEED * CELL * max(self._shape) * self._seconds or not len(recent):
             return recent
         assert sample.flow is not None
         places = cell_places(thing.cells[recent], self._shape[1])

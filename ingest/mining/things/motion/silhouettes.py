@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.mining.motion import GrayImage
-from ingest.mining.things.samples import CELL, STILL, Matrix, Sample
+from ingest.mining.things.motion.samples import CELL, STILL, Matrix, Sample
 from ingest.settings import MiningSettings
 
 REACHES = (0.32, 0.64)
@@ -29,12 +29,13 @@ _MOST = 0.6
 """Share of the cells from which no thing can be told: the light changes, or a shot fades into another."""
 
 
-def silhouettes(shot: Sequence[Sample], at: int, settings: MiningSettings) -> NDArray[np.uint8] | None:
-    """Return the cells of sample `at` that differ, h×w, 255 or 0; None where nothing can be compared."""
+def silhouettes(shot: Sequence[Sample], at: int, settings: MiningSettings) -> NDArray[np.uint8]:
+    """Return the cells of sample `at` that differ, h×w, 255 or 0; none where nothing can be compared."""
     past = [_before(shot, at, reach) for reach in REACHES]
     future = [_after(shot, at, reach) for reach in REACHES]
     if at in (past[0], future[0]):
-        return None
+        height, width = shot[at].soft.shape
+        return np.zeros((height // CELL, width // CELL), np.uint8)
     before = _largest([_difference(shot, at, other) for other in sorted(set(past) - {at})])
     after = _largest([_difference(shot, at, other) for other in sorted(set(future) - {at})])
     both = cv2.min(before, after)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.mining.things.samples import CELL, Cells, Vectors
+from ingest.mining.things.motion.samples import CELL, Cells, Vectors
 from ingest.rejections import Rejection
 
 _MEMORY = 7
@@ -77,8 +77,6 @@ class Thing:
         """Whether it is one with another thing in this sample."""
         self.clean = 0
         """Number of clean views."""
-        self.renewals = 0
-        """How often it became uncertain which thing this is. Views before and after are not of one track."""
         self.way = np.zeros(2)
         """Sum of its motions without the camera's, and the sum of their lengths; work pixels."""
         self.path = 0.0
@@ -110,10 +108,6 @@ class Thing:
         rows = np.rint(rows + steps[:, 1] / CELL).astype(np.int64)
         inside = (rows >= 0) & (rows < high) & (columns >= 0) & (columns < wide)
         self.cells, self.moved_at = rows[inside] * wide + columns[inside], self.moved_at[inside]
-
-    def renew(self) -> None:
-        """Note that it is uncertain whether this is still the same thing."""
-        self.renewals += 1
 
     def coast(self) -> None:
         """Stay what it was, where its cells flowed."""

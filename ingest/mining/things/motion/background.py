@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.mining.motion import GrayImage
-from ingest.mining.things.samples import CELL, Sample
+from ingest.mining.things.motion.samples import CELL, Sample
 
 _EQUAL = 7
 """Gray levels by which a pixel of the background may differ."""

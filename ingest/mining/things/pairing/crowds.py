@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.mining.motion import GrayImage
-from ingest.mining.things.samples import CELL
-from ingest.mining.things.thing import Thing
+from ingest.mining.things.association.thing import Thing
+from ingest.mining.things.motion.samples import CELL
 
 _MIN_PART = 0.25
 """Share of the pixels that each of two things has at least."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingest.mining.motion import GrayImage
-from ingest.mining.things.samples import STILL, Matrix, Sample, Vectors, flow_at, warp_points
+from ingest.mining.things.motion.samples import STILL, Matrix, Sample, Vectors, flow_at, warp_points
 from ingest.settings import MiningSettings
 
 _CELLS = (16, 24)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ingest.mining.things.samples import CELL, STILL, Cells, Matrix, Vectors, warp_points
+from ingest.mining.things.motion.samples import CELL, STILL, Cells, Matrix, Vectors, warp_points
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
