@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from foundation.options import NONE_GIVEN, Data, Given, Json, Yes, confirm, option_of, within
 from foundation.settings import Limits
-from ingest.settings import PRESETS, ClusterSettings, IngestSettings, LinkSettings, MiningSettings
+from ingest.settings import ClusterSettings, IngestSettings, LinkSettings, MiningSettings, with_preset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,8 +45,7 @@ def ingest(
     from ingest import pipeline
     from ingest.reporting.report import Report
 
-    chosen = (PRESETS[preset] if preset else {}) | mining
-    settings = IngestSettings(mining=MiningSettings(**chosen), clustering=ClusterSettings(**clustering), **run)
+    settings = IngestSettings(mining=with_preset(preset, mining), clustering=ClusterSettings(**clustering), **run)
     report = Report()
     return finish(pipeline.ingest(list(paths), DataFolder.resolve(data), settings, report), report, json)
 

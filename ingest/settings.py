@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -377,6 +378,11 @@ PRESETS: dict[str, dict[str, Any]] = {
     "paper": {"motion": "trajectories", "box_share": 227 / 400, "max_patches": 100},
 }
 """Settings of mining that go together, by the name of the preset."""
+
+
+def with_preset(preset: str | None, given: Mapping[str, Any]) -> MiningSettings:
+    """Return the settings of a preset, if one is named, where no other value is given."""
+    return MiningSettings(**{**PRESETS.get(preset or "", {}), **given})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -126,17 +126,17 @@ class _Sweep:
     def tracks(self) -> list[MinedTrack]:
         """Return all tracks, in order of their starts; things are numbered on without gaps."""
         tracks = sorted(self._pairing.tracks, key=lambda each: (each.start.frame, each.thing, each.frames))
-        order = {thing: number for number, thing in enumerate(sorted({track.thing for track in tracks}))}
+        order = {thing: number for number, thing in enumerate(sorted({track.thing or 0 for track in tracks}))}
         self._funnel.tracks = len(tracks)
-        return [replace(track, thing=order[track.thing]) for track in tracks]
+        return [replace(track, thing=order[track.thing or 0]) for track in tracks]
 
     def _connect(self, last: Sample, sample: Sample) -> None:
         """Compute the motion of the picture and of the camera from the last sample to the next."""
-        last.flow = self._flow.calc(last.gray, sample.gray, None)
+        last.flow = self._flow.calc(last.gray, sample.gray, None)  # type: ignore[call-overload]
         extents = [thing.extent for thing in self._things.present]
         last.camera = camera_motion(last, sample, last.flow, extents, self._settings)
         moves = last.camera is not None and last.camera is not STILL
-        sample.pose = last.camera @ last.pose if moves else last.pose
+        sample.pose = last.camera @ last.pose if moves and last.camera is not None else last.pose
 
     def _judge(self) -> None:
         """Find the things in the next sample, and their views."""

@@ -11,7 +11,7 @@ from cyclopts import CycloptsError
 from affinity.cli import app
 from foundation.options import usage_message
 from foundation.settings import declarations, to_stored
-from ingest.settings import ClusterSettings, IngestSettings, MiningSettings
+from ingest.settings import ClusterSettings, IngestSettings, MiningSettings, with_preset
 
 
 def settings_of(*options: str, command: str = "ingest") -> IngestSettings:
@@ -20,7 +20,9 @@ def settings_of(*options: str, command: str = "ingest") -> IngestSettings:
     given: dict[str, Any] = bound.arguments
     mining = given.get("mining", {"track_frames": given["track_frames"]} if "track_frames" in given else {})
     clustering = ClusterSettings(**given.get("clustering", {}))
-    return IngestSettings(mining=MiningSettings(**mining), clustering=clustering, **given.get("run", {}))
+    return IngestSettings(
+        mining=with_preset(given.get("preset"), mining), clustering=clustering, **given.get("run", {})
+    )
 
 
 def test_no_option_gives_the_defaults() -> None:

@@ -76,7 +76,8 @@ class Groups:
 
 def find_fragments(mask: NDArray[np.uint8], flow: Vectors, camera: Matrix | None) -> Fragments:
     """Return the connected parts of a mask, h×w, and how their cells move."""
-    _, labels, boxes, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    _, found, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8, ltype=cv2.CV_32S)
+    labels, boxes = np.asarray(found, np.int32), np.asarray(stats, np.int32)
     height, width = mask.shape
     cells = np.flatnonzero(labels.ravel())
     motion = flow[: CELL * height : CELL, : CELL * width : CELL].reshape(-1, 2)[cells]
@@ -165,7 +166,7 @@ class _Parts:
         np.maximum.at(high, group, self.high)
         owner = np.zeros(count, np.int32)
         np.maximum.at(owner, group, self.owner)
-        area = np.bincount(group, self.area, count)
+        area = np.asarray(np.bincount(group, self.area, count), np.float64)
         motion = np.stack([np.bincount(group, self.motion[:, axis] * self.area, count) for axis in (0, 1)], axis=1)
         return _Parts(low, high, motion / area[:, None], area, owner)
 

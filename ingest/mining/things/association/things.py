@@ -1,4 +1,4 @@
-"""Association: which group of a sample is which thing. The flow of a thing's own cells carries it to the next sample."""
+"""Associate the groups of a sample with things. The flow of a thing's own cells carries it to the next sample."""
 
 from __future__ import annotations
 
@@ -134,7 +134,8 @@ class Things:
         steps = sample.flow[places[:, 1].astype(int), places[:, 0].astype(int)]
         if sample.camera is not None and sample.camera is not STILL:
             steps = steps - (warp_points(places, sample.camera) - places)
-        return recent[steps @ motion > 0.5 * speed**2]
+        kept: NDArray[np.int64] = recent[steps @ motion > 0.5 * speed**2]
+        return kept
 
 
 def _match(
@@ -147,7 +148,7 @@ def _match(
     parts: set[int] = set()
     mixed: dict[int, int] = {}
     matched: dict[int, int] = {}
-    for group in np.flatnonzero((shared > 0).sum(axis=0) > 1):
+    for group in np.flatnonzero((shared > 0).sum(axis=0) > 1).tolist():
         inside = np.flatnonzero(shared[:, group] >= _INSIDE * sizes)
         if len(inside) < 2:
             continue
@@ -156,7 +157,7 @@ def _match(
         parts |= small
         rivals = [int(at) for at in inside if at not in small]
         if len(rivals) > 1:
-            mixed |= dict.fromkeys(rivals, int(group))
+            mixed |= dict.fromkeys(rivals, group)
     taken = set(mixed.values())
     for at in np.argsort(-sizes, kind="stable"):
         if at in parts or at in mixed:

@@ -41,16 +41,16 @@ class Background:
             self._latest, self._background = sample.soft.copy(), sample.soft.copy()
             self._age, self._known = np.zeros_like(sample.soft), np.zeros_like(sample.soft)
             return
-        changed = cv2.compare(cv2.absdiff(sample.soft, self._latest), _EQUAL, cv2.CMP_GT)
+        changed = cv2.compare(cv2.absdiff(sample.soft, self._latest), _EQUAL, cv2.CMP_GT)  # type: ignore[call-overload]
         cv2.copyTo(sample.soft, changed, self._latest)
-        self._age = np.asarray(cv2.bitwise_and(cv2.add(self._age, 1), cv2.bitwise_not(changed)), np.uint8)
-        stands = cv2.compare(self._age, self._stands, cv2.CMP_GE)
+        self._age = np.asarray(cv2.bitwise_and(cv2.add(self._age, 1), cv2.bitwise_not(changed)), np.uint8)  # type: ignore[call-overload]
+        stands = cv2.compare(self._age, self._stands, cv2.CMP_GE)  # type: ignore[call-overload]
         cv2.copyTo(self._latest, stands, self._background)
         cv2.bitwise_or(self._known, stands, self._known)
 
     def shown(self, sample: Sample) -> GrayImage:
         """Return the pixels of a sample that show the background, H×W, 255 or 0."""
-        equal = cv2.compare(cv2.absdiff(sample.soft, self._background), _EQUAL, cv2.CMP_LE)
+        equal = cv2.compare(cv2.absdiff(sample.soft, self._background), _EQUAL, cv2.CMP_LE)  # type: ignore[call-overload]
         return np.asarray(cv2.bitwise_and(equal, self._known), np.uint8)
 
 

@@ -56,8 +56,8 @@ def _corners(gray: GrayImage, things: Iterable[Rectangle], min_texture: float) -
         strength[max(0, int(top / 2)) : int(bottom / 2) + 1, max(0, int(left / 2)) : int(right / 2) + 1] = 0
     rows, columns = (min(most, length // 3) for most, length in zip(_CELLS, strength.shape, strict=True))
     high, wide = strength.shape[0] // rows, strength.shape[1] // columns
-    cells = strength[: rows * high, : columns * wide].reshape(rows, high, columns, wide).swapaxes(1, 2)
-    cells = cells.reshape(rows * columns, high * wide)
+    blocks = strength[: rows * high, : columns * wide].reshape(rows, high, columns, wide).swapaxes(1, 2)
+    cells = blocks.reshape(rows * columns, high * wide)
     best = cells.argmax(axis=1)
     strong = np.flatnonzero(cells[np.arange(len(cells)), best] > floor)
     row, column = np.divmod(strong, columns)
@@ -79,18 +79,18 @@ def _fit(corners: Vectors, arrived: Vectors, min_inliers: float) -> Matrix | Non
         if inliers.sum() < _MIN_HOMOGRAPHY_CORNERS:
             break
         homography, _ = cv2.findHomography(corners[inliers], arrived[inliers], 0)
-        if homography is None:
-            break
+        if homography is None:  # OpenCV's annotation leaves this out.
+            break  # type: ignore[unreachable]
         errors = cv2.perspectiveTransform(corners[None], homography)[0] - arrived
         explained = np.linalg.norm(errors, axis=1) < _DISTANCE
         if explained.sum() < inliers.sum():
             break
-        matrix, inliers = homography, explained
+        matrix, inliers = np.asarray(homography, np.float64), explained
     return matrix
 
 
 def _or_still(before: GrayImage, after: GrayImage, found: Matrix | None) -> Matrix | None:
-    """Return STILL where more of the picture agrees with a still camera: before a plain wall, all corners are on a thing.
+    """Return STILL where more of the picture agrees with a still camera: all corners may lie on a thing.
 
     Every cell that shows a difference has one vote, so that a thing with much texture does not outvote its background.
     """

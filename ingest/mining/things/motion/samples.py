@@ -50,7 +50,7 @@ class Sample:
 
 def soften(gray: GrayImage) -> GrayImage:
     """Smooth a gray image; 0 is left for what no image shows."""
-    return np.asarray(cv2.max(cv2.blur(gray, (3, 3)), 1), np.uint8)
+    return np.asarray(cv2.max(cv2.blur(gray, (3, 3)), 1), np.uint8)  # type: ignore[call-overload]
 
 
 def sample_stride(frame_seconds: float, pair_seconds: float, lengths: Sequence[int]) -> int:

@@ -42,7 +42,7 @@ def silhouettes(shot: Sequence[Sample], at: int, settings: MiningSettings) -> ND
     height, width = both.shape
     cells = cv2.resize(both, (width // CELL, height // CELL), interpolation=cv2.INTER_AREA)
     level = max(settings.thing_min_difference, _NOISE * float(np.median(both[::4, ::4])))
-    mask = cv2.morphologyEx(cv2.compare(cells, level, cv2.CMP_GT), cv2.MORPH_CLOSE, _CLOSE)
+    mask = cv2.morphologyEx(cv2.compare(cells, level, cv2.CMP_GT), cv2.MORPH_CLOSE, _CLOSE)  # type: ignore[call-overload]
     return np.zeros_like(mask) if np.mean(mask[::2, ::2] > 0) > _MOST else np.asarray(mask, np.uint8)
 
 
@@ -54,7 +54,7 @@ def between(shot: Sequence[Sample], source: int, target: int) -> Matrix | None:
             return None
         if sample.camera is not STILL:
             matrix = sample.camera @ matrix
-    return np.linalg.inv(matrix) if source > target and matrix is not STILL else matrix
+    return np.asarray(np.linalg.inv(matrix), np.float64) if source > target and matrix is not STILL else matrix
 
 
 def _before(shot: Sequence[Sample], at: int, reach: float) -> int:
@@ -89,7 +89,7 @@ def _difference(shot: Sequence[Sample], at: int, other: int) -> GrayImage:
         return np.asarray(cv2.absdiff(here, there), np.uint8)
     height, width = here.shape
     moved = cv2.warpPerspective(there, matrix, (width, height))
-    unseen = cv2.dilate(cv2.compare(moved, 0, cv2.CMP_EQ), _BORDER)
+    unseen = cv2.dilate(cv2.compare(moved, 0, cv2.CMP_EQ), _BORDER)  # type: ignore[call-overload]
     brighter = cv2.subtract(here, cv2.dilate(moved, _SLACK))
     darker = cv2.subtract(cv2.erode(moved, _SLACK), here)
     return np.asarray(cv2.subtract(cv2.max(brighter, darker), unseen), np.uint8)

@@ -18,7 +18,7 @@ _SHOWN = 0.5
 _PEAK = 0.75
 """Smallest height of both peaks, as a share of the whole height."""
 _DIP = 0.12
-"""Depth between the peaks of two things at least, as a share of the whole height: two heads and the gap between them."""
+"""Depth between the peaks of two things at least, as a share of the whole height, as between two heads."""
 
 
 def is_crowd(thing: Thing, shown: GrayImage) -> bool:
