@@ -85,9 +85,7 @@ def findable(scene: Group) -> frozenset[int]:
     indices = range(0, scene.frames, STEP)
     seen = {index: scene.things(index) for index in indices}
     clean = {index: _clean(seen[index], min(scene.size)) for index in indices}
-    visible = {
-        index: {n for n, thing in enumerate(seen[index]) if thing.visible >= MIN_ON_THE_WAY} for index in indices
-    }
+    visible = {index: _visible(seen[index]) for index in indices}
     starts: set[tuple[int, int]] = set()
     for first in range(0, scene.frames - TRACK, STEP):
         last = first + TRACK
@@ -99,6 +97,10 @@ def findable(scene: Group) -> frozenset[int]:
             if scene.traveled(thing, first, last) >= MIN_TRAVEL * clean[first][thing]
         }
     return frozenset(thing for thing, first in starts if (thing, first + STEP) in starts)
+
+
+def _visible(seen: Sequence[Seen]) -> set[int]:
+    return {number for number, thing in enumerate(seen) if thing.visible >= MIN_ON_THE_WAY}
 
 
 def _clean(seen: Sequence[Seen], short: int) -> dict[int, float]:
