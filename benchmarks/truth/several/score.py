@@ -25,6 +25,8 @@ MAX_OTHERS = 0.25
 """Largest share of another thing's pixels in a box, compared with the own ones."""
 MIN_VISIBLE = 0.9
 """Share of a thing that must be visible for a track to start or end on it."""
+MIN_ON_THE_WAY = 0.5
+"""Share of a thing that must be visible between the ends of a track."""
 MARGIN, PAPER_SHARE = 1.2, 227 / 400
 STEP, TRACK = 5, 30
 MIN_TRAVEL = 0.25
@@ -76,23 +78,36 @@ def score_group(scene: Group, path: Path, mine: Miner) -> GroupScore:
 
 
 def findable(scene: Group) -> frozenset[int]:
-    """Return the things of which a track can be taken: whole and alone at both ends, and on the way in between."""
+    """Return the things of which a track can be taken, with some choice of the start.
+
+    At both ends such a thing is whole and alone. On the way in between it is mostly visible, and it gets on.
+    """
     indices = range(0, scene.frames, STEP)
-    clean = {index: _clean(scene.things(index), min(scene.size)) for index in indices}
-    found: set[int] = set()
+    seen = {index: scene.things(index) for index in indices}
+    clean = {index: _clean(seen[index], min(scene.size)) for index in indices}
+    visible = {index: _visible(seen[index]) for index in indices}
+    starts: set[tuple[int, int]] = set()
     for first in range(0, scene.frames - TRACK, STEP):
-        for thing, side in clean[first].items():
-            if thing in clean[first + TRACK] and scene.traveled(thing, first, first + TRACK) >= MIN_TRAVEL * side:
-                found.add(thing)
-    return frozenset(found)
+        last = first + TRACK
+        whole = clean[first].keys() & clean[last].keys()
+        followed = whole.intersection(*(visible[index] for index in range(first, last, STEP)))
+        starts |= {
+            (thing, first)
+            for thing in followed
+            if scene.traveled(thing, first, last) >= MIN_TRAVEL * clean[first][thing]
+        }
+    return frozenset(thing for thing, first in starts if (thing, first + STEP) in starts)
+
+
+def _visible(seen: Sequence[Seen]) -> set[int]:
+    return {number for number, thing in enumerate(seen) if thing.visible >= MIN_ON_THE_WAY}
 
 
 def _clean(seen: Sequence[Seen], short: int) -> dict[int, float]:
     """Return the sides of the things that are visible as a whole and alone in their boxes."""
     sides = {}
     for number, thing in enumerate(seen):
-        side = min(thing.side * MARGIN, short)
-        box = _square(thing.center, side)
+        box = _square(thing.center, min(thing.side * MARGIN, short))
         if thing.visible >= MIN_VISIBLE and not _crowded(box, number, seen):
             sides[number] = thing.side
     return sides
