@@ -52,6 +52,7 @@ class Declaration:
     limits: Limits
     stored: str | None
     stored_values: Mapping[Any, Any]
+    only_with: tuple[str, object] | None
     advanced: bool
     option: bool
 
@@ -69,6 +70,7 @@ def setting(
     lt: float | None = None,
     stored: str | None = None,
     stored_values: Mapping[Any, Any] | None = None,
+    only_with: tuple[str, object] | None = None,
     advanced: bool = False,
     option: bool = True,
 ) -> Any:
@@ -78,6 +80,7 @@ def setting(
     unit: the unit of the number, such as "pixels". paper: the paper's value. when_unset: the meaning of None.
     ge, gt, le, lt: limits, named as in annotated-types.
     stored, stored_values: the name and the values in files and digests, where these differ from today's.
+    only_with: name and value of another setting; with its other values this one has no effect, and is not stored.
     advanced: `--help` leaves the option out, `--help-all` shows it. option=False: there is no option.
     """
     declaration = Declaration(
@@ -88,6 +91,7 @@ def setting(
         limits=Limits(ge=ge, gt=gt, le=le, lt=lt),
         stored=stored,
         stored_values=stored_values or {},
+        only_with=only_with,
         advanced=advanced,
         option=option,
     )
@@ -143,6 +147,8 @@ def to_stored(settings: Any) -> dict[str, Any]:
     """The settings under the names and with the values of files and digests, in the order of the fields."""
     stored = {}
     for name, (declaration, _, _) in declarations(type(settings)).items():
+        if declaration.only_with and getattr(settings, declaration.only_with[0]) != declaration.only_with[1]:
+            continue
         value = getattr(settings, name)
         stored[declaration.stored or name] = declaration.stored_values.get(value, value)
     return stored

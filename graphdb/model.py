@@ -94,6 +94,18 @@ class Patch:
     side: int
     motion: float
     location: Location
+    shot: int | None = None
+    """Number of the first frame of its shot. Only starts have it, and not those of older graphs."""
+    thing: int | None = None
+    """Number of the thing in its video. Only starts have it, where mining follows things."""
+
+
+class Take(NamedTuple):
+    """What decides which other starts of a video may compete with a start: its shot, its thing, and its time."""
+
+    shot: int
+    thing: int | None
+    time: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from foundation.options import NONE_GIVEN, Data, Given, Json, Yes, confirm, option_of, within
 from foundation.settings import Limits
-from ingest.settings import ClusterSettings, IngestSettings, LinkSettings, MiningSettings
+from ingest.settings import ClusterSettings, IngestSettings, LinkSettings, MiningSettings, with_preset
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from graphdb.store.deletion import VideoUsage
-    from ingest.report import Report, Summary
+    from ingest.reporting.report import Report
+    from ingest.reporting.summary import Summary
 
 SKIPPED = 3
 """Exit status of an ingest that worked, but could not use some of the files."""
@@ -27,6 +28,13 @@ Workers = Annotated[int | None, option_of(LinkSettings, "workers")]
 
 def ingest(
     *paths: Annotated[Path, Parameter(help="Video files, or folders of video files.", required=True)],
+    preset: Annotated[
+        Literal["paper"] | None,
+        Parameter(
+            help="Settings of mining that go together; options that are given win. paper: the recipe of the paper, "
+            "--motion trajectories --max-patches 100."
+        ),
+    ] = None,
     run: Given[IngestSettings] = NONE_GIVEN,
     clustering: Given[ClusterSettings] = NONE_GIVEN,
     mining: Given[MiningSettings] = NONE_GIVEN,
@@ -35,9 +43,9 @@ def ingest(
 ) -> int:
     from foundation.data_folder import DataFolder
     from ingest import pipeline
-    from ingest.report import Report
+    from ingest.reporting.report import Report
 
-    settings = IngestSettings(mining=MiningSettings(**mining), clustering=ClusterSettings(**clustering), **run)
+    settings = IngestSettings(mining=with_preset(preset, mining), clustering=ClusterSettings(**clustering), **run)
     report = Report()
     return finish(pipeline.ingest(list(paths), DataFolder.resolve(data), settings, report), report, json)
 
@@ -52,7 +60,7 @@ def cluster(
 ) -> int:
     from foundation.data_folder import DataFolder
     from ingest import pipeline
-    from ingest.report import Report
+    from ingest.reporting.report import Report
 
     mining = MiningSettings(track_frames=track_frames)
     settings = IngestSettings(mining=mining, clustering=ClusterSettings(**clustering), **run)
@@ -114,7 +122,7 @@ def forget(
     from json import dumps
 
     from foundation.data_folder import DataFolder
-    from ingest.report import Report
+    from ingest.reporting.report import Report
     from ingest.retention import forget
 
     report = Report()
@@ -154,7 +162,7 @@ def prune(
     from json import dumps
 
     from foundation.data_folder import DataFolder
-    from ingest.report import Report
+    from ingest.reporting.report import Report
     from ingest.retention import prune
 
     report = Report()

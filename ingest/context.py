@@ -11,7 +11,7 @@ from graphdb.archive.writer import ArchiveWriter
 from graphdb.connect import connect
 from graphdb.store.deletion import RemovalStore
 from ingest.engine.base import Engine
-from ingest.report import Report
+from ingest.reporting.report import Report
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,8 @@ class WorkerDied(IngestError):
     """A worker process was killed; `files` are the files that it and the other workers were processing."""
 
     def __init__(self, tasks: Iterable[object]) -> None:
-        self.files = sorted(task for task in tasks if isinstance(task, Path))
+        paths = (getattr(task, "path", task) for task in tasks)
+        self.files = sorted({path for path in paths if isinstance(path, Path)})
         in_progress = f" These files were in progress: {', '.join(map(shown, self.files))}." if self.files else ""
         super().__init__(
             f"A worker process was killed, most likely because memory ran out.{in_progress} What was stored is kept: "

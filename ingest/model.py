@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -55,6 +57,8 @@ class Candidate:
     """The part of the box that moves. The tracker follows the core; in the whole box it would follow the background."""
     motion: float
     """Share of the box's points that move."""
+    shot: int = 0
+    """Number of the first frame of the shot that the frame belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,60 @@ class MinedTrack:
     # Left out of `==`, which arrays do not support. It is made from the same image as the start's JPEG.
     signature: FrameSignature = field(compare=False)
     frame_jpeg: bytes | None
+    frames: int
+    """Length of the track: frames from its start to its end."""
+    shot: int
+    """Number of the first frame of the shot in which the track starts."""
+    thing: int | None = None
+    """Number of the thing in its video, in order of first appearance; None where tracks are not assigned to things."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of a video. Neighbors overlap, but a track belongs to the one that its start lies in."""
+
+    number: int
+    """Counted from 0."""
+    first: int
+    """Number of the first frame that is read, a key frame. Segment 0 begins with frame 0."""
+    begin: int
+    end: int
+    """Tracks may start from frame `begin` on and before frame `end`."""
+    stamps: Sequence[int]
+    """Time stamp of each frame that is read, in units of the stream."""
+    origin: int
+    """Time stamp of frame 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class MiningTask:
+    """A video to mine, or one of its segments."""
+
+    path: Path
+    segment: Segment | None = None
+    segments: int = 1
+    """Number of segments of the video."""
+
+
+@dataclass(frozen=True, slots=True)
+class MinedSegment:
+    """A segment of a video, or a whole video, and its tracks in the order of their first frames."""
+
+    path: Path
+    first: int
+    """Number of the first frame that was read."""
+    frames: int
+    """Frames of the video up to the end of the segment."""
+    last_time: float
+    """Time of the last frame that was read, in seconds."""
+    rate: float
+    """Frames a second, as the file states it."""
+    width: int
+    height: int
+    tracks: list[MinedTrack]
+    shots: list[int]
+    """Numbers of the first frames of the shots, the first frame that was read included."""
+    funnel: Funnel
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -14,8 +15,11 @@ from ingest.context import Context, open_context
 from ingest.engine.factory import open_engine
 from ingest.errors import IngestError, UnreadableVideo, shown
 from ingest.features.factory import cached_extractor
-from ingest.miner import mine_video
-from ingest.report import Report, Summary, counted
+from ingest.miner import join, mine_segment, mining_tasks
+from ingest.model import MinedSegment, MiningTask
+from ingest.reporting.progress import MiningProgress
+from ingest.reporting.report import Report, counted
+from ingest.reporting.summary import Summary
 from ingest.retention.forget import finish_forgetting
 from ingest.settings import IngestSettings, MiningSettings
 from ingest.storage import store_video
@@ -92,34 +96,58 @@ def identify(files: Sequence[Path], context: Context, summary: Summary) -> dict[
     return named
 
 
-def choose(named: dict[str, Path], context: Context, settings: IngestSettings, summary: Summary) -> list[Path]:
-    """Choose the files to mine: new videos, and with `remine` those that were mined with other settings."""
+def choose(named: dict[str, Path], context: Context, settings: IngestSettings, summary: Summary) -> dict[Path, str]:
+    """Choose the files to mine, with their ids: new videos, and with `remine` those mined with other settings."""
     known = context.store.videos()
     current = settings.mining.digest
     summary.known = sum(current in known.get(id, ()) for id in named)
-    outdated = [path for id, path in named.items() if id in known and current not in known[id]]
+    outdated = {path: id for id, path in named.items() if id in known and current not in known[id]}
     if outdated and not settings.remine:
-        summary.outdated = outdated
+        summary.outdated = list(outdated)
         context.report.note(
             f"Mined with other settings, and not mined again: {counted(len(outdated), 'video')}. "
             "--remine mines them again; older snapshots stay as they are."
         )
-        outdated = []
-    return [path for id, path in named.items() if id not in known] + outdated
+        outdated = {}
+    return {path: id for id, path in named.items() if id not in known} | outdated
 
 
-def mine(files: Sequence[Path], context: Context, settings: IngestSettings, summary: Summary) -> None:
-    """Mine and track each video (Sec. 4.1, 4.3), and store it as soon as it is done."""
+def mine(files: Mapping[Path, str], context: Context, settings: IngestSettings, summary: Summary) -> None:
+    """Mine and track each video (Sec. 4.1, 4.3), and store it as soon as all its segments are done."""
     small = context.store.counts()["patches"] < MAX_PATCHES_WITH_FRAMES
     mining = replace(settings.mining, frames=small if settings.frames is None else settings.frames)
-    results = context.engine.map(partial(mine_video, settings=mining), files)
-    for path, mined in context.report.stage("mining", results, len(files)):
+    tasks = plan(files, mining, context, summary)
+    results = context.engine.map(partial(mine_segment, settings=mining), tasks)
+    finished: dict[Path, dict[int, MinedSegment]] = defaultdict(dict)
+    failed: set[Path] = set()
+    for task, mined in MiningProgress(context.report, tasks).follow(results):
         if isinstance(mined, Exception):
-            skip(path, mined, context.report, summary)
-            continue
-        store_video(mined, mining, context)
-        summary.add(path, mined, mining)
+            if task.path not in failed:
+                skip(task.path, mined, context.report, summary)
+            failed.add(task.path)
+        else:
+            finished[task.path][mined.first] = mined
+        if task.path in failed:
+            finished.pop(task.path, None)
+        elif len(finished[task.path]) == task.segments:
+            segments = finished.pop(task.path)
+            video = join([segments[first] for first in sorted(segments)], files[task.path])
+            store_video(video, mining, context)
+            summary.add(task.path, video, mining)
     summary.explain(mining, context.report)
+
+
+def plan(files: Iterable[Path], mining: MiningSettings, context: Context, summary: Summary) -> list[MiningTask]:
+    """Return the tasks that the videos are mined in, in the order of the files."""
+    if mining.motion != "things":
+        return [MiningTask(path) for path in files]
+    planned: dict[Path, list[MiningTask]] = {}
+    for path, tasks in context.engine.map(partial(mining_tasks, settings=mining), files):
+        if isinstance(tasks, Exception):
+            skip(path, tasks, context.report, summary)
+        else:
+            planned[path] = tasks
+    return [task for path in files for task in planned.get(path, ())]
 
 
 def skip(path: Path, error: Exception, report: Report, summary: Summary) -> None:

@@ -26,11 +26,28 @@ class Rejection(StrEnum):
     DRIFTED = "tracker slid off"
     BACKGROUND = "tracker held on to the background"
     STOPPED = "ended on what stands still"
+    BRIEF = "seen too briefly"
+    SMALL = "too small for a box"
+    AT_BORDER = "at the border of the frame"
+    LARGE = "larger than a box"
+    THIN = "too thin for its box"
+    CROWDED = "another thing in the box"
+    UNSTEADY = "size not steady"
+    SAME_VIEW = "view not changed since the last start"
+    NO_END = "no clean view at the end of the track"
+    RESIZED = "size changed between start and end"
+    DID_NOT_TRAVEL = "did not get away from its place"
+    WAVING = "moved to and fro without getting on"
+    FIXED_TO_SCREEN = "fixed to the screen"
+    SEE_THROUGH = "background visible through it"
+    TEXT = "text"
+    PLAIN = "too little contrast"
+    OTHER_LOOK = "start and end look different"
+    TOO_MANY = "more starts in a minute than allowed"
 
     def setting(self, motion: str = "flow") -> str | None:
         """Return the name of the setting that decided, if there is one; it can depend on the setting `motion`."""
-        settings = _SETTINGS | _TRAJECTORY_SETTINGS if motion == "trajectories" else _SETTINGS
-        return settings.get(self)
+        return (_SETTINGS | _SETTINGS_BY_MOTION.get(motion, {})).get(self)
 
 
 _SETTINGS: dict[Rejection, str | None] = {
@@ -48,25 +65,39 @@ _SETTINGS: dict[Rejection, str | None] = {
     Rejection.DRIFTED: "min_return_iou",
     Rejection.BACKGROUND: "min_travel",
     Rejection.STOPPED: "min_travel",
+    Rejection.DID_NOT_TRAVEL: "min_travel",
 }
-_TRAJECTORY_SETTINGS: dict[Rejection, str | None] = {
-    Rejection.LITTLE_MOTION: "trajectory_min_moving",
-    Rejection.MUCH_MOTION: "trajectory_max_moving",
-    Rejection.FEW_CORNERS: None,
+_SETTINGS_BY_MOTION: dict[str, dict[Rejection, str | None]] = {
+    "trajectories": {
+        Rejection.LITTLE_MOTION: "trajectory_min_moving",
+        Rejection.MUCH_MOTION: "trajectory_max_moving",
+        Rejection.FEW_CORNERS: None,
+    },
+    "things": {
+        Rejection.SHOT_CUT: None,
+        Rejection.SMALL: "thing_min_side",
+        Rejection.BRIEF: "track_frames",
+        Rejection.NO_END: "track_frames",
+        Rejection.SAME_VIEW: "thing_view_change",
+        Rejection.TOO_MANY: "footage_starts",
+    },
 }
-"""Where motion is found by trajectories, these settings decide instead."""
+"""Where motion is found in another way, these settings decide instead."""
 
 
 @dataclass
 class Funnel:
-    """Counts of one video, or the sum of many: examined = rejected + candidates, starts = lost + tracks."""
+    """Counts of one video, or the sum of many: examined = rejected + candidates, starts = lost + tracks.
+
+    What is examined is a frame; with `motion="things"`, it is a thing, and a candidate is a thing with a clean view.
+    """
 
     frames: int = 0
     """Intact frames that were decoded."""
     corrupt: int = 0
     """Damaged frames, which were left out."""
     examined: int = 0
-    """Every `stride`-th frame: a track could start at each of them."""
+    """Every `stride`-th frame: a track could start at each of them. Or every thing that moved."""
     rejected: Counter[Rejection] = field(default_factory=Counter)
     candidates: int = 0
     """Examined frames with a moving box."""
@@ -82,15 +113,17 @@ class Funnel:
         """Return one clause: the number of tracks, or the most frequent reason why there is none, and its setting."""
         if self.tracks:
             return f"{self.tracks} tracks from {self.starts} starts"
-        if not self.examined:
+        if not self.frames:
             return "no frame could be decoded"
+        if not self.examined:
+            return "nothing moved by itself"
         if self.starts:
             return _most_frequent(self.lost, self.starts, "starts", settings)
         # Every video ends, and most have cuts. This explains an empty result only where nothing else was rejected.
         shot_ends = (Rejection.SHOT_CUT, Rejection.VIDEO_ENDED)
         others = Counter({reason: count for reason, count in self.rejected.items() if reason not in shot_ends})
         counted = others or self.rejected
-        return _most_frequent(counted, counted.total(), "frames", settings)
+        return _most_frequent(counted, counted.total(), "things" if settings.motion == "things" else "frames", settings)
 
 
 def _most_frequent(counts: Counter[Rejection], total: int, noun: str, settings: MiningSettings) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -51,9 +52,11 @@ class MiningSettings:
     min_gap: int = setting(
         25, "Smallest number of frames between two starts.", ge=1, le=1_000_000, stored="gap", advanced=True
     )
-    motion: Literal["flow", "trajectories"] = setting(
+    motion: Literal["flow", "trajectories", "things"] = setting(
         "flow",
-        "How motion is found: by dense optical flow, or by trajectories of feature points.",
+        "How tracks are found: flow and trajectories look for one moving box of fixed size in a frame, by dense "
+        "optical flow or by trajectories of feature points; things follows everything that moves, each in a box of "
+        "its own size.",
         paper="trajectories",
     )
     work_side: int = setting(
@@ -274,6 +277,74 @@ class MiningSettings:
         stored="attempts",
         advanced=True,
     )
+    thing_min_side: int = setting(
+        64,
+        "Smallest side of a thing's box in the frame; a box smaller than the crop is enlarged, with --motion things.",
+        unit="pixels",
+        ge=32,
+        le=100_000,
+        only_with=("motion", "things"),
+        advanced=True,
+    )
+    thing_margin: float = setting(
+        1.2,
+        "Side of a thing's box, as a multiple of the thing's longer side, with --motion things.",
+        ge=1,
+        le=4,
+        only_with=("motion", "things"),
+        advanced=True,
+    )
+    thing_min_difference: float = setting(
+        10.0,
+        "Smallest difference between a pixel of a moving thing and the same place before and after, with --motion "
+        "things.",
+        unit="gray levels of 255",
+        ge=1,
+        le=255,
+        only_with=("motion", "things"),
+        advanced=True,
+    )
+    thing_starts: int = setting(
+        20,
+        "Largest number of starts of one thing in a minute, with --motion things.",
+        ge=1,
+        le=1_000_000,
+        only_with=("motion", "things"),
+    )
+    footage_starts: int = setting(
+        60,
+        "Largest number of starts in a minute of footage; the clearest views are kept, with --motion things.",
+        ge=1,
+        le=1_000_000,
+        only_with=("motion", "things"),
+    )
+    thing_rest: float = setting(
+        1.0,
+        "Smallest time between two starts of one thing, with --motion things.",
+        unit="seconds",
+        ge=0,
+        le=1_000,
+        only_with=("motion", "things"),
+        advanced=True,
+    )
+    thing_view_change: float = setting(
+        0.06,
+        "Smallest distance of a view to the earlier starts of the same thing, with --motion things: 0 is the same "
+        "outline, 1 another one.",
+        ge=0,
+        le=1,
+        only_with=("motion", "things"),
+        advanced=True,
+    )
+    segment_seconds: float = setting(
+        60.0,
+        "Length of the segments that a long video is mined in, each by one worker, with --motion things.",
+        unit="seconds",
+        ge=10,
+        le=1_000_000,
+        only_with=("motion", "things"),
+        advanced=True,
+    )
     jpeg_quality: int = setting(
         95, "JPEG quality of crops, with color at full resolution.", ge=1, le=100, advanced=True
     )
@@ -301,6 +372,17 @@ class MiningSettings:
         settings = to_stored(self)
         del settings["frames"]
         return _digest("mining", json.dumps(settings, sort_keys=True))
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "paper": {"motion": "trajectories", "box_share": 227 / 400, "max_patches": 100},
+}
+"""Settings of mining that go together, by the name of the preset."""
+
+
+def with_preset(preset: str | None, given: Mapping[str, Any]) -> MiningSettings:
+    """Return the settings of a preset, if one is named, where no other value is given."""
+    return MiningSettings(**{**PRESETS.get(preset or "", {}), **given})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -343,11 +425,20 @@ class ClusterSettings:
         stored="group",
         advanced=True,
     )
-    same_video: Literal["representative", "allow"] = setting(
+    same_video: Literal["representative", "shot", "allow"] = setting(
         "representative",
-        "Starts of one video in one parent: representative lets only the lowest id compete, so that no edge joins "
-        "near-identical frames; allow lets all compete.",
+        "Starts of one video that compete in one parent, so that no edge joins near-identical frames: representative: "
+        "one; shot: one of each shot and of each thing; allow: all.",
         paper="not stated",
+    )
+    take_seconds: float = setting(
+        10.0,
+        "Smallest time between two competing starts of one shot, with --same-video shot.",
+        unit="seconds",
+        gt=0,
+        le=1_000_000,
+        only_with=("same_video", "shot"),
+        advanced=True,
     )
     copy_similarity: float = setting(
         0.85,

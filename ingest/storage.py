@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from graphdb.model import Location, Patch, Track, Video, end_id, frame_id, start_id
 from ingest.context import Context
 from ingest.model import MinedPatch, MinedTrack, MinedVideo
@@ -53,7 +55,7 @@ def _track(mined: MinedVideo, track: MinedTrack, frames: int, locations: dict[st
     start = _start_id(mined, track)
     end = end_id(start, frames)
     return Track(
-        start=_patch(start, track.start, locations),
+        start=replace(_patch(start, track.start, locations), shot=track.shot, thing=track.thing),
         end=_patch(end, track.end, locations),
         frames=frames,
         frame=locations.get(frame_id(mined.id, track.start.frame)),

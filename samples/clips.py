@@ -35,8 +35,8 @@ class Scene:
         middle = np.deg2rad(rng.uniform(-MIDDLE, MIDDLE))
         azimuths = middle + turn * np.linspace(-0.5, 0.5, frames)
         self.spins = [rotation(azimuth, elevation) for azimuth in azimuths]
-        self.zoom, self.center, half = _fit(
-            mesh, self.spins[:: max(1, frames // 6)], BOX * rng.uniform(*FILL), BOX * LONGEST
+        self.zoom, self.center, half = fit(
+            mesh, self.spins[:: max(1, frames // 6)], BOX * rng.uniform(*FILL), BOX * LONGEST, self.PATCH
         )
         self.camera = _camera_path(frames, rng)
         self.path = _object_path(frames, half, rng)
@@ -47,7 +47,7 @@ def film(scene: Scene, renderer: Renderer) -> Iterator[NDArray[np.uint8]]:
     """Yield the frames of a clip, RGB uint8 [HEIGHT, WIDTH, 3]."""
     for spin, place, (right, down, zoom) in zip(scene.spins, scene.path, scene.camera, strict=True):
         frame = scene.backdrop.view(right, down, zoom)
-        yield _compose(frame, renderer, spin, scene.look, scene.zoom, scene.center, place)
+        yield rounded(compose(frame, renderer, spin, scene.look, scene.zoom, scene.center, place))
 
 
 def picture(
@@ -56,17 +56,19 @@ def picture(
     """Draw an image that the object mostly fills, RGB uint8 [STILL, STILL, 3]. `sharp`: photograph in focus."""
     look = draw_look(rng)
     spin = rotation(np.deg2rad(rng.uniform(-50, 50)), np.deg2rad(rng.uniform(*ELEVATION)))
-    zoom, center, _ = _fit(mesh, [spin], STILL, STILL * rng.uniform(0.82, 0.96))
+    zoom, center, _ = fit(mesh, [spin], STILL, STILL * rng.uniform(0.82, 0.96), Scene.PATCH)
     place = STILL / 2 + rng.uniform(-3, 3, size=2)
     backdrop = Backdrop(photo, STILL, STILL, 8, rng, sharp=sharp)
-    return _compose(backdrop.view(0, 0, 1), renderer, spin, look, zoom, center, place)
+    return rounded(compose(backdrop.view(0, 0, 1), renderer, spin, look, zoom, center, place))
 
 
-def write_video(path: Path, frames: Iterable[NDArray[np.uint8]], quality: int) -> None:
+def write_video(
+    path: Path, frames: Iterable[NDArray[np.uint8]], quality: int, size: tuple[int, int] = (WIDTH, HEIGHT)
+) -> None:
     """Write H.264 in MP4 with one key frame. The same frames give the same bytes."""
     with av.open(str(path), "w", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=RATE)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        (stream.width, stream.height), stream.pix_fmt = size, "yuv420p"
         stream.time_base = Fraction(1, RATE)
         # With AVX-512 or several threads, the bytes of x264 differ from run to run.
         settings = "asm=sse4.2:threads=1:keyint=250:scenecut=0"
@@ -83,14 +85,14 @@ def draw_look(rng: np.random.Generator) -> Look:
     return Look(light, rng.uniform(0.4, 0.6), float(hue), (float(red), float(green), float(blue)))
 
 
-def _fit(
-    mesh: Mesh, spins: list[NDArray[np.float32]], mean: float, longest: float
+def fit(
+    mesh: Mesh, spins: list[NDArray[np.float32]], mean: float, longest: float, side: int
 ) -> tuple[float, tuple[float, float], NDArray[np.float64]]:
     """Return the zoom that draws the object `mean` pixels large, with its longer side at most `longest`.
 
-    Also return the center of the object and half its size, over all spins.
+    Also return the center of the object and half its size, over all spins. `side` is that of the renderer's square.
     """
-    boxes = np.array([extent(mesh, spin) for spin in spins]) * Scene.PATCH
+    boxes = np.array([extent(mesh, spin) for spin in spins]) * side
     sides = boxes[:, 2:] - boxes[:, :2]
     zoom = min(mean / np.sqrt(sides.prod(axis=1)).max(), longest / sides.max())
     low, high = boxes[:, :2].min(axis=0) * zoom, boxes[:, 2:].max(axis=0) * zoom
@@ -118,7 +120,7 @@ def _object_path(frames: int, half: NDArray[np.float64], rng: np.random.Generato
     return np.asarray(np.array([WIDTH, HEIGHT]) / 2 - folded, np.float64)
 
 
-def _compose(
+def compose(
     frame: NDArray[np.float32],
     renderer: Renderer,
     spin: NDArray[np.float32],
@@ -126,15 +128,19 @@ def _compose(
     zoom: float,
     center: tuple[float, float],
     place: NDArray[np.float64],
-) -> NDArray[np.uint8]:
-    """Draw the object over `frame` with its center at `place` (x, y in pixels)."""
+) -> NDArray[np.float32]:
+    """Draw the object into `frame` with its center at `place` (x, y in pixels), maybe outside; return `frame`."""
     corner = np.floor(place - renderer.side / 2).astype(int)
     rest = place - renderer.side / 2 - corner
     shift = float(rest[0] - center[0]), float(rest[1] + center[1])
     patch = renderer.draw(spin, look, zoom=zoom, shift=shift)
     top, left = max(corner[1], 0), max(corner[0], 0)
-    bottom, right = np.minimum(corner[::-1] + renderer.side, frame.shape[:2])
+    bottom, right = np.maximum(np.minimum(corner[::-1] + renderer.side, frame.shape[:2]), (top, left))
     patch = patch[top - corner[1] : bottom - corner[1], left - corner[0] : right - corner[0]]
     under = frame[top:bottom, left:right]
     frame[top:bottom, left:right] = patch[..., :3] + (1 - patch[..., 3:]) * under
+    return frame
+
+
+def rounded(frame: NDArray[np.float32]) -> NDArray[np.uint8]:
     return np.asarray(np.rint(frame * 255), np.uint8)

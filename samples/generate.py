@@ -27,6 +27,7 @@ from attribution import write_attribution
 from backgrounds import CLIP_PHOTOS, HELD_OUT_PHOTOS, read_photo
 from clips import Scene, film, picture, write_video
 from models import Instance, load_mesh, read_instances
+from parade import make_parade
 from render import Renderer
 
 HELD_OUT_SHARE = 0.25  # of the look-alike groups of a class, but at least two groups
@@ -38,6 +39,7 @@ def main() -> None:
     training, held_out = split(instances, options.instances, options.held_out, options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     make_clips(options, training)
+    make_parade(options, training)
     make_images(options, held_out)
     write_attribution(options.out / "ATTRIBUTION.md", training, held_out)
 

@@ -31,7 +31,7 @@ from graphdb.store.connection import WHOLE_GRAPH_SECONDS
 from graphdb.store.deletion import RemovalStore
 from ingest.context import Context
 from ingest.engine.local import LocalEngine
-from ingest.report import Report
+from ingest.reporting.report import Report
 from ingest.retention.forget import finish_forgetting
 from ingest.retention.prune import execute, make_plan
 from tests.conftest import Graph, neo4j, open_graph

@@ -15,6 +15,21 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.truth.drawing import (
+    NOISE_MARGIN,
+    Matrix,
+    add_noise,
+    enlarge,
+    filled,
+    noise,
+    outline,
+    paste,
+    piece,
+    rotation,
+    shift,
+    smooth_walk,
+    warp,
+)
 from benchmarks.truth.photos import PHOTOS, Image, Split, photo
 from tests.unit.ingest.clip_files import write
 
@@ -29,8 +44,6 @@ BAR_WIDTH = 20
 """Pixels of a fence's bars, and of the gaps between them."""
 MAX_ROTATION = 0.4
 """Degrees a frame that an object rotates at most."""
-
-Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -76,25 +89,23 @@ class Scene:
         self.condition = condition
         rng = np.random.default_rng((seed, split == "test"))
         self.background = str(rng.choice(PHOTOS[split]))
-        self._world = _enlarge(photo(self.background), rng)
+        self._world = enlarge(photo(self.background), (WIDTH, HEIGHT), rng)
         self._bars = np.zeros(self._world.shape[:2], np.uint8)
         if condition.fence:
             self._bars[:, np.arange(self._world.shape[1]) // BAR_WIDTH % 2 == 0] = 255
         self._camera = _camera_path(condition, rng)
         others = [name for name in PHOTOS[split] if name != self.background]
         self._objects = [_Object(condition, at, photo(str(rng.choice(others))), rng) for at in _positions(condition)]
-        self._noise = _noise(condition.noise, rng)
-        self._noise_offsets = rng.integers(64, size=(condition.frames, 2))
+        self._noise = noise(condition.noise, (WIDTH, HEIGHT), rng)
+        self._noise_offsets = rng.integers(NOISE_MARGIN, size=(condition.frames, 2))
 
     def images(self) -> Iterator[Image]:
         """Yield the frames, H×W×3 BGR, before compression."""
         for index, camera in enumerate(self._camera):
             image = _warp(self._world, camera @ self._to_center)
             for each in self._objects:
-                picture = _warp(each.picture, camera @ each.path[index]).astype(np.float32)
-                alpha = self._alpha(each, index)[..., None].astype(np.float32) / 255
-                image = (image + alpha * (picture - image)).astype(np.uint8)
-            yield self._add_noise(image, index)
+                image = paste(image, _warp(each.picture, camera @ each.path[index]), self._alpha(each, index))
+            yield add_noise(image, self._noise, self._noise_offsets[index]) if self.condition.noise else image
 
     def objects(self, index: int) -> list[VisibleObject]:
         """Return the objects in frame `index`; the front one hides the others."""
@@ -117,7 +128,7 @@ class Scene:
     def _to_center(self) -> Matrix:
         """The matrix from the background photograph's pixels to the world's, which start at its center."""
         height, width = self._world.shape[:2]
-        return _shift(-width / 2, -height / 2)
+        return shift(-width / 2, -height / 2)
 
     def _alpha(self, each: _Object, index: int) -> Image:
         """Return the opacity of an object in a frame, H×W, at most 255; the fence covers it."""
@@ -125,12 +136,6 @@ class Scene:
         return cv2.subtract(  # type: ignore[return-value]
             _warp(each.alpha, camera @ each.path[index]), _warp(self._bars, camera @ self._to_center)
         )
-
-    def _add_noise(self, image: Image, index: int) -> Image:
-        if not self.condition.noise:
-            return image
-        top, left = self._noise_offsets[index]
-        return cv2.add(image, self._noise[top : top + HEIGHT, left : left + WIDTH], dtype=cv2.CV_8U)  # type: ignore[return-value]
 
 
 class _Object:
@@ -141,17 +146,17 @@ class _Object:
     ) -> None:
         side = round(condition.size * 1.7)
         self.center = side / 2
-        self.alpha = _blob(side, condition.size**2, rng)
-        self.picture = _piece(texture, side, rng)
+        self.alpha = filled(side, outline(side, condition.size**2, rng))
+        self.picture = piece(texture, side, rng)
         direction = rng.choice([0, np.pi]) + rng.uniform(-0.4, 0.4)
-        rotation = np.deg2rad(rng.uniform(-MAX_ROTATION, MAX_ROTATION))
+        turn = np.deg2rad(rng.uniform(-MAX_ROTATION, MAX_ROTATION))
         times = np.arange(condition.frames) - condition.frames / 2
         last = condition.frames if condition.stops is None else condition.stops
         distances = condition.speed * np.minimum(times, last - condition.frames / 2)
         self.path = [
-            _shift(position[0] + np.cos(direction) * distance, position[1] + np.sin(direction) * distance)
-            @ _rotation(rotation * time)
-            @ _shift(-self.center, -self.center)
+            shift(position[0] + np.cos(direction) * distance, position[1] + np.sin(direction) * distance)
+            @ rotation(turn * time)
+            @ shift(-self.center, -self.center)
             for distance, time in zip(distances, times, strict=True)
         ]
 
@@ -174,66 +179,12 @@ def _camera_path(condition: Condition, rng: np.random.Generator) -> list[Matrix]
     elif condition.camera == "rotation":
         angle = np.deg2rad(sign * ROTATION * times)
     elif condition.camera == "shake":
-        right, down = (_shake(condition.frames, rng) for _ in range(2))
+        right, down = (smooth_walk(condition.frames, SHAKE, rng) for _ in range(2))
     return [
-        _shift(WIDTH / 2 + x, HEIGHT / 2 + y) @ _rotation(turn) @ np.diag([scale, scale, 1.0])
+        shift(WIDTH / 2 + x, HEIGHT / 2 + y) @ rotation(turn) @ np.diag([scale, scale, 1.0])
         for x, y, scale, turn in zip(right, down, zoom, angle, strict=True)
     ]
 
 
-def _shake(frames: int, rng: np.random.Generator) -> NDArray[np.float64]:
-    """Return the motion of a hand-held camera: noise, smoothed over a few frames, with standard deviation SHAKE."""
-    smooth = np.convolve(rng.normal(size=frames + 8), np.hanning(9), mode="valid")
-    return np.asarray(SHAKE * smooth / smooth.std(), np.float64)
-
-
-def _enlarge(image: Image, rng: np.random.Generator) -> Image:
-    """Scale a photograph to a little more than the frame, and mirror it or not."""
-    scale = max(WIDTH / image.shape[1], HEIGHT / image.shape[0]) * rng.uniform(1.0, 1.25)
-    size = (round(image.shape[1] * scale), round(image.shape[0] * scale))
-    enlarged = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC)
-    return np.ascontiguousarray(enlarged[:, :: rng.choice([-1, 1])], np.uint8)
-
-
-def _piece(image: Image, side: int, rng: np.random.Generator) -> Image:
-    """Cut a square with enough contrast from a photograph, and scale it to `side`."""
-    for _ in range(20):
-        cut = round(min(*image.shape[:2], side * rng.uniform(0.8, 1.6)))
-        top, left = (int(rng.integers(length - cut + 1)) for length in image.shape[:2])
-        piece = np.asarray(cv2.resize(image[top : top + cut, left : left + cut], (side, side)), np.uint8)
-        if piece.std() > 35:
-            break
-    return piece
-
-
-def _blob(side: int, area: float, rng: np.random.Generator) -> Image:
-    """Return a square with an irregular shape in its center: 255 inside, 0 outside."""
-    angles = np.linspace(0, 2 * np.pi, 90, endpoint=False)
-    waves = sum(
-        rng.uniform(0, 0.16 / order) * np.cos(order * angles + rng.uniform(0, 2 * np.pi)) for order in range(2, 6)
-    )
-    radius = np.clip(1 + waves, 0.6, 1.4)
-    radius *= np.sqrt(area / (np.pi * np.mean(radius**2)))
-    outline = side / 2 + np.stack((radius * np.cos(angles), radius * np.sin(angles)), axis=-1)
-    mask = np.zeros((side, side), np.uint8)
-    cv2.fillPoly(mask, [np.rint(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-    return mask
-
-
-def _noise(deviation: int, rng: np.random.Generator) -> NDArray[np.int16]:
-    return np.asarray(np.rint(rng.normal(0, deviation, (HEIGHT + 64, WIDTH + 64, 3))), np.int16)
-
-
 def _warp(image: Image, matrix: Matrix) -> Image:
-    """Transform an image into the frame. Beyond its border, a picture is mirrored, and a mask is 0."""
-    border = cv2.BORDER_REFLECT if image.ndim == 3 else cv2.BORDER_CONSTANT
-    return np.asarray(cv2.warpAffine(image, matrix[:2], (WIDTH, HEIGHT), borderMode=border), np.uint8)
-
-
-def _shift(x: float, y: float) -> Matrix:
-    return np.array([[1, 0, x], [0, 1, y], [0, 0, 1.0]])
-
-
-def _rotation(angle: float) -> Matrix:
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1.0]])
+    return warp(image, matrix, (WIDTH, HEIGHT))

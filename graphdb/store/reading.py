@@ -24,6 +24,7 @@ from graphdb.model import (
     Segments,
     ShownTrack,
     Snapshot,
+    Take,
     Texts,
     end_id,
     parent_id,
@@ -95,6 +96,18 @@ class GraphReader(Neo4jConnection):
         return {row["id"]: location(row) for row in self._read("pixels", ids=list(ids))}
 
     # Clusters
+
+    def takes(self, segments: Sequence[str]) -> dict[str, Take]:
+        """Return the take of each start of these segments of tracks. Starts of older graphs have none."""
+        return self._takes("takes", segments=list(segments))
+
+    def snapshot_takes(self, snapshot: str) -> dict[str, Take]:
+        """Return the take of each start of a snapshot. Starts of older graphs have none."""
+        return self._takes("snapshot_takes", id=snapshot)
+
+    def _takes(self, query: str, **parameters: object) -> dict[str, Take]:
+        rows = self._read(query, **parameters)
+        return {id: Take(shot, thing, time) for row in rows for id, shot, thing, time in row["takes"]}
 
     def assigned_starts(self, fit: str) -> dict[str, int]:
         """Return the cluster number of every start that this cluster model has assigned."""

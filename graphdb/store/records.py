@@ -57,7 +57,8 @@ def patch_row(patch: Patch) -> Row:
 
 def patch_of(node: Mapping[str, Any]) -> Patch:
     names = ("id", "frame", "time", "x", "y", "side", "motion")
-    return Patch(location=location(node), **{name: node[name] for name in names})
+    values = {name: node[name] for name in names}
+    return Patch(location=location(node), **values, shot=node.get("shot"), thing=node.get("thing"))
 
 
 def shown_track(row: Mapping[str, Any]) -> ShownTrack:

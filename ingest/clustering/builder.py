@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from foundation.settings import to_stored
-from graphdb.model import LinkedParent, Snapshot, digest, parent_id
+from graphdb.model import LinkedParent, Snapshot, Take, digest, parent_id
 from ingest.clustering.cluster_model import (
     ClusterModel,
     current_model,
@@ -174,6 +174,9 @@ class GraphBuilder:
         return ExtractionTask(files, self._folder.archive, self._folder.features, self._spec, self._extractor.digest)
 
     def _link_tasks(self, model: ClusterModel, numbers: Mapping[str, int], starts: Starts) -> list[LinkTask]:
+        takes = {}
+        if model.settings.same_video == "shot":
+            takes = self._store.takes([segment for segment, _ in starts.values()])
         members: dict[int, list[Member]] = defaultdict(list)
         for video, (segment, ids) in starts.items():
             file = features_file_name(video, segment)
@@ -189,13 +192,17 @@ class GraphBuilder:
                 f"{len(members)} has {largest} starts, and min-parent-size is {least}. Ingest more videos, "
                 "or lower --min-parent-size."
             )
-        return [self._link_task(model, number, of) for number, of in kept.items()]
+        return [self._link_task(model, number, of, takes) for number, of in kept.items()]
 
-    def _link_task(self, model: ClusterModel, number: int, members: list[Member]) -> LinkTask:
+    def _link_task(
+        self, model: ClusterModel, number: int, members: list[Member], takes: Mapping[str, Take]
+    ) -> LinkTask:
         parent = parent_id(model.id, number)
-        inputs = digest("link", parent, model.settings.digest, *(member.id for member in members))
+        known = {member.id: takes[member.id] for member in members if member.id in takes}
+        facts = (f"{id} {take.shot} {take.thing} {take.time}" for id, take in known.items())
+        inputs = digest("link", parent, model.settings.digest, *(member.id for member in members), *facts)
         folder = self._folder
-        return LinkTask(parent, inputs, members, folder.features, folder.views, folder.fits, model.id)
+        return LinkTask(parent, inputs, members, folder.features, folder.views, folder.fits, model.id, takes=known)
 
     def _explain_missing_children(self, snapshot: Snapshot) -> None:
         counts = snapshot.counts

@@ -17,6 +17,7 @@ from ingest.clustering.cliques import (
     nearest_neighbors,
     pairs_within,
 )
+from ingest.clustering.competition import UNKNOWN, Footage
 from ingest.clustering.defaults import default_neighbors
 from ingest.clustering.kmeans import FeatureArray, usable_rows
 from ingest.features.base import normalize
@@ -36,15 +37,18 @@ class ChildClusters:
 
 
 def find_child_clusters(
-    ids: Sequence[str], videos: Sequence[str], features: FeatureArray, settings: ClusterSettings
+    ids: Sequence[str],
+    features: FeatureArray,
+    settings: ClusterSettings,
+    footage: Footage = UNKNOWN,
 ) -> ChildClusters:
-    """Find the child clusters and INTER edges of one parent; `ids`, `videos` and `features` N×D are of its members.
+    """Find the child clusters and INTER edges of one parent; `ids` and `features` N×D are of its members.
 
     A child cluster is a clique of `settings.clique_size` starts in the mutual k-nearest-neighbor graph. All its pairs
     are edges. The order of the rows, the threads and the machine do not change the result. A parent that is too small
     for a child cluster gives an empty result.
     """
-    rows = eligible_rows(ids, videos, features, settings)
+    rows = eligible_rows(ids, features, settings, footage)
     units = _unit_rows(features, rows)
     if len(rows) <= settings.clique_size:
         return _with_edges(rows, np.empty((0, settings.clique_size), np.int64), units)
@@ -54,15 +58,18 @@ def find_child_clusters(
 
 
 def eligible_rows(
-    ids: Sequence[str], videos: Sequence[str], features: FeatureArray, settings: ClusterSettings
+    ids: Sequence[str], features: FeatureArray, settings: ClusterSettings, footage: Footage = UNKNOWN
 ) -> NDArray[np.int64]:
     """Choose the rows of a parent that may become neighbors, by ascending id.
 
-    They are usable and distinct; one row a video, unless the settings allow more.
+    They are usable and distinct, and compete as the setting `same_video` says.
     """
     order = np.asarray(sorted(np.flatnonzero(usable_rows(features)).tolist(), key=ids.__getitem__), np.int64)
     if settings.same_video == "representative":
-        order = _first_of_each(order, [videos[row] for row in order])
+        order = _first_of_each(order, [footage.video(ids[row]) for row in order])
+    elif settings.same_video == "shot":
+        chosen = set(footage.competing((ids[row] for row in order), settings.take_seconds))
+        order = np.asarray([row for row in order if ids[row] in chosen], np.int64)
     # Equal crops would fill each other's lists of neighbors. Their stored features are bit-equal.
     return _first_of_each(order, [_content(features[row]) for row in order])
 

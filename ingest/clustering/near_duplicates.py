@@ -15,22 +15,30 @@ from ingest.model import FrameSignature
 from ingest.video.signatures import read_signatures, similarity
 
 
-def find_copies(folder: Path, edges: Iterable[tuple[str, str, float]], min_similarity: float) -> list[Copy]:
-    """Find the pairs of videos, joined by `edges` (start, start, …), whose frames are similar enough.
+def similar_frames(
+    folder: Path, edges: Iterable[tuple[str, str, float]], min_similarity: float
+) -> list[tuple[str, str, float]]:
+    """Return the `edges` (start, start, …) between frames that are similar enough, with the similarity of the frames.
 
-    `folder` holds the signatures. Each pair comes once, the lower id first, with the largest similarity of its edges. A
-    start without a signature is no copy. Raises DamagedFile.
+    `folder` holds the signatures. A start without one is similar to no other. Raises DamagedFile.
     """
     pairs = [(a, b) for a, b, _ in edges]
     signatures = _read_signatures(folder, {start for pair in pairs for start in pair})
+    known = ((a, b) for a, b in pairs if a in signatures and b in signatures)
+    compared = ((a, b, similarity(signatures[a], signatures[b])) for a, b in known)
+    return [(a, b, value) for a, b, value in compared if value >= min_similarity]
+
+
+def find_copies(alike: Iterable[tuple[str, str, float]]) -> list[Copy]:
+    """Return the pairs of videos that the result of `similar_frames` joins.
+
+    Each pair comes once, the lower id first, with the largest similarity of its frames.
+    """
     found: dict[tuple[str, str], float] = {}
-    for a, b in pairs:
-        if a not in signatures or b not in signatures:
-            continue
-        value = similarity(signatures[a], signatures[b])
-        pair = (min(video_of(a), video_of(b)), max(video_of(a), video_of(b)))
-        if value >= max(min_similarity, found.get(pair, min_similarity)):
-            found[pair] = round(value, 4)
+    for a, b, value in alike:
+        first, second = sorted((video_of(a), video_of(b)))
+        if first != second:
+            found[first, second] = max(round(value, 4), found.get((first, second), 0.0))
     return [(*pair, value) for pair, value in sorted(found.items())]
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from graphdb.model import Copy, InterEdges, LinkedParent, digest, video_of
+from graphdb.model import Copy, InterEdges, LinkedParent, Take, digest, video_of
 from ingest.clustering.children import find_child_clusters
 from ingest.clustering.cluster_model import cached_model
+from ingest.clustering.competition import Footage
 from ingest.clustering.kmeans import FeatureArray, assign
-from ingest.clustering.near_duplicates import canonical_among, canonical_videos, find_copies
+from ingest.clustering.near_duplicates import canonical_among, canonical_videos, find_copies, similar_frames
 from ingest.features.storage import read_features, read_rows
 from ingest.settings import ClusterSettings
 
@@ -72,35 +73,41 @@ class LinkTask:
     copies: Sequence[Copy] = ()
     canonical: Mapping[str, str] | None = None
     """Canonical video of each that repeats another. None: to be found among the members."""
+    takes: Mapping[str, Take] = field(default_factory=dict)
+    """The takes of members whose shot is known; only with `same_video` "shot"."""
 
 
 def link_parent(task: LinkTask) -> InterEdges:
-    """Compute the child clusters and INTER edges of one parent, and find copies among its videos.
+    """Compute the child clusters and INTER edges of one parent, and find copies among its videos and their shots.
 
-    Copies look alike, so edges join them. The copies that are found then count as one video, which can bring up others:
-    this is repeated until no new copy is found. Raises DamagedFile.
+    Copies look alike, so edges join them. The copies that are found then count as one video, and shots that show the
+    same view as one shot. This can bring up others: it is repeated until no new ones are found. Raises DamagedFile.
     """
     model = cached_model(task.models, task.model)
     wanted = [(member.file, member.row) for member in task.members]
     features = model.transform(read_rows(task.features, model.extractor, wanted))
-    if task.canonical is not None or model.settings.same_video == "allow":
-        return replace(inter_edges(task, features, model.settings, task.canonical or {}), copies=task.copies)
-    found: list[Copy] = []
+    footage = Footage(task.canonical or {}, task.takes)
+    settled = task.canonical is not None and not task.takes
+    if settled or model.settings.same_video == "allow":
+        return replace(inter_edges(task, features, model.settings, footage), copies=task.copies)
+    copies = list(task.copies)
     while True:
-        inter = inter_edges(task, features, model.settings, canonical_videos(found))
-        more = find_copies(task.views, inter.edges, model.settings.copy_similarity)
-        if not more:
-            return replace(inter, copies=sorted(found))
-        found += more
+        inter = inter_edges(task, features, model.settings, footage)
+        alike = similar_frames(task.views, inter.edges, model.settings.copy_similarity)
+        new = [] if task.canonical is not None else find_copies(alike)
+        # Shots of one view still compete, some time apart: they may be found again.
+        shots = footage.shots_of((a, b) for a, b, _ in alike if video_of(a) == video_of(b)) - footage.repeated
+        if not new and not shots:
+            return replace(inter, copies=sorted(copies))
+        copies += new
+        canonical = canonical_videos(copies) if task.canonical is None else task.canonical
+        footage = Footage(canonical, task.takes, footage.repeated | shots)
 
 
-def inter_edges(
-    task: LinkTask, features: FeatureArray, settings: ClusterSettings, canonical: Mapping[str, str]
-) -> InterEdges:
-    """Compute the child clusters and INTER edges of a parent from the features of its members; copies are one video."""
+def inter_edges(task: LinkTask, features: FeatureArray, settings: ClusterSettings, footage: Footage) -> InterEdges:
+    """Compute the child clusters and INTER edges of a parent from the features of its members."""
     ids = [member.id for member in task.members]
-    videos = [canonical.get(video, video) for video in map(video_of, ids)]
-    found = find_child_clusters(ids, videos, features, settings)
+    found = find_child_clusters(ids, features, settings, footage)
     edges = [
         (ids[a], ids[b], round(float(similarity), 6))
         for (a, b), similarity in zip(found.edges.tolist(), found.similarity, strict=True)

@@ -33,6 +33,10 @@ def show(
         Parameter(help="Largest number to show. Default: 24, for parents 12.", validator=within(Limits(ge=1, le=400))),
     ] = None,
     video: Annotated[str | None, Parameter(help="Only videos with this text in their file name.")] = None,
+    by: Annotated[
+        Literal["video", "shot", "thing"],
+        Parameter(help="What patches and tracks are spread over: one of each comes first, then a second of each."),
+    ] = "video",
     seed: Annotated[
         int, Parameter(help="Seed of the choice: the same seed draws the same sheet.", validator=within(Limits(ge=0)))
     ] = 0,
@@ -51,7 +55,7 @@ def show(
     folder = DataFolder.resolve(data)
     with connect(folder, GraphStore) as store, closing(ArchiveReader(folder.archive)) as archive:
         found = store.snapshot(snapshot)
-        builder = SheetBuilder(store, Panels(archive), found, video, seed)
+        builder = SheetBuilder(store, Panels(archive), found, video, seed, by)
         sheet = SHEETS[kind](builder, count or COUNTS[kind])
     image = drawing.draw(sheet)
     drawing.save(image, out)

@@ -10,7 +10,7 @@ from graphdb.archive.reader import ArchiveReader
 from graphdb.model import ChildCluster, Patch, ShownTrack, video_of
 from ingest.contact_sheets.drawing import END, START, Panel, Picture, crop_picture, frame_picture, without_accents
 from ingest.model import Box
-from ingest.report import counted
+from ingest.reporting.report import counted
 
 SIDE = 144
 """Side of a crop beside its frame, pixels: one and a half times what is stored."""
@@ -30,8 +30,14 @@ class Panels:
         """Show the start of a track: its frame with the box, if the frame is kept, and the crop."""
         start = shown.track.start
         frame = self._frame(shown, [(start, START)])
-        detail = f"{start.time:.2f} s · {start.motion:.0%} of the box moves"
-        facts = {"patch": start.id, "time": start.time, "motion": start.motion}
+        detail = f"{start.time:.2f} s · {origin(start)}"
+        facts = {
+            "patch": start.id,
+            "time": start.time,
+            "motion": start.motion,
+            "shot": start.shot,
+            "thing": start.thing,
+        }
         return Panel(legible_name(shown), detail, [*frame, self._crop(start, SIDE)], facts)
 
     def track(self, shown: ShownTrack) -> Panel:
@@ -39,8 +45,9 @@ class Panels:
         start, end = shown.track.start, shown.track.end
         frame = self._frame(shown, [(end, END), (start, START)], "the start's frame")
         crops = [self._crop(start, SIDE, f"{start.time:.2f} s"), self._crop(end, SIDE, f"{end.time:.2f} s")]
-        detail = f"{shown.track.frames} frames · {start.motion:.0%} of the box moves"
-        return Panel(legible_name(shown), detail, [*frame, *crops], {"start": start.id, "end": end.id})
+        detail = f"{shown.track.frames} frames · {origin(start)}"
+        facts = {"start": start.id, "end": end.id, "shot": start.shot, "thing": start.thing}
+        return Panel(legible_name(shown), detail, [*frame, *crops], facts)
 
     def child(self, child: ChildCluster, parent: int, members: Sequence[ShownTrack]) -> Panel:
         """Show the members of a child cluster, and how similar they are."""
@@ -70,6 +77,13 @@ class Panels:
             return []
         boxes = [(Box(patch.x, patch.y, patch.side), color) for patch, color in patches]
         return [frame_picture(self._archive.read(shown.track.frame), shown.width, boxes, SIDE, caption)]
+
+
+def origin(start: Patch) -> str:
+    """Say which thing of which shot a start shows, as far as it is known, and how large it is in its frame."""
+    named = [] if start.shot is None else [f"shot from frame {start.shot}"]
+    named += [f"{start.motion:.0%} of the box moves"] if start.thing is None else [f"thing {start.thing}"]
+    return " · ".join([*named, f"{start.side} pixels wide"])
 
 
 def file_name(uri: str) -> str:

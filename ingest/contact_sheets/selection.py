@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import islice, zip_longest
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 
@@ -14,9 +14,10 @@ from graphdb.store.graph import GraphStore
 from ingest.contact_sheets.drawing import Sheet
 from ingest.contact_sheets.panels import Panels, file_name, mean
 from ingest.errors import IngestError
-from ingest.report import counted
+from ingest.reporting.report import counted
 
 K = TypeVar("K", int, str)
+Unit = Literal["video", "shot", "thing"]
 
 MAX_MEMBERS = 10
 """Members of a parent that are shown."""
@@ -25,25 +26,30 @@ MAX_MEMBERS = 10
 class SheetBuilder:
     """Builds the sheets of one snapshot. `video` selects the videos with this text in their file name, in any case.
 
+    Patches and tracks are spread over the videos, or over their shots or things, as `by` says.
+
     Raises IngestError where the snapshot holds nothing to show.
     """
 
-    def __init__(self, store: GraphStore, panels: Panels, snapshot: Snapshot, video: str | None, seed: int) -> None:
+    def __init__(
+        self, store: GraphStore, panels: Panels, snapshot: Snapshot, video: str | None, seed: int, by: Unit = "video"
+    ) -> None:
         self._store = store
         self._panels = panels
         self._snapshot = snapshot
         self._filter = video
         self._seed = seed
+        self._by = by
         self._starts = self._selected(store.snapshot_starts(snapshot.id))
 
     def patches(self, count: int) -> Sheet:
-        """Show starts, spread over the videos."""
+        """Show starts, spread over the videos, the shots or the things."""
         panels = [self._panels.patch(shown) for shown in self._sample_tracks(count)]
         details = self._details(len(panels), self._total, "starts", "orange: the box of the crop, in its frame")
         return Sheet("Patches: something moves in each box", details, panels, 3)
 
     def tracks(self, count: int) -> Sheet:
-        """Show tracks, spread over the videos."""
+        """Show tracks, spread over the videos, the shots or the things."""
         panels = [self._panels.track(shown) for shown in self._sample_tracks(count)]
         details = self._details(len(panels), self._total, "tracks", "orange: the box of the start; blue: of the end")
         return Sheet("Tracks: each pair should show one object", details, panels, 2)
@@ -99,8 +105,25 @@ class SheetBuilder:
         return chosen
 
     def _sample_tracks(self, count: int) -> list[ShownTrack]:
-        tracks = self._store.show_tracks(spread(self._starts, count, self._seed), self._snapshot.frames)
-        return sorted(tracks, key=lambda shown: (file_name(shown.uri), shown.track.start.id))
+        tracks = self._store.show_tracks(spread(self._groups(), count, self._seed), self._snapshot.frames)
+
+        def place(shown: ShownTrack) -> tuple[str, int, str]:
+            start = shown.track.start
+            return file_name(shown.uri), (start.thing or 0) if self._by == "thing" else 0, start.id
+
+        return sorted(tracks, key=place)
+
+    def _groups(self) -> dict[str, list[str]]:
+        """Return the selected starts by video, by shot or by thing; by video where shot or thing is not known."""
+        if self._by == "video":
+            return self._starts
+        takes = self._store.snapshot_takes(self._snapshot.id)
+        groups: dict[str, list[str]] = defaultdict(list)
+        for video, ids in self._starts.items():
+            for id in ids:
+                unit = getattr(takes[id], self._by) if id in takes else None
+                groups[f"{video} {unit}"].append(id)
+        return groups
 
     def _tracks_of(self, starts: Iterable[str]) -> dict[str, ShownTrack]:
         tracks = self._store.show_tracks(sorted(set(starts)), self._snapshot.frames)

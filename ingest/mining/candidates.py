@@ -46,17 +46,9 @@ class CandidateFinder:
         self._boundaries = ShotBoundaryDetector(settings)
         self._shot: deque[_ShotFrame] = deque(maxlen=settings.track_frames + 1)
         """The latest frames of the current shot."""
-        self._last_time = 0.0
-
-    @property
-    def fps(self) -> float:
-        """Measured frames a second; the rate that a file states is often wrong."""
-        return (self.funnel.frames - 1) / self._last_time if self._last_time > 0 else self._reader.rate
-
-    @property
-    def duration(self) -> float:
-        """Seconds from the first frame to the end of the last."""
-        return self._last_time + 1 / self.fps
+        self.last_time = 0.0
+        """Time of the latest frame, in seconds."""
+        self._shot_start = 0
 
     def run(self) -> list[Candidate]:
         """Return all candidates, in order."""
@@ -72,10 +64,11 @@ class CandidateFinder:
         if self._boundaries.is_boundary(gray):
             self._reject_unexamined(Rejection.SHOT_CUT)
             self._shot.clear()
+            self._shot_start = frame.index
         self._shot.append(_ShotFrame(frame.index, frame.time, gray, frame if self._cache.fits_a_track else None))
         self.funnel.frames += 1
         self.funnel.examined += self._on_stride(frame.index)
-        self._last_time = frame.time
+        self.last_time = frame.time
         oldest = self._shot[0]
         if len(self._shot) == self._shot.maxlen and self._on_stride(oldest.index):
             found = self._examine(oldest)
@@ -105,4 +98,4 @@ class CandidateFinder:
         x, y = (round(corner / self._scale) for corner in (moving.x, moving.y))
         box = Box(min(x, self._reader.width - side), min(y, self._reader.height - side), side)
         core = Region(*(round(length / self._scale) for length in moving.core))
-        return Candidate(first.index, box, core, moving.density)
+        return Candidate(first.index, box, core, moving.density, self._shot_start)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from foundation.data_folder import DataFolder
-from graphdb.model import video_of
+from graphdb.model import Take, video_of
 from graphdb.store.graph import GraphStore
 from ingest.quality.background_bias import (
     BackgroundBias,
@@ -38,6 +39,8 @@ class EdgeStatistics:
     """Quantiles of the edges' similarity."""
     same_video: float | None
     """Share of the edges that join two starts of one video."""
+    same_shot: float | None
+    """Share of the edges that join two starts of one shot, as far as shots are known."""
     copies: float | None
     """Share of the edges that join videos which are linked by COPY."""
     background: BackgroundBias
@@ -51,6 +54,8 @@ def edge_statistics(store: GraphStore, snapshot: str, folder: DataFolder) -> Edg
     joined, random = sample_pairs(pairs, MAX_PAIRS), random_pairs(sorted(starts), MAX_PAIRS)
     colors = border_colors(folder.archive, store.pixels(sorted({id for pair in joined + random for id in pair})))
     videos = [(video_of(a), video_of(b)) for a, b in pairs]
+    takes = store.snapshot_takes(snapshot)
+    shots = [(_shot(a, takes), _shot(b, takes)) for a, b in pairs]
     return EdgeStatistics(
         starts=len(starts),
         edges=len(edges),
@@ -58,9 +63,15 @@ def edge_statistics(store: GraphStore, snapshot: str, folder: DataFolder) -> Edg
         per_start=ratio(2 * len(edges), len(starts)),
         similarity=_quantiles([similarity for _, _, similarity in edges]),
         same_video=ratio(sum(a == b for a, b in videos), len(edges)),
+        same_shot=ratio(sum(a is not None and a == b for a, b in shots), len(edges)),
         copies=ratio(sum((min(pair), max(pair)) in copies for pair in videos), len(edges)),
         background=background_bias(joined, random, colors),
     )
+
+
+def _shot(start: str, takes: Mapping[str, Take]) -> tuple[str, int] | None:
+    """Return the video and the shot of a start, if its shot is known."""
+    return (video_of(start), takes[start].shot) if start in takes else None
 
 
 def _quantiles(values: list[float]) -> dict[str, float]:

@@ -22,6 +22,7 @@ def statistics_table(snapshot: str, statistics: EdgeStatistics) -> Table:
     for name, value in statistics.similarity.items():
         table.add_row(f"similarity, {name}", f"{value:.3f}")
     table.add_row("edges within one video", _percent(statistics.same_video))
+    table.add_row("edges within one shot", _percent(statistics.same_shot))
     table.add_row("edges between copies", _percent(statistics.copies))
     bias = statistics.background
     table.add_row("border color distance, joined starts", _number(bias.joined))

@@ -19,7 +19,7 @@ from ingest.context import Context, open_context
 from ingest.engine.local import LocalEngine
 from ingest.errors import IngestError, UnreadableVideo, shown
 from ingest.features.storage import delete_features
-from ingest.report import Report, counted
+from ingest.reporting.report import Report, counted
 from ingest.retention.succession import publish_successor, succession_text
 from ingest.video.discovery import video_id
 from ingest.video.signatures import delete_signatures

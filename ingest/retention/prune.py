@@ -21,7 +21,7 @@ from ingest.context import Context, open_context
 from ingest.engine.local import LocalEngine
 from ingest.errors import DamagedClusterModel
 from ingest.features.storage import segment_of
-from ingest.report import Report
+from ingest.reporting.report import Report
 from ingest.retention.forget import finish_forgetting
 
 

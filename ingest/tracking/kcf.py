@@ -52,6 +52,18 @@ def track_region(
     return Region(region.x + right, region.y + down, region.width, region.height)
 
 
+def track_back(frames: Sequence[NDArray[np.uint8]], region: Region, settings: MiningSettings) -> Region | Rejection:
+    """Return where `region` of the last frame (H×W×3 BGR) lies in the first, or the reason why it is lost."""
+    scale = min(1.0, settings.region_side / sqrt(region.area))
+    small = [_reduce(frame, scale) for frame in reversed(frames)]
+    first = _clip(Region(*(round(length * scale) for length in region)), small[0])
+    path = _track(small, _grow_to_fast_size(first, small[0]), settings)
+    if isinstance(path, Rejection):
+        return path
+    right, down = path[-1].x - path[0].x, path[-1].y - path[0].y
+    return Region(region.x + round(right / scale), region.y + round(down / scale), region.width, region.height)
+
+
 def _check_motion(
     frames: Sequence[NDArray[np.uint8]], boxes: NDArray[np.float64], min_distance: float, settings: MiningSettings
 ) -> Rejection | None:

@@ -71,6 +71,7 @@ class _OpenTrack:
         self.frames: list[NDArray[np.uint8]] = []
         self._box = start.box
         self._core = start.core
+        self._shot = start.shot
         self._scale = scale
         self._settings = settings
         jpeg = crop_jpeg(image, start.box, settings)
@@ -86,7 +87,7 @@ class _OpenTrack:
             return found
         box = _shifted(self._box, found.x - region.x, found.y - region.y, self._scale, frame.video)
         end = MinedPatch(frame.index, frame.time, box, 0.0, crop_jpeg(frame.image, box, self._settings))
-        return MinedTrack(self._start, end, self._signature, self._frame_jpeg)
+        return MinedTrack(self._start, end, self._signature, self._frame_jpeg, self._settings.track_frames, self._shot)
 
     def _min_distance(self, end_time: float) -> float:
         """Return how far the region must move by itself, in the tracker's pixels."""

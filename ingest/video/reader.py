@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,7 +21,9 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from numpy.typing import NDArray
 
 from ingest.errors import UnreadableVideo
+from ingest.model import Segment
 from ingest.video.discovery import error_reason, require_readable
+from ingest.video.segments import SHORTEST, find_segments
 
 _ROTATIONS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 """OpenCV's codes by the rotation that a file asks for, in degrees counterclockwise."""
@@ -145,6 +147,32 @@ class VideoReader:
                     if index >= last:
                         break
 
+    def segments(self, seconds: float, track_frames: int) -> list[Segment]:
+        """Cut the video into segments of about `seconds`; none where it is short, or cannot be cut.
+
+        Only a video that lasts longer than one and a half segments, as the file says, is looked through for that.
+        """
+        with self._open() as container:
+            stream = container.streams.video[0]
+            length = (container.duration or 0) / av.time_base
+            if length < (1 + SHORTEST) * seconds or not stream.time_base:
+                return []
+            reorders = bool(stream.codec_context.has_b_frames)
+            packets = container.demux(stream)
+            return find_segments(packets, float(stream.time_base), seconds, track_frames, reorders=reorders)
+
+    def frames_of(self, segment: Segment) -> Iterator[Frame]:
+        """Yield the intact frames of a segment, with the numbers and times that they have in the whole video."""
+        with self._open() as container:
+            base = float(container.streams.video[0].time_base or 0)
+            for picture in self._pictures_from(container, segment.stamps[0]):
+                assert picture.pts is not None
+                at = bisect_left(segment.stamps, picture.pts)
+                if at == len(segment.stamps):
+                    return
+                if segment.stamps[at] == picture.pts:
+                    yield Frame(segment.first + at, (picture.pts - segment.origin) * base, picture, self)
+
     def convert(self, picture: av.VideoFrame, width: int, height: int, pixel_format: str) -> NDArray[np.uint8]:
         """Return the picture upright, in a size and a pixel format of FFmpeg (`bgr24`, `gray`)."""
         size = _upright(picture, width, height)
@@ -192,6 +220,18 @@ class VideoReader:
                     self.corrupt += 1
                 else:
                     yield picture
+
+    def _pictures_from(self, container: InputContainer, stamp: int) -> Iterator[av.VideoFrame]:
+        """Yield the pictures from a key frame on, in order; decode from the start where seeking does not reach it."""
+        if stamp:
+            container.seek(stamp, stream=container.streams.video[0])
+        pictures = (picture for picture in self._decode(container) if picture.pts is not None)
+        first = next(pictures, None)
+        if first is None or first.pts is None or first.pts > stamp:
+            with self._open() as reopened:
+                yield from (picture for picture in self._decode(reopened) if picture.pts is not None)
+            return
+        yield from chain([first], pictures)
 
     def _decode_from(self, container: InputContainer, key: _KeyFrame) -> Iterator[tuple[int, av.VideoFrame]]:
         """Yield pictures with their index from `key` on, or from the start where seeking does not reach `key`."""

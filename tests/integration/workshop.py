@@ -20,7 +20,8 @@ from ingest.context import Context
 from ingest.engine.local import LocalEngine
 from ingest.miner import mine_video
 from ingest.model import MinedVideo
-from ingest.report import Report, Summary
+from ingest.reporting.report import Report
+from ingest.reporting.summary import Summary
 from ingest.retention.forget import finish_forgetting
 from ingest.settings import ClusterSettings, IngestSettings, MiningSettings
 from ingest.storage import store_video

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from cyclopts import CycloptsError
 from affinity.cli import app
 from foundation.options import usage_message
 from foundation.settings import declarations, to_stored
-from ingest.settings import ClusterSettings, IngestSettings, MiningSettings
+from ingest.settings import ClusterSettings, IngestSettings, MiningSettings, with_preset
 
 
 def settings_of(*options: str, command: str = "ingest") -> IngestSettings:
@@ -19,7 +20,9 @@ def settings_of(*options: str, command: str = "ingest") -> IngestSettings:
     given: dict[str, Any] = bound.arguments
     mining = given.get("mining", {"track_frames": given["track_frames"]} if "track_frames" in given else {})
     clustering = ClusterSettings(**given.get("clustering", {}))
-    return IngestSettings(mining=MiningSettings(**mining), clustering=clustering, **given.get("run", {}))
+    return IngestSettings(
+        mining=with_preset(given.get("preset"), mining), clustering=clustering, **given.get("run", {})
+    )
 
 
 def test_no_option_gives_the_defaults() -> None:
@@ -40,6 +43,12 @@ def test_cluster_takes_the_settings_that_do_not_mine() -> None:
     given = settings_of("--track-frames", "15", "--seed", "3", "--refit", command="cluster")
     clustering = ClusterSettings(seed=3)
     assert given == IngestSettings(mining=MiningSettings(track_frames=15), clustering=clustering, refit=True)
+
+
+def test_given_options_win_over_a_preset() -> None:
+    paper = MiningSettings(motion="trajectories", max_patches=100)
+    assert settings_of("--preset", "paper").mining == paper
+    assert settings_of("--preset", "paper", "--max-patches", "7").mining == replace(paper, max_patches=7)
 
 
 def test_every_setting_is_an_option() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 
 from foundation.errors import SettingsError
 from ingest.errors import UnreadableVideo
-from ingest.miner import mine_video
+from ingest.miner import mine_video, mining_tasks
 from ingest.model import MinedPatch, MinedVideo
 from ingest.rejections import Funnel, Rejection
 from ingest.settings import MiningSettings
@@ -58,6 +59,25 @@ def test_a_moving_disc_is_found_and_tracked(mined: MinedVideo) -> None:
         assert track.end.time - track.start.time == pytest.approx(30 / 25)
         assert holds_disc(track.start) and holds_disc(track.end)
         assert track.start.motion >= SETTINGS.min_density
+
+
+def test_segments_join_to_one_video_with_things_and_shots_numbered_on(tmp_path: Path) -> None:
+    path = write(tmp_path / "long.mp4", crossings(4), options={"g": "25", "crf": "18", "preset": "veryfast"})
+    settings = MiningSettings(motion="things", segment_seconds=10)
+    cut = replace(settings, thing_rest=0.5)
+    whole, parts = (mine_video(path, replace(cut, segment_seconds=seconds)) for seconds in (1000, 10))
+    assert len(mining_tasks(path, cut)) > 1
+    assert (parts.frames, parts.duration, parts.fps) == (whole.frames, whole.duration, whole.fps)
+    assert {track.shot for track in parts.tracks} == {track.shot for track in whole.tracks} == {0}
+    assert len(parts.tracks) >= 0.8 * len(whole.tracks) > 0
+    numbers = [track.thing for track in parts.tracks]
+    assert set(numbers) == set(range(len(set(numbers))))
+    assert [track.start.frame for track in parts.tracks] == sorted(track.start.frame for track in parts.tracks)
+
+
+def crossings(count: int) -> Iterator[Image]:
+    """A disc crosses the frame several times, before one background."""
+    return chain.from_iterable(crossing(150, step=(1.2, 0.3)) for _ in range(count))
 
 
 def test_size_rate_and_duration_are_measured(mined: MinedVideo, clip: Path) -> None:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 import ingest.clustering.children
 import ingest.clustering.cliques
-from graphdb.model import video_of
 from ingest.clustering.children import ChildClusters, eligible_rows, find_child_clusters
 from ingest.features.base import normalize
 from ingest.settings import ClusterSettings
@@ -24,7 +23,7 @@ from tests.unit.ingest.clustering.test_kmeans import SETTINGS, world
 
 
 def link(ids: list[str], features: NDArray[np.float32], settings: ClusterSettings = SETTINGS) -> ChildClusters:
-    return find_child_clusters(ids, [video_of(id) for id in ids], features, settings)
+    return find_child_clusters(ids, features, settings)
 
 
 def named(ids: list[str], linked: ChildClusters) -> tuple[list[list[str]], list[float], list[list[str]]]:
@@ -70,7 +69,7 @@ def test_only_the_lowest_start_of_a_video_is_eligible() -> None:
 def test_an_unusable_start_is_replaced_by_the_next_of_its_video() -> None:
     ids, features = world(8, 4)
     features[0] = 0
-    assert eligible_rows(ids, [video_of(id) for id in ids], features, SETTINGS).tolist() == [1, 4]
+    assert eligible_rows(ids, features, SETTINGS).tolist() == [1, 4]
 
 
 def test_same_video_allow_links_starts_of_one_video() -> None:
@@ -93,7 +92,7 @@ def test_a_parent_too_large_for_memory_gives_the_same_result(monkeypatch: pytest
     monkeypatch.setattr(ingest.clustering.children, "IN_MEMORY", 0)
     monkeypatch.setattr(ingest.clustering.cliques, "TILE_ROWS", 60)
     stored = features.astype(np.float16)
-    assert named(ids, find_child_clusters(ids, [video_of(id) for id in ids], stored, SETTINGS)) == at_once
+    assert named(ids, find_child_clusters(ids, stored, SETTINGS)) == at_once
     assert at_once[0]
 
 

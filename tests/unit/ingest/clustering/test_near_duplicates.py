@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ingest.clustering.near_duplicates import canonical_among, canonical_videos, find_copies
+from ingest.clustering.near_duplicates import canonical_among, canonical_videos, find_copies, similar_frames
 from ingest.video.signatures import frame_signature, save_signatures
 from tests.unit.ingest.video.test_signatures import CUP, MIN_SIMILARITY, PERSON
 
@@ -14,7 +14,7 @@ def test_edges_between_similar_frames_give_pairs_of_videos(tmp_path: Path) -> No
         save_signatures(tmp_path, video, {7: frame_signature(image)})
     starts = {video: f"{video}-00000007-0-0-96" for video in "abcd"}
     edges = [(starts[one], starts[other], 0.9) for one, other in ("ba", "ac", "bc", "ad")]
-    assert find_copies(tmp_path, edges, MIN_SIMILARITY) == [("a", "b", 1.0)]
+    assert find_copies(similar_frames(tmp_path, edges, MIN_SIMILARITY)) == [("a", "b", 1.0)]
 
 
 def test_the_canonical_video_is_the_lowest_of_all_that_are_connected() -> None:

@@ -1,72 +1,26 @@
-"""What ingest tells the user: progress and notes on stderr while it works, and a summary at the end."""
+"""The summary of an ingest: what happened to each file, and what came of it."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from graphdb.model import Counts, Snapshot
 from ingest.errors import shown
 from ingest.rejections import Funnel
+from ingest.reporting.mining_yield import lost, yield_text
+from ingest.reporting.report import Report, counted
 from ingest.settings import MiningSettings
 
 if TYPE_CHECKING:
     from ingest.model import MinedVideo
 
-T = TypeVar("T")
-
 MAX_NAMED = 10
 """Videos without a track that the summary names: there may be thousands."""
-
-
-class Report:
-    """Prints messages and progress: bars in a terminal, lines elsewhere. Keeps notes, and the seconds of each stage."""
-
-    def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(stderr=True)
-        self.notes: list[str] = []
-        self.seconds: dict[str, float] = {}
-
-    def say(self, text: str) -> None:
-        # Long lines are not wrapped, so that a path in them can be copied.
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
-
-    def note(self, text: str) -> None:
-        """Print a result that the user should know of, and keep it for the summary in JSON."""
-        self.notes.append(text)
-        self.say(f"note: {text}")
-
-    def stage(self, name: str, items: Iterable[T], total: int) -> Iterator[T]:
-        """Yield the items, and show the progress and the duration of the stage."""
-        began = time.monotonic()
-        try:
-            yield from self._bar(name, items, total) if self.console.is_terminal else items
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
-        if total and not self.console.is_terminal:
-            self.say(f"{name}: {total} in {self.seconds[name]:.1f} s")
-
-    def _bar(self, name: str, items: Iterable[T], total: int) -> Iterator[T]:
-        columns = (
-            TextColumn("{task.description:<24}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=self.console) as progress:
-            task = progress.add_task(name, total=total)
-            for item in items:
-                yield item
-                progress.advance(task)
 
 
 @dataclass
@@ -89,6 +43,10 @@ class Summary:
     """Videos that were mined with other settings."""
     lost: Funnel = field(default_factory=Funnel)
     """Why the frames of the trackless videos gave no track."""
+    minutes: float = 0.0
+    """Duration of the videos that were mined."""
+    funnel: Funnel = field(default_factory=Funnel)
+    """What became of the frames, the things and the starts of all videos that were mined."""
     snapshot: Snapshot | None = None
     training: Snapshot | None = None
     """The snapshot without the videos that are held out, if any are."""
@@ -97,6 +55,8 @@ class Summary:
         """Count a video that was mined."""
         self.mined += 1
         self.tracks += len(video.tracks)
+        self.minutes += video.duration / 60
+        self.funnel += video.funnel
         if not video.tracks:
             self.trackless.append((path, video.funnel.explain(settings)))
             self.lost += video.funnel
@@ -104,7 +64,9 @@ class Summary:
             self.damaged.append((path, video.funnel.corrupt))
 
     def explain(self, settings: MiningSettings, report: Report) -> None:
-        """Note how many videos gave less than they could, and why."""
+        """Note what mining found in the footage, how many videos gave less than they could, and why."""
+        if self.mined:
+            report.note(yield_text(self.minutes, self.funnel, settings))
         if self.trackless:
             report.note(f"{len(self.trackless)} of {self.mined} videos gave no track: {self.lost.explain(settings)}.")
         if self.damaged:
@@ -117,6 +79,8 @@ class Summary:
             "known": self.known,
             "copies": self.copies,
             "tracks": self.tracks,
+            "minutes": round(self.minutes, 2),
+            "lost": {str(reason): count for reason, count in lost(self.funnel).most_common()},
             "skipped": [{"path": str(path), "reason": reason} for path, reason in self.skipped],
             "trackless": [{"path": str(path), "reason": reason} for path, reason in self.trackless],
             "damaged": [{"path": str(path), "frames": frames} for path, frames in self.damaged],
@@ -141,11 +105,6 @@ class Summary:
             report.say(f"  no track in {counted(len(self.trackless) - MAX_NAMED, 'other')}, named with --json")
         if self.snapshot:
             report.console.print(snapshot_table(self.snapshot, self.training))
-
-
-def counted(number: int, thing: str, plural: str | None = None) -> str:
-    """Write a number with its noun: `1 video`, `2 videos`."""
-    return f"{number:,} {thing if number == 1 else plural or thing + 's'}"
 
 
 def snapshot_json(snapshot: Snapshot | None) -> dict[str, Any] | None:

@@ -10,7 +10,8 @@ from rich.console import Console
 
 from ingest.errors import UnreadableVideo
 from ingest.pipeline import skip
-from ingest.report import MAX_NAMED, Report, Summary, counted
+from ingest.reporting.report import Report, counted
+from ingest.reporting.summary import MAX_NAMED, Summary
 
 
 def printed(report: Report) -> str:

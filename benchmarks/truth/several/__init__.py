@@ -1,0 +1,1 @@
+"""Clips with two to six things at a time, and scores of what mining finds in them."""
