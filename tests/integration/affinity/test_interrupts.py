@@ -119,7 +119,9 @@ def test_train_while_it_waits_for_a_service(
 def test_train_between_steps(
     number: signal.Signals, world: Graph, service: str, tmp_path: Path, wait_for: Wait, record_property: Record
 ) -> None:
-    process = world.start("train", "--run", "mid", "--url", service, "--data", str(tmp_path), "--batch", "16")
+    # A step is finished before the command ends: the network is small, so that a step takes little time.
+    small = ("--batch", "16", "--trunk", "timm:test_resnet", "--image-size", "32", "--head", "32,16")
+    process = world.start("train", "--run", "mid", "--url", service, "--data", str(tmp_path), *small)
     wait_for(lambda: len(read_metrics(tmp_path / "runs" / "mid" / "metrics.jsonl")) > 0)
     assert "affinity train --run mid" in interrupt(process, number, record_property)
     content, _ = checkpoint.load_latest(tmp_path / "runs" / "mid")
