@@ -56,7 +56,9 @@ PARAMETERS: dict[str, dict[str, Any]] = {
     "snapshot_edges": {"id": "s"},
     "snapshot_inter": {"id": "s"},
     "snapshot_starts": {"id": "s"},
+    "snapshot_takes": {"id": "s"},
     "sweep_shards": {"ids": ["000000"]},
+    "takes": {"segments": ["g"]},
     "touch_snapshot": {"id": "s"},
     "tracked_starts": {"frames": 30},
     "unused_segments": {"kept": ["s"]},
@@ -107,7 +109,7 @@ def explain(world: Graph) -> Iterator[Any]:
     with GraphDatabase.driver(
         server.uri, auth=auth, notifications_min_severity=NotificationMinimumSeverity.INFORMATION
     ) as driver:
-        for name in ("ended", "successor", "forgotten", "read"):  # properties of states that this graph is not in
+        for name in ("ended", "successor", "forgotten", "read", "thing"):  # properties that this graph does not have
             driver.execute_query("CALL db.createProperty($name)", {"name": name})
         yield lambda text, parameters: driver.execute_query("EXPLAIN " + text, parameters).summary
 
