@@ -68,7 +68,9 @@ def test_the_service_answers_with_the_same_bytes_and_successors(made: Made, expe
 
 
 def test_quality_and_contact_sheets_are_as_before(made: Made, expected: Mapping[str, Any], tmp_path: Path) -> None:
-    assert read.quality(made) == expected["quality"]
+    found = read.quality(made)
+    assert {name: found[name] for name in expected["quality"]} == expected["quality"]
+    assert found["same_shot"] == 0  # the shots of its starts are not known
     assert read.children(made, tmp_path / "children.png") == expected["children"]
     assert (tmp_path / "children.png").stat().st_size
 
